@@ -1,0 +1,1 @@
+"""Postkeep keeps people's posts: safe, exact and fast."""
