@@ -1,0 +1,18 @@
+"""What Postkeep does. Each service is a noun's use cases; what they need of the world stands in `ports`."""
+
+from dataclasses import dataclass
+
+from postkeep.services.accounts import AccountService
+from postkeep.services.health import HealthService
+from postkeep.services.posts import PostService
+from postkeep.services.sessions import SessionService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All use cases, wired to one storage."""
+
+    accounts: AccountService
+    sessions: SessionService
+    posts: PostService
+    health: HealthService

@@ -1,0 +1,332 @@
+"""What the services need of the outside world. One contract test class per port runs on its fake and its adapters."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
+from postkeep.domain.errors import Unavailable
+from postkeep.domain.posts import Post, PostId
+from postkeep.domain.sessions import Session, SessionId
+
+T = TypeVar("T")
+
+
+class StorageUnavailable(Unavailable):
+    """The database does not answer just now; nothing was half-done. Try again."""
+
+    code = "storage_unavailable"
+
+
+class SchemaUnfit(Unavailable):
+    """The database's schema is not one that this release can work on."""
+
+    code = "schema_unfit"
+
+
+class HashingBusy(Unavailable):
+    """Too many people are logging in at this moment; try again."""
+
+    code = "hashing_busy"
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Return the current time, timezone-aware, UTC."""
+        ...
+
+
+class PasswordHasher(Protocol):
+    """Turns passwords into what may be kept of them. Slow on purpose, and never in a unit of work."""
+
+    async def hash(self, password: Password) -> str:
+        """Return a PHC string with a salt of its own.
+
+        Raises:
+            HashingBusy: Too many wait already.
+        """
+        ...
+
+    async def verify(self, password: Password, password_hash: str | None) -> bool:
+        """Whether the password made this hash; with None it takes as long and says no.
+
+        A hash that cannot be read is a no, and logged as an alarm.
+
+        Raises:
+            HashingBusy: Too many wait already.
+        """
+        ...
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made with weaker parameters than today's."""
+        ...
+
+
+class CommonPasswords(Protocol):
+    """The passwords that everybody tries first."""
+
+    def __contains__(self, password: Password) -> bool:
+        """Whether this is one of them, however its letters are cased."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What an access token says, and nothing about the person.
+
+    Attributes:
+        account_id: Whose it is (`sub`).
+        session_id: The login it came from (`sid`).
+        issued: When (`iat`), UTC, whole seconds.
+        expires: Until when it counts (`exp`), UTC, whole seconds.
+    """
+
+    account_id: AccountId
+    session_id: SessionId
+    issued: datetime
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshClaims:
+    """What a refresh token says before its signature is checked, which takes the session's salt.
+
+    Attributes:
+        session_id: The login it came from.
+        counter: Which of the session's refresh tokens it is.
+    """
+
+    session_id: SessionId
+    counter: int
+
+
+class TokenSigner(Protocol):
+    """Makes and reads tokens with the server's secret."""
+
+    def sign_access(self, claims: AccessClaims) -> str:
+        """Return the access token that says so."""
+        ...
+
+    def read_access(self, token: str, *, expired_too: bool = False) -> AccessClaims:
+        """Return what one of our access tokens says.
+
+        Raises:
+            TokenInvalid: Malformed, forged, of another kind, or (unless `expired_too`) expired.
+        """
+        ...
+
+    def sign_refresh(self, session: Session) -> str:
+        """Return the session's current refresh token; the same session and counter give the same token."""
+        ...
+
+    def read_refresh(self, token: str) -> RefreshClaims:
+        """Return what a refresh token claims; nothing is proven yet.
+
+        Raises:
+            RefreshTokenInvalid: Malformed, or made with a key that is not ours.
+        """
+        ...
+
+    def verify_refresh(self, token: str, session: Session) -> bool:
+        """Whether this token was made for this session by us."""
+        ...
+
+
+class Accounts(Protocol):
+    """The accounts, inside one unit or one reading."""
+
+    async def find(self, account_id: AccountId) -> Account | None:
+        """Return the account, or None."""
+        ...
+
+    async def find_by_email(self, email: Email) -> Account | None:
+        """Return the account known by this address, or None."""
+        ...
+
+    async def list_all(self, *, after: str, limit: int) -> Sequence[Account]:
+        """Return up to `limit` accounts in the order of their e-mail keys, those behind the key `after`."""
+        ...
+
+    async def add(self, account: Account) -> None:
+        """Keep a new account. The first statement of its unit.
+
+        Raises:
+            EmailTaken: Another account has this address.
+        """
+        ...
+
+    async def claim_access(self, account_id: AccountId) -> None:
+        """Begin a unit that changes who may get in to an active account.
+
+        Raises:
+            AccountGone: It is absent or disabled.
+        """
+        ...
+
+    async def admit(self, account_id: AccountId, *, proven_hash: str, kept_hash: str) -> None:
+        """Begin a unit that lets in somebody who has proven the password behind `proven_hash`.
+
+        Args:
+            account_id: Who was let in.
+            proven_hash: What the account's row must still hold.
+            kept_hash: What it holds from now on: the same, or the same password hashed with today's parameters.
+
+        Raises:
+            AccountGone: It is absent or disabled, or its password hash is another by now.
+        """
+        ...
+
+    async def set_password(self, account_id: AccountId, password_hash: str) -> None:
+        """Begin a unit with a new password; disabled accounts included.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        ...
+
+    async def set_status(self, account_id: AccountId, status: AccountStatus) -> None:
+        """Begin a unit with a new status.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        ...
+
+    async def remove(self, account_id: AccountId) -> None:
+        """Remove the account with all its sessions and posts. The first statements of its unit.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        ...
+
+
+class Sessions(Protocol):
+    """The sessions, inside one unit or one reading."""
+
+    async def find(self, session_id: SessionId) -> tuple[Session, timedelta] | None:
+        """Return the session and how long ago it was refreshed by the database's clock, or None."""
+        ...
+
+    async def find_account(self, account_id: AccountId, session_id: SessionId) -> tuple[Account, Session] | None:
+        """Return an account and one of its sessions with a single query, or None where either is absent."""
+        ...
+
+    async def add(self, session: Session) -> None:
+        """Keep a new session; its unit has begun with the account's row."""
+        ...
+
+    async def advance(self, session: Session) -> bool:
+        """Count the session's next refresh token as the current one, now by the database's clock.
+
+        Returns:
+            Whether it was still the session's turn: False if it ended or its counter is no longer `session.counter`.
+        """
+        ...
+
+    async def end(self, session: Session, now: datetime) -> None:
+        """End one session, unless it has ended."""
+        ...
+
+    async def end_all(self, account_id: AccountId, now: datetime) -> None:
+        """End all sessions of an account."""
+        ...
+
+
+class Posts(Protocol):
+    """The posts, inside one unit or one reading. No method reaches a post without naming its author."""
+
+    async def find(self, author: AccountId, post_id: PostId) -> Post | None:
+        """Return the author's post, or None."""
+        ...
+
+    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[Post]:
+        """Return the author's posts, newest first: at most `limit`, those older than `before`."""
+        ...
+
+    async def add(self, post: Post) -> None:
+        """Keep a new post and count it in its author's row, which is the unit's first statement.
+
+        Raises:
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        ...
+
+    async def remove(self, author: AccountId, post_id: PostId) -> bool:
+        """Remove the author's post and count it out of the author's row, which is the unit's first statement.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction of one account, or one reading."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts as this transaction sees them."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions as this transaction sees them."""
+        ...
+
+    @property
+    def posts(self) -> Posts:
+        """The posts as this transaction sees them."""
+        ...
+
+
+Unit: TypeAlias = Callable[[UnitOfWork], Coroutine[Any, Any, None]]
+
+
+class Storage(Protocol):
+    """Where everything is kept, durably."""
+
+    async def transact(self, account_id: AccountId, unit: Unit) -> None:
+        """Run a unit in a transaction and commit it; what it did is on the disk when this returns.
+
+        The unit may run more than once (a deadlock, a lost connection), so it has no effects outside its unit of work
+        and makes no ids and no times of its own; and it awaits nothing but its unit of work. Its first write is on
+        its account's row, which serialises that account's writers and raises the number that caches live by.
+        Cancelling the caller does not cancel the unit.
+
+        Args:
+            account_id: The one account whose things the unit changes.
+            unit: What to do.
+
+        Raises:
+            Exception: Whatever the unit raises; nothing was changed then.
+            StorageUnavailable: The database does not answer, or the unit collided with others too often.
+        """
+        ...
+
+    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
+        """Answer a query outside any transaction; it may run more than once and must not write.
+
+        Args:
+            query: Awaits nothing but its unit of work.
+            weight: About how many bytes it will read, 0 if few. Heavy queries do not hold up others.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        ...
+
+    async def check(self) -> None:
+        """See that the database answers and that its schema fits.
+
+        Raises:
+            StorageUnavailable: It does not answer.
+            SchemaUnfit: The schema is older than this release needs, or no longer serves it.
+        """
+        ...
