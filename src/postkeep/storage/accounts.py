@@ -1,0 +1,182 @@
+"""Accounts in the database."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
+from postkeep.storage.tables import AccountRow, PostRow, SessionRow
+from postkeep.storage.transaction import AlreadyDone, Transaction
+
+ACCOUNT: Final = (
+    AccountRow.id,
+    AccountRow.email,
+    AccountRow.email_key,
+    AccountRow.password_hash,
+    AccountRow.status,
+    AccountRow.access_version,
+    AccountRow.posts_version,
+    AccountRow.posts,
+    AccountRow.bytes,
+    AccountRow.created_date,
+)
+
+_THIS: Final = AccountRow.id == bindparam("account_id")
+_ACTIVE: Final = AccountRow.status == AccountStatus.ACTIVE.value
+_ACCESS_RAISED: Final = {"access_version": AccountRow.access_version + 1}
+
+_FIND: Final = select(*ACCOUNT).where(_THIS)
+_FIND_BY_EMAIL: Final = select(*ACCOUNT).where(AccountRow.email_key == bindparam("email_key"))
+_LIST: Final = (
+    select(*ACCOUNT)
+    .where(AccountRow.email_key > bindparam("after"))
+    .order_by(AccountRow.email_key)
+    .limit(bindparam("at_most"))
+)
+_ADD: Final = insert(AccountRow)
+_CLAIM_ACCESS: Final = update(AccountRow).where(_THIS, _ACTIVE).values(_ACCESS_RAISED)
+_ADMIT: Final = (
+    update(AccountRow)
+    .where(_THIS, _ACTIVE, AccountRow.password_hash == bindparam("proven_hash"))
+    .values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
+)
+_SET_PASSWORD: Final = (
+    update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
+)
+_SET_STATUS: Final = update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
+_CLAIM_ANY: Final = update(AccountRow).where(_THIS).values(_ACCESS_RAISED)
+_REMOVE_POSTS: Final = delete(PostRow).where(PostRow.account_id == bindparam("account_id"))
+_REMOVE_SESSIONS: Final = delete(SessionRow).where(SessionRow.account_id == bindparam("account_id"))
+_REMOVE: Final = delete(AccountRow).where(_THIS)
+
+
+class SqlAccounts:
+    """The accounts as one transaction sees them."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Take the transaction to run statements in."""
+        self._transaction = transaction
+
+    async def find(self, account_id: AccountId) -> Account | None:
+        """Return the account, or None."""
+        found = await self._transaction.read(_FIND, {"account_id": account_id})
+        row = found.first()
+        return None if row is None else account_of(row)
+
+    async def find_by_email(self, email: Email) -> Account | None:
+        """Return the account known by this address, or None."""
+        found = await self._transaction.read(_FIND_BY_EMAIL, {"email_key": email.key.encode()})
+        row = found.first()
+        return None if row is None else account_of(row)
+
+    async def list_all(self, *, after: str, limit: int) -> Sequence[Account]:
+        """Return up to `limit` accounts in the order of their e-mail keys, those behind the key `after`."""
+        found = await self._transaction.read(_LIST, {"after": after.encode(), "at_most": limit})
+        return [account_of(row) for row in found]
+
+    async def add(self, account: Account) -> None:
+        """Keep a new account. The first statement of its unit.
+
+        Raises:
+            EmailTaken: Another account has this address.
+        """
+        try:
+            await self._transaction.open(account.id, _ADD, _values_of(account))
+        except IntegrityError as error:
+            await self._transaction.settle(_FIND, {"account_id": account.id})
+            if violates(error, "uq_accounts_email_key", "accounts.email_key"):
+                # The driver's error names the address; it ends here.
+                raise EmailTaken from None
+            raise
+
+    async def claim_access(self, account_id: AccountId) -> None:
+        """Begin a unit that changes who may get in to an active account.
+
+        Raises:
+            AccountGone: It is absent or disabled.
+        """
+        await self._transaction.claim(account_id, _CLAIM_ACCESS, {})
+
+    async def admit(self, account_id: AccountId, *, proven_hash: str, kept_hash: str) -> None:
+        """Begin a unit that lets in somebody who has proven the password behind `proven_hash`.
+
+        Raises:
+            AccountGone: It is absent or disabled, or its password hash is another by now.
+        """
+        await self._transaction.claim(account_id, _ADMIT, {"proven_hash": proven_hash, "kept_hash": kept_hash})
+
+    async def set_password(self, account_id: AccountId, password_hash: str) -> None:
+        """Begin a unit with a new password; disabled accounts included.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        await self._transaction.claim(account_id, _SET_PASSWORD, {"kept_hash": password_hash})
+
+    async def set_status(self, account_id: AccountId, status: AccountStatus) -> None:
+        """Begin a unit with a new status.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        await self._transaction.claim(account_id, _SET_STATUS, {"new_status": status.value})
+
+    async def remove(self, account_id: AccountId) -> None:
+        """Remove the account with all its sessions and posts. The first statements of its unit.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        try:
+            await self._transaction.claim(account_id, _CLAIM_ANY, {})
+        except AccountGone:
+            if self._transaction.settling:
+                raise AlreadyDone from None
+            raise
+        for statement in (_REMOVE_POSTS, _REMOVE_SESSIONS, _REMOVE):
+            await self._transaction.write(account_id, statement, {})
+
+
+def account_of(values: Sequence[Any]) -> Account:
+    """Make the account that a row holds, its values in the order of `ACCOUNT`."""
+    account_id, email, key, password_hash, status, access_version, posts_version, posts, size, created = values
+    return Account(
+        id=AccountId(account_id),
+        email=Email(address=email, key=bytes(key).decode()),
+        password_hash=password_hash,
+        status=AccountStatus(status),
+        access_version=access_version,
+        posts_version=posts_version,
+        posts=posts,
+        bytes=size,
+        created_date=created,
+    )
+
+
+def violates(error: IntegrityError, name: str, columns: str) -> bool:
+    """Whether an INSERT collided with a unique constraint.
+
+    Args:
+        error: What the driver said.
+        name: The constraint's name, which MySQL and MariaDB say.
+        columns: Its "table.column" list, which SQLite says instead.
+    """
+    said = str(error.orig)
+    return name in said or columns in said
+
+
+def _values_of(account: Account) -> dict[str, object]:
+    return {
+        "id": account.id,
+        "email": account.email.address,
+        "email_key": account.email.key.encode(),
+        "password_hash": account.password_hash,
+        "status": account.status.value,
+        "access_version": account.access_version,
+        "posts_version": account.posts_version,
+        "posts": account.posts,
+        "bytes": account.bytes,
+        "created_date": account.created_date,
+    }

@@ -1,0 +1,116 @@
+"""Alembic's environment: which database, one runner at a time, and what autogenerate writes.
+
+The database is handed in: as `target` by `postkeep migrate` and at start, or by the name of a function
+(`target_source` in alembic.ini) for the plain `alembic` command.
+"""
+
+import asyncio
+import pkgutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import MigrationScript
+from sqlalchemy import URL, Connection, Engine, text
+
+from postkeep.storage.embedded import FileLock, create_embedded_engine
+from postkeep.storage.server import create_server_engine
+from postkeep.storage.tables import Id, Row, UtcDateTime
+
+LOCK_SECONDS = 600
+"""How long a runner waits for another one on a server."""
+
+
+def number(_context: object, _revision: object, directives: list[MigrationScript]) -> None:
+    """Number new revisions in sequence, so that older and newer can be told apart."""
+    for script in directives:
+        newest = context.script.get_current_head()
+        script.rev_id = f"{int(newest or 0) + 1:04d}"
+
+
+def render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 - Alembic's signature
+    """Write our own types as the plain ones they are kept as, so that a migration does not change with the code."""
+    if kind != "type" or not isinstance(item, Id | UtcDateTime):
+        return False
+    if isinstance(item, Id):
+        return "sa.BINARY(16)"
+    autogenerate.imports.add("from sqlalchemy.dialects import mysql")
+    return 'sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")'
+
+
+@contextmanager
+def turn_on_server(connection: Connection) -> Generator[None]:
+    """Hold the one runner's lock of a server's database, on this very connection."""
+    name = text("SELECT GET_LOCK(CONCAT('postkeep.migrate.', MD5(DATABASE())), :seconds)")
+    if connection.execute(name, {"seconds": LOCK_SECONDS}).scalar() != 1:
+        message = f"another migration has been running for {LOCK_SECONDS} seconds"
+        raise RuntimeError(message)
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT RELEASE_LOCK(CONCAT('postkeep.migrate.', MD5(DATABASE())))"))
+
+
+def migrate(connection: Connection) -> None:
+    """Run what Alembic was asked for; each statement counts at once, on every database."""
+    context.configure(
+        connection=connection,
+        target_metadata=Row.metadata,
+        process_revision_directives=number,
+        render_item=render,
+        compare_type=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def migrate_embedded(engine: Engine) -> None:
+    """Migrate a SQLite database, in turn with its writers."""
+    file = engine.url.database
+    with engine.connect() as connection:
+        if not file:
+            migrate(connection)
+            return
+        lock = FileLock(Path(file))
+        try:
+            with lock.held():
+                migrate(connection)
+        finally:
+            lock.close()
+
+
+async def migrate_server(url: URL) -> None:
+    """Migrate a server's database."""
+    engine = create_server_engine(url, pool_size=1, autocommit=True)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(migrate_in_turn)
+    finally:
+        await engine.dispose()
+
+
+def migrate_in_turn(connection: Connection) -> None:
+    """Migrate over a server's connection while holding the lock."""
+    with turn_on_server(connection):
+        migrate(connection)
+
+
+def main() -> None:
+    """Find the database and migrate it."""
+    target = (
+        context.config.attributes.get("target")
+        or pkgutil.resolve_name(context.config.get_main_option("target_source", ""))()
+    )
+    if isinstance(target, Engine):
+        migrate_embedded(target)
+    elif target.get_backend_name() == "sqlite":
+        migrate_embedded(create_embedded_engine(Path(target.database) if target.database else None))
+    else:
+        asyncio.run(migrate_server(target))
+
+
+main()

@@ -1,0 +1,134 @@
+"""Posts in the database. Every statement names their account."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+
+from postkeep.domain.accounts import AccountId, AccountStatus
+from postkeep.domain.posts import Post, PostId, Status, Text, Title
+from postkeep.storage.tables import AccountRow, PostRow
+from postkeep.storage.transaction import AlreadyDone, Transaction
+
+_POST: Final = (
+    PostRow.id,
+    PostRow.account_id,
+    PostRow.text,
+    PostRow.title,
+    PostRow.status,
+    PostRow.version,
+    PostRow.created_date,
+    PostRow.updated_date,
+)
+
+_AUTHOR: Final = PostRow.account_id == bindparam("account_id")
+_THIS: Final = (_AUTHOR, PostRow.id == bindparam("post_id"))
+
+_FIND: Final = select(*_POST).where(*_THIS)
+_LIST: Final = select(*_POST).where(_AUTHOR).order_by(PostRow.id.desc())
+_LIST_SOME: Final = _LIST.limit(bindparam("at_most"))
+_LIST_BEFORE: Final = _LIST.where(PostRow.id < bindparam("before"))
+_LIST_SOME_BEFORE: Final = _LIST_BEFORE.limit(bindparam("at_most"))
+
+_COUNT: Final = update(AccountRow).where(
+    AccountRow.id == bindparam("account_id"), AccountRow.status == AccountStatus.ACTIVE.value
+)
+_COUNT_IN: Final = _COUNT.values(
+    posts_version=AccountRow.posts_version + 1,
+    posts=AccountRow.posts + 1,
+    bytes=AccountRow.bytes + bindparam("size"),
+)
+_ADD: Final = insert(PostRow)
+_KEPT: Final = select(PostRow.id).where(_AUTHOR, PostRow.id == bindparam("id"))
+
+# Counting out needs the post's size, in the same statement that locks the account's row: asked for beforehand it could
+# be another one's by then. FOR UPDATE makes it the newest size on a server, whatever snapshot the statement began with
+# (SQLite has one writer and no such words). A post that is not there counts for nothing, and the DELETE says so.
+_COUNTED: Final = (
+    select(PostRow.bytes)
+    .where(PostRow.account_id == AccountRow.id, PostRow.id == bindparam("post_id"))
+    .correlate(AccountRow)
+    .with_for_update()
+)
+_COUNT_OUT: Final = _COUNT.values(
+    posts_version=AccountRow.posts_version + 1,
+    posts=AccountRow.posts - func.coalesce(_COUNTED.with_only_columns(literal(1)).scalar_subquery(), 0),
+    bytes=AccountRow.bytes - func.coalesce(_COUNTED.scalar_subquery(), 0),
+)
+_REMOVE: Final = delete(PostRow).where(*_THIS)
+
+
+class SqlPosts:
+    """The posts as one transaction sees them."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Take the transaction to run statements in."""
+        self._transaction = transaction
+
+    async def find(self, author: AccountId, post_id: PostId) -> Post | None:
+        """Return the author's post, or None."""
+        found = await self._transaction.read(_FIND, {"account_id": author, "post_id": post_id})
+        row = found.first()
+        return None if row is None else _post_of(row)
+
+    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[Post]:
+        """Return the author's posts, newest first: at most `limit`, those older than `before`."""
+        if before is None:
+            statement = _LIST if limit is None else _LIST_SOME
+        else:
+            statement = _LIST_BEFORE if limit is None else _LIST_SOME_BEFORE
+        found = await self._transaction.read(statement, {"account_id": author, "at_most": limit, "before": before})
+        return [_post_of(row) for row in found]
+
+    async def add(self, post: Post) -> None:
+        """Keep a new post and count it in its author's row, which is the unit's first statement.
+
+        Raises:
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        await self._transaction.claim(post.author, _COUNT_IN, {"size": post.bytes})
+        await self._transaction.insert(post.author, _ADD, _values_of(post), _KEPT)
+
+    async def remove(self, author: AccountId, post_id: PostId) -> bool:
+        """Remove the author's post and count it out of the author's row, which is the unit's first statement.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        await self._transaction.claim(author, _COUNT_OUT, {"post_id": post_id})
+        removed = await self._transaction.write(author, _REMOVE, {"post_id": post_id}) == 1
+        if not removed and self._transaction.settling:
+            raise AlreadyDone
+        return removed
+
+
+def _post_of(values: Sequence[Any]) -> Post:
+    """Make the post that a row holds, its values in the order of `_POST`."""
+    post_id, author, text, title, status, version, created, updated = values
+    return Post(
+        id=PostId(post_id),
+        author=AccountId(author),
+        text=Text(text),
+        title=None if title is None else Title(title),
+        status=Status(status),
+        version=version,
+        created_date=created,
+        updated_date=updated,
+    )
+
+
+def _values_of(post: Post) -> dict[str, object]:
+    return {
+        "account_id": post.author,
+        "id": post.id,
+        "title": post.title,
+        "text": post.text,
+        "status": post.status.value,
+        "version": post.version,
+        "bytes": post.bytes,
+        "created_date": post.created_date,
+        "updated_date": post.updated_date,
+    }

@@ -1,0 +1,124 @@
+"""Sessions in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, select, update
+
+from postkeep.domain.accounts import Account, AccountId
+from postkeep.domain.sessions import Origin, Session, SessionId, SessionStatus
+from postkeep.storage.accounts import ACCOUNT, account_of
+from postkeep.storage.clock import utc_now
+from postkeep.storage.tables import AccountRow, SessionRow
+from postkeep.storage.transaction import Transaction
+
+_SESSION: Final = (
+    SessionRow.id,
+    SessionRow.account_id,
+    SessionRow.salt,
+    SessionRow.counter,
+    SessionRow.status,
+    SessionRow.device,
+    SessionRow.address,
+    SessionRow.created_date,
+    SessionRow.refreshed_date,
+    SessionRow.expires_date,
+    SessionRow.ended_date,
+)
+
+_ACTIVE: Final = SessionRow.status == SessionStatus.ACTIVE.value
+_OF_ACCOUNT: Final = SessionRow.account_id == bindparam("account_id")
+_THIS: Final = (_OF_ACCOUNT, SessionRow.id == bindparam("session_id"))
+
+_FIND: Final = select(*_SESSION, utc_now()).where(SessionRow.id == bindparam("session_id"))
+_FIND_ACCOUNT: Final = (
+    select(*ACCOUNT, *_SESSION).join_from(SessionRow, AccountRow, AccountRow.id == SessionRow.account_id).where(*_THIS)
+)
+_ADD: Final = insert(SessionRow)
+_KEPT: Final = select(SessionRow.id).where(_OF_ACCOUNT, SessionRow.id == bindparam("id"))
+_ADVANCE: Final = (
+    update(SessionRow)
+    .where(*_THIS, _ACTIVE, SessionRow.counter == bindparam("used_counter"))
+    .values(counter=SessionRow.counter + 1, refreshed_date=utc_now())
+)
+_ENDED: Final = update(SessionRow).values(status=SessionStatus.ENDED.value, ended_date=bindparam("now"))
+_END: Final = _ENDED.where(*_THIS, _ACTIVE)
+_END_ALL: Final = _ENDED.where(_OF_ACCOUNT, _ACTIVE)
+
+
+class SqlSessions:
+    """The sessions as one transaction sees them."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Take the transaction to run statements in."""
+        self._transaction = transaction
+
+    async def find(self, session_id: SessionId) -> tuple[Session, timedelta] | None:
+        """Return the session and how long ago it was refreshed by the database's clock, or None."""
+        found = await self._transaction.read(_FIND, {"session_id": session_id})
+        row = found.first()
+        if row is None:
+            return None
+        session, database_now = _session_of(row[:-1]), row[-1]
+        return session, database_now - session.refreshed_date
+
+    async def find_account(self, account_id: AccountId, session_id: SessionId) -> tuple[Account, Session] | None:
+        """Return an account and one of its sessions with a single query, or None where either is absent."""
+        found = await self._transaction.read(_FIND_ACCOUNT, {"account_id": account_id, "session_id": session_id})
+        row = found.first()
+        return None if row is None else (account_of(row[: len(ACCOUNT)]), _session_of(row[len(ACCOUNT) :]))
+
+    async def add(self, session: Session) -> None:
+        """Keep a new session; its unit has begun with the account's row."""
+        await self._transaction.insert(session.account_id, _ADD, _values_of(session), _KEPT)
+
+    async def advance(self, session: Session) -> bool:
+        """Count the session's next refresh token as the current one, now by the database's clock.
+
+        Returns:
+            Whether it was still the session's turn: False if it ended or its counter is no longer `session.counter`.
+        """
+        values = {"session_id": session.id, "used_counter": session.counter}
+        return await self._transaction.write(session.account_id, _ADVANCE, values) == 1
+
+    async def end(self, session: Session, now: datetime) -> None:
+        """End one session, unless it has ended."""
+        await self._transaction.write(session.account_id, _END, {"session_id": session.id, "now": now})
+
+    async def end_all(self, account_id: AccountId, now: datetime) -> None:
+        """End all sessions of an account."""
+        await self._transaction.write(account_id, _END_ALL, {"now": now})
+
+
+def _session_of(values: Sequence[Any]) -> Session:
+    """Make the session that a row holds, its values in the order of `_SESSION`."""
+    session_id, account_id, salt, counter, status, device, address, created, refreshed, expires, ended = values
+    return Session(
+        id=SessionId(session_id),
+        account_id=AccountId(account_id),
+        salt=bytes(salt),
+        counter=counter,
+        status=SessionStatus(status),
+        origin=Origin(device=device, address=address),
+        created_date=created,
+        refreshed_date=refreshed,
+        expires_date=expires,
+        ended_date=ended,
+    )
+
+
+def _values_of(session: Session) -> dict[str, object]:
+    return {
+        "id": session.id,
+        "account_id": session.account_id,
+        "salt": session.salt,
+        "counter": session.counter,
+        "status": session.status.value,
+        "device": session.origin.device,
+        "address": session.origin.address,
+        "created_date": session.created_date,
+        "refreshed_date": session.refreshed_date,
+        "expires_date": session.expires_date,
+        "ended_date": session.ended_date,
+    }

@@ -1,0 +1,118 @@
+"""What repositories run their statements on, over either kind of database."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeAlias
+
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.exc import IntegrityError
+
+from postkeep.domain.accounts import AccountGone, AccountId
+
+Parameters: TypeAlias = Mapping[str, object]
+
+# A result's rows have the columns of their statement, which Python's types cannot say.
+Result: TypeAlias = CursorResult[Any]
+
+Statement: TypeAlias = Executable
+
+Run: TypeAlias = Callable[[Statement, Parameters], Coroutine[Any, Any, Result]]
+"""Runs one statement and answers its result, all rows fetched."""
+
+
+class AlreadyDone(Exception):
+    """A unit that runs again after a COMMIT of unknown outcome found its own effect: that COMMIT was done."""
+
+
+class Transaction:
+    """One account's transaction: its first write is the account's row, and no write comes before it.
+
+    That first statement serialises the account's writers, raises the number that caches live by, and takes locks in
+    one order. Since `write` and `insert` refuse to run without it, nobody can write and forget it.
+    """
+
+    def __init__(self, run: Run, account_id: AccountId | None, *, settling: bool = False) -> None:
+        """Begin a transaction, or a reading.
+
+        Args:
+            run: Runs statements on the connection.
+            account_id: Whose things may be written; None for a reading, which may write nothing.
+            settling: Whether an earlier run of the same unit ended with a COMMIT of unknown outcome.
+        """
+        self._run = run
+        self._account_id = account_id
+        self._claimed = False
+        self.settling = settling
+
+    async def read(self, statement: Statement, parameters: Parameters) -> Result:
+        """Run a SELECT."""
+        return await self._run(statement, parameters)
+
+    async def claim(self, account_id: AccountId, statement: Statement, parameters: Parameters) -> None:
+        """Run the statement on the account's row that every unit begins with.
+
+        Raises:
+            AccountGone: It found no such row (any more).
+        """
+        self._own(account_id)
+        if (await self._run(statement, {"account_id": account_id, **parameters})).rowcount != 1:
+            raise AccountGone
+        self._claimed = True
+
+    async def open(self, account_id: AccountId, statement: Statement, parameters: Parameters) -> None:
+        """Run the INSERT of the account's row, with which the unit of a new account begins.
+
+        Raises:
+            IntegrityError: The row breaks a constraint.
+        """
+        self._own(account_id)
+        await self._run(statement, parameters)
+        self._claimed = True
+
+    async def write(self, account_id: AccountId, statement: Statement, parameters: Parameters) -> int:
+        """Run a statement that changes the account's things.
+
+        Returns:
+            How many rows it found.
+        """
+        self._own(account_id)
+        if not self._claimed:
+            message = "a unit's first write is on its account's row"
+            raise RuntimeError(message)
+        return (await self._run(statement, {"account_id": account_id, **parameters})).rowcount
+
+    async def insert(
+        self, account_id: AccountId, statement: Statement, parameters: Parameters, kept: Statement
+    ) -> None:
+        """Run an INSERT of one of the account's things.
+
+        Args:
+            account_id: Whose it is.
+            statement: The INSERT.
+            parameters: Its values.
+            kept: Finds this very thing, with the same values: what to look for where the INSERT collides while
+                settling.
+
+        Raises:
+            AlreadyDone: The thing is there from an earlier run of this unit.
+            IntegrityError: The row breaks a constraint.
+        """
+        try:
+            await self.write(account_id, statement, parameters)
+        except IntegrityError:
+            await self.settle(kept, {"account_id": account_id, **parameters})
+            raise
+
+    async def settle(self, kept: Statement, parameters: Parameters) -> None:
+        """While settling, look for the unit's own effect.
+
+        Raises:
+            AlreadyDone: It is there.
+        """
+        if self.settling and (await self._run(kept, parameters)).first() is not None:
+            raise AlreadyDone
+
+    def _own(self, account_id: AccountId) -> None:
+        """Hold every write to the one account that this transaction is about."""
+        if account_id != self._account_id:
+            message = "a unit writes one account's things, and a reading none"
+            raise RuntimeError(message)

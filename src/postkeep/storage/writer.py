@@ -1,0 +1,194 @@
+"""The embedded database's one writer: a thread that commits all waiting units together, with one flush to the disk."""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from postkeep.domain.accounts import AccountId
+from postkeep.services.ports import StorageUnavailable, UnitOfWork
+from postkeep.storage.transaction import AlreadyDone, Parameters, Result, Run, Statement, Transaction
+from postkeep.storage.unit_of_work import SqlUnitOfWork
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_RUNS: Final = 3
+"""How often a unit may run: once, and again after each COMMIT of unknown outcome."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One unit that waits for the writer, and who waits for its answer."""
+
+    account_id: AccountId | None
+    unit: Callable[[UnitOfWork], Coroutine[Any, Any, Any]]
+    answer: asyncio.Future[Any]
+    runs: int = 0
+    settling: bool = False
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Runs units in a thread of its own: each in a savepoint, all that wait in one transaction."""
+
+    def __init__(self, engine: Engine, turn: Callable[[], AbstractContextManager[object]]) -> None:
+        """Start the thread. To be called in the event loop's thread.
+
+        Args:
+            engine: Makes the writer's connection.
+            turn: Holds this process's turn to write for as long as it is entered.
+        """
+        self._engine = engine
+        self._turn = turn
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="postkeep-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, account_id: AccountId | None, unit: Callable[[UnitOfWork], Coroutine[Any, Any, T]]) -> T:
+        """Have a unit run and committed; with no account it may only read. Cancelling this does not cancel the unit."""
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put(_Job(account_id, unit, answer))
+        return await answer
+
+    async def stop(self) -> None:
+        """Finish what waits, then end the thread."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _work(self) -> None:
+        with self._engine.connect() as connection:
+            while True:
+                taken = [self._jobs.get()]
+                while not self._jobs.empty():
+                    taken.append(self._jobs.get())
+                self._settle(connection, [job for job in taken if job is not None])
+                if None in taken:
+                    return
+
+    def _settle(self, connection: Connection, jobs: list[_Job]) -> None:
+        """Run and commit the jobs until each has an answer, and give it."""
+        while jobs:
+            again: list[_Job] = []
+            try:
+                with self._turn():
+                    again = _commit_together(connection, jobs)
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+                for job in jobs:
+                    job.error = job.error or error
+            self._loop.call_soon_threadsafe(_answer, [job for job in jobs if job not in again])
+            jobs = again
+
+
+def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Drive a coroutine that never suspends straight to its end, in whatever thread this is.
+
+    Raises:
+        RuntimeError: It waits for something, so it is no unit of work.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    message = "a unit of work awaits nothing but its own statements"
+    raise RuntimeError(message)
+
+
+def runs_on(connection: Connection) -> Run:
+    """Make what a transaction runs its statements with, on a connection that never suspends."""
+
+    async def run(statement: Statement, parameters: Parameters) -> Result:
+        return connection.execute(statement, parameters)
+
+    return run
+
+
+def unavailable(cause: Exception) -> StorageUnavailable:
+    """Make the port's word for a database that cannot work just now, and tell the operator why."""
+    log.error("storage_failed", extra={"reason": str(getattr(cause, "orig", cause))})
+    error = StorageUnavailable()
+    error.__cause__ = cause
+    return error
+
+
+def _commit_together(connection: Connection, jobs: list[_Job]) -> list[_Job]:
+    """Run the jobs in one transaction and commit it.
+
+    Returns:
+        Those to run again, because their COMMIT failed and nobody knows how far it came.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker: SQLAlchemy cannot say it
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        _refuse(jobs, error)
+        return []
+    for job in jobs:
+        _run_in_savepoint(connection, driver, job)
+    try:
+        driver.execute("COMMIT")
+    except sqlite3.Error as error:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+        unknown = [job for job in jobs if job.error is None]
+        _refuse([job for job in unknown if job.runs == _RUNS], error)
+        for job in unknown:
+            job.settling = True
+        return [job for job in unknown if job.runs < _RUNS]
+    return []
+
+
+def _run_in_savepoint(connection: Connection, driver: sqlite3.Connection, job: _Job) -> None:
+    """Run one job; if it fails, what it did is undone, and only that."""
+    job.runs += 1
+    transaction = Transaction(runs_on(connection), job.account_id, settling=job.settling)
+    try:
+        driver.execute("SAVEPOINT unit")
+        try:
+            job.result = run_now(job.unit(SqlUnitOfWork(transaction)))
+        except BaseException:
+            driver.execute("ROLLBACK TO unit")
+            raise
+        finally:
+            driver.execute("RELEASE unit")
+    except AlreadyDone:
+        job.result = None
+    except (DBAPIError, sqlite3.Error) as error:
+        job.error = unavailable(error) if is_operational(error) else error
+    except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for it, not to this thread
+        job.error = error
+
+
+def is_operational(error: Exception) -> bool:
+    """Whether an error is about the database's state (locked, full, read-only) and not about the statement."""
+    return isinstance(getattr(error, "orig", error), sqlite3.OperationalError)
+
+
+def _refuse(jobs: list[_Job], cause: sqlite3.Error) -> None:
+    for job in jobs:
+        job.error = unavailable(cause)
+
+
+def _answer(jobs: list[_Job]) -> None:
+    """Tell those who still wait, in the event loop's thread."""
+    for job in jobs:
+        if job.answer.done():
+            continue
+        if job.error is None:
+            job.answer.set_result(job.result)
+        else:
+            job.answer.set_exception(job.error)
