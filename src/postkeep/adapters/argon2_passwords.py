@@ -1,0 +1,95 @@
+"""Password hashing with argon2id."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from postkeep.domain.accounts import Password
+from postkeep.services.ports import HashingBusy
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MEMORY_KIB: Final = 19 * 1024
+"""19 MiB with 2 passes and 1 lane. Source: OWASP Password Storage Cheat Sheet, argon2id."""
+
+PASSES: Final = 2
+
+
+class Argon2Passwords:
+    """Hashes in as many threads as there are cores, with a bounded queue. See `services.ports.PasswordHasher`.
+
+    More threads would not be faster, each hash takes 19 MiB, and the event loop must stay free.
+    """
+
+    def __init__(
+        self, *, threads: int | None = None, queue: int = 64, memory_kib: int = MEMORY_KIB, passes: int = PASSES
+    ) -> None:
+        """Start with no thread; they come as they are needed.
+
+        Args:
+            threads: How many hashes at once; None for the number of cores.
+            queue: How many may wait besides.
+            memory_kib: Memory of one hash, in KiB.
+            passes: How often it goes over it.
+        """
+        self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
+        threads = threads or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher")
+        self._room = threads + queue
+        self._under_way = 0
+        self._decoy = self._hasher.hash(os.urandom(16))
+
+    async def hash(self, password: Password) -> str:
+        """Return a PHC string with a salt of its own.
+
+        Raises:
+            HashingBusy: Too many wait already.
+        """
+        return await self._run(lambda: self._hasher.hash(password.secret))
+
+    async def verify(self, password: Password, password_hash: str | None) -> bool:
+        """Whether the password made this hash; with None it takes as long and says no.
+
+        Raises:
+            HashingBusy: Too many wait already.
+        """
+        matches = await self._run(lambda: self._matches(password, password_hash or self._decoy))
+        return matches and password_hash is not None
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made with weaker parameters than today's."""
+        return self._hasher.check_needs_rehash(password_hash)
+
+    async def close(self) -> None:
+        """End the threads, once what they have begun is done."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+    def _matches(self, password: Password, password_hash: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password.secret)
+        except InvalidHashError:
+            log.critical("password_hash_unreadable")
+            return False
+        except Argon2Error:
+            return False
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        """Do a slow thing in a thread, unless too many wait for theirs."""
+        if self._under_way >= self._room:
+            raise HashingBusy
+        self._under_way += 1
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.
+        future.add_done_callback(self._make_room)
+        return await asyncio.shield(future)
+
+    def _make_room(self, _done: object) -> None:
+        self._under_way -= 1

@@ -1,0 +1,179 @@
+"""Tokens: access tokens are JWTs, refresh tokens are opaque and verified by the session's salt."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID, uuid4
+
+import jwt
+
+from postkeep.domain.accounts import AccountId
+from postkeep.domain.ids import parse_id
+from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, TokenInvalid
+from postkeep.services.ports import AccessClaims, RefreshClaims
+
+Algorithm: TypeAlias = Literal["HS256", "HS384", "HS512"]
+
+ISSUER: Final = "postkeep"
+AUDIENCE: Final = "postkeep-api"
+TYPE: Final = "at+jwt"
+LEEWAY_SECONDS: Final = 30
+MAX_TOKEN_LENGTH: Final = 4096
+
+_REQUIRED: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
+_HEADER: Final = frozenset({"alg", "typ", "kid"})
+_KID_BYTES: Final = 4
+_COUNTER_BYTES: Final = 4
+_CLAIMED_BYTES: Final = _KID_BYTES + 16 + _COUNTER_BYTES
+_REFRESH_BYTES: Final = _CLAIMED_BYTES + 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What one secret is worth: its name, and a key for each purpose, so that no token passes for another kind."""
+
+    kid: bytes
+    access: bytes
+    refresh: bytes
+
+    @classmethod
+    def of(cls, secret: bytes) -> "_Key":
+        def derive(purpose: str) -> bytes:
+            return hmac.digest(secret, f"postkeep {purpose}".encode(), hashlib.sha512)
+
+        return cls(kid=derive("kid")[:_KID_BYTES], access=derive("access token"), refresh=derive("refresh token"))
+
+
+class JwtTokens:
+    """Signs with the first secret, reads with any of them. See `services.ports.TokenSigner`.
+
+    Source: RFC 7519 and RFC 8725 (JWT), RFC 9068 2.1 (`at+jwt`), RFC 9700 4.14 (refresh tokens).
+    """
+
+    def __init__(self, secrets: Sequence[bytes], *, algorithm: Algorithm = "HS256") -> None:
+        """Take the secrets, 32 bytes or more each, the newest first, and the one algorithm of access tokens."""
+        keys = [_Key.of(secret) for secret in secrets]
+        self._current = keys[0]
+        self._keys = {key.kid: key for key in keys}
+        self._algorithm: Algorithm = algorithm
+
+    def sign_access(self, claims: AccessClaims) -> str:
+        """Return the access token that says so."""
+        payload = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(claims.account_id),
+            "sid": str(claims.session_id),
+            "jti": uuid4().hex,
+            "iat": int(claims.issued.timestamp()),
+            "exp": int(claims.expires.timestamp()),
+        }
+        headers = {"typ": TYPE, "kid": self._current.kid.hex()}
+        return jwt.encode(payload, self._current.access, self._algorithm, headers)
+
+    def read_access(self, token: str, *, expired_too: bool = False) -> AccessClaims:
+        """Return what one of our access tokens says.
+
+        Raises:
+            TokenInvalid: Malformed, forged, of another kind, or (unless `expired_too`) expired.
+        """
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise TokenInvalid
+        try:
+            claims = jwt.decode(
+                token,
+                self._key_for(jwt.get_unverified_header(token)).access,
+                algorithms=[self._algorithm],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                leeway=LEEWAY_SECONDS,
+                options={"require": list(_REQUIRED), "verify_exp": not expired_too},
+            )
+            return _access_claims(claims)
+        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
+            # Everything a stranger's token can do to a parser ends here, whatever the library lets through.
+            raise TokenInvalid from error
+
+    def sign_refresh(self, session: Session) -> str:
+        """Return the session's current refresh token; the same session and counter give the same token."""
+        claimed = self._current.kid + session.id.bytes + session.counter.to_bytes(_COUNTER_BYTES, "big")
+        signed = claimed + _mac(self._current, claimed, session)
+        return base64.urlsafe_b64encode(signed).rstrip(b"=").decode("ascii")
+
+    def read_refresh(self, token: str) -> RefreshClaims:
+        """Return what a refresh token claims; nothing is proven yet.
+
+        Raises:
+            RefreshTokenInvalid: Malformed, or made with a key that is not ours.
+        """
+        raw = _decoded(token)
+        if raw[:_KID_BYTES] not in self._keys:
+            raise RefreshTokenInvalid
+        counter = int.from_bytes(raw[_KID_BYTES + 16 : _CLAIMED_BYTES], "big")
+        return RefreshClaims(SessionId(UUID(bytes=raw[_KID_BYTES : _KID_BYTES + 16])), counter)
+
+    def verify_refresh(self, token: str, session: Session) -> bool:
+        """Whether this token was made for this session by us."""
+        raw = _decoded(token)
+        key = self._keys.get(raw[:_KID_BYTES])
+        claimed, given = raw[:_CLAIMED_BYTES], raw[_CLAIMED_BYTES:]
+        return key is not None and hmac.compare_digest(given, _mac(key, claimed, session))
+
+    def _key_for(self, header: dict[str, Any]) -> _Key:
+        """Find the key that a header names; a header with anything but our three members is not ours.
+
+        Raises:
+            TokenInvalid: It is not one of our headers.
+        """
+        kid = header.get("kid")
+        if header.keys() != _HEADER or header.get("typ") != TYPE or not isinstance(kid, str):
+            raise TokenInvalid
+        key = self._keys.get(bytes.fromhex(kid)) if len(kid) == 2 * _KID_BYTES else None
+        if key is None:
+            raise TokenInvalid
+        return key
+
+
+def _access_claims(claims: dict[str, Any]) -> AccessClaims:
+    """Hold the claims to their types: PyJWT takes "exp" as a string, too.
+
+    Raises:
+        TokenInvalid: They are not of their types.
+    """
+    issued, expires, subject, session, token_id = (claims[name] for name in ("iat", "exp", "sub", "sid", "jti"))
+    if type(issued) is not int or type(expires) is not int or not isinstance(token_id, str):
+        raise TokenInvalid
+    account_id = parse_id(subject) if isinstance(subject, str) else None
+    session_id = parse_id(session) if isinstance(session, str) else None
+    if account_id is None or session_id is None:
+        raise TokenInvalid
+    return AccessClaims(
+        AccountId(account_id),
+        SessionId(session_id),
+        datetime.fromtimestamp(issued, UTC),
+        datetime.fromtimestamp(expires, UTC),
+    )
+
+
+def _decoded(token: str) -> bytes:
+    """Read base64url without padding, in its one canonical spelling.
+
+    Raises:
+        RefreshTokenInvalid: It is not, or not as long as our refresh tokens are.
+    """
+    try:
+        raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise RefreshTokenInvalid from error
+    if len(raw) != _REFRESH_BYTES or base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
+        raise RefreshTokenInvalid
+    return raw
+
+
+def _mac(key: _Key, claimed: bytes, session: Session) -> bytes:
+    return hmac.digest(key.refresh, claimed + session.salt, hashlib.sha256)

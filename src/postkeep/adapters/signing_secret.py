@@ -1,0 +1,61 @@
+"""The secret that tokens are signed with: given by the operator, or made once and kept in a file."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from postkeep.domain.errors import Misconfigured
+
+SECRET_BYTES: Final = 32
+
+_EXAMPLES: Final = ("change", "secret", "example", "password", "default", "postkeep", "your")
+
+
+def checked_secret(given: str) -> bytes:
+    """Refuse a secret that is too short, an example, or not meant for signing.
+
+    Raises:
+        Misconfigured: It is one of these.
+
+    Source: RFC 7518 3.2 (an HMAC key has at least as many bits as its hash); CVE-2022-29217 (public keys as secrets).
+    """
+    folded = given.casefold()
+    if len(given.encode()) < SECRET_BYTES:
+        message = f"POSTKEEP_SECRET_KEY is shorter than {SECRET_BYTES} bytes."
+    elif "-----BEGIN" in given or folded.startswith("ssh-"):
+        message = "POSTKEEP_SECRET_KEY is a key file of another kind: it is a random string."
+    elif len(set(given)) < 8 or any(folded.startswith(word) for word in _EXAMPLES):  # noqa: PLR2004 - few different characters
+        message = "POSTKEEP_SECRET_KEY looks like an example or a pattern: it is a random string."
+    else:
+        return given.encode()
+    raise Misconfigured(message)
+
+
+def kept_secret(path: Path) -> bytes:
+    """Read the secret kept in a file, or make it; of two processes that make it at once, one wins and both read it.
+
+    Raises:
+        Misconfigured: It cannot be made, read, or is damaged.
+    """
+    try:
+        if not path.exists():
+            fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(SECRET_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(fresh, path)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        kept = path.read_text("ascii").strip()
+    except (OSError, UnicodeError) as error:
+        message = f"The secret in {path} cannot be kept: {error}."
+        raise Misconfigured(message) from error
+    if len(kept) < SECRET_BYTES:
+        message = f"The secret in {path} is damaged; remove the file and everybody logs in again."
+        raise Misconfigured(message)
+    return kept.encode()
