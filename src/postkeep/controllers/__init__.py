@@ -1,0 +1,1 @@
+"""Routing: each operation calls one service method and returns one view."""

@@ -1,0 +1,32 @@
+"""Health: what a load balancer and an operator ask."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from postkeep.controllers.dependencies import Health
+from postkeep.controllers.errors import documented
+from postkeep.controllers.route import Route
+from postkeep.services.ports import SchemaUnfit, StorageUnavailable
+
+router = APIRouter(route_class=Route, tags=["health"])
+
+
+class Healthy(BaseModel):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/livez", operation_id="livez")
+async def livez() -> Healthy:
+    """Answer as long as the process does; no database is asked."""
+    return Healthy()
+
+
+@router.get("/readyz", operation_id="readyz", responses=documented(StorageUnavailable, SchemaUnfit))
+async def readyz(health: Health) -> Healthy:
+    """Answer whether requests can be served: the database answers, and its schema fits."""
+    await health.check()
+    return Healthy()

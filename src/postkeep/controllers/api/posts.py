@@ -1,0 +1,92 @@
+"""Posts: addPost, getPosts, getPost, deletePost."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response, status
+
+from postkeep.controllers.dependencies import CurrentAccount, Cursors, Posts
+from postkeep.controllers.errors import (
+    BodyTooLarge,
+    BodyUnreadable,
+    MediaTypeUnsupported,
+    RequestInvalid,
+    Responses,
+    documented,
+)
+from postkeep.controllers.route import Route
+from postkeep.domain.posts import PostAbsent, TextInvalid, TitleInvalid, parse_post_id
+from postkeep.domain.sessions import TokenInvalid, TokenMissing
+from postkeep.services.ports import StorageUnavailable
+from postkeep.views.cursors import CursorInvalid
+from postkeep.views.posts import NewPost, PostAdded, PostView
+
+router = APIRouter(route_class=Route, tags=["posts"])
+
+_ERRORS = (TokenMissing, TokenInvalid, StorageUnavailable)
+ADD_ERRORS = documented(
+    *_ERRORS, RequestInvalid, TextInvalid, TitleInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable
+)
+LIST_ERRORS = documented(*_ERRORS, RequestInvalid, CursorInvalid)
+ONE_ERRORS = documented(*_ERRORS, PostAbsent)
+QUERY_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid)
+
+LOCATION: Responses = {status.HTTP_201_CREATED: {"headers": {"Location": {"schema": {"type": "string"}}}}}
+LINK: Responses = {
+    status.HTTP_200_OK: {
+        "headers": {"Link": {"description": 'rel="next": the next page (RFC 8288).', "schema": {"type": "string"}}}
+    }
+}
+
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+"""The headers of answers with posts: nobody else may keep them, and a browser asks again each time."""
+
+PostIdInPath = Annotated[str, Path(alias="postID", json_schema_extra={"format": "uuid"})]
+Limit = Annotated[int | None, Query(ge=1, le=1000, description="At most so many; the next page is in Link.")]
+Cursor = Annotated[str | None, Query(max_length=100, description="Where the page begins, as Link had it.")]
+
+
+@router.post(
+    "/posts", operation_id="addPost", status_code=status.HTTP_201_CREATED, responses={**ADD_ERRORS, **LOCATION}
+)
+async def add_post(new: NewPost, account: CurrentAccount, posts: Posts, response: Response) -> PostAdded:
+    """Keep a post for the caller and answer its id."""
+    post = await posts.add(account.id, new.text, title=new.title, status=new.status)
+    response.headers["Location"] = f"/api/v1/posts/{post.id}"
+    return PostAdded.of(post)
+
+
+@router.get("/posts", operation_id="getPosts", responses={**LIST_ERRORS, **LINK})
+async def get_posts(  # noqa: PLR0913 - a page, its owner, and where the answer goes
+    *,
+    account: CurrentAccount,
+    posts: Posts,
+    cursors: Cursors,
+    request: Request,
+    response: Response,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> list[PostView]:
+    """Answer the caller's posts, newest first: all of them, or a page."""
+    before = None if cursor is None else cursors.read(account.id, cursor)
+    page = await posts.page(account, limit=limit, before=before)
+    response.headers.update(PRIVATE)
+    if page.has_more and limit is not None:
+        following = cursors.write(account.id, page.posts[-1].id)
+        response.headers["Link"] = f'<{request.url.path}?limit={limit}&cursor={following}>; rel="next"'
+    return [PostView.of(post) for post in page.posts]
+
+
+@router.get("/posts/{postID}", operation_id="getPost", responses=ONE_ERRORS)
+async def get_post(post_id: PostIdInPath, account: CurrentAccount, posts: Posts, response: Response) -> PostView:
+    """Answer one of the caller's posts."""
+    post = await posts.get(account.id, parse_post_id(post_id))
+    response.headers.update(PRIVATE)
+    return PostView.of(post)
+
+
+@router.delete(
+    "/posts/{postID}", operation_id="deletePost", status_code=status.HTTP_204_NO_CONTENT, responses=ONE_ERRORS
+)
+async def delete_post(post_id: PostIdInPath, account: CurrentAccount, posts: Posts) -> None:
+    """Delete one of the caller's posts."""
+    await posts.delete(account.id, parse_post_id(post_id))

@@ -1,0 +1,109 @@
+"""Sessions: login, token, refresh, logout."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, status
+from starlette.responses import JSONResponse, Response
+
+from postkeep.controllers.dependencies import LoginOrigin, PresentedToken, Sessions
+from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
+from postkeep.controllers.route import Route
+from postkeep.domain.accounts import Password
+from postkeep.domain.errors import Invalid, Unauthenticated
+from postkeep.domain.sessions import (
+    CredentialsInvalid,
+    RefreshTokenInvalid,
+    RefreshTokenReused,
+    Session,
+    TokenInvalid,
+    TokenMissing,
+)
+from postkeep.services.ports import HashingBusy, StorageUnavailable
+from postkeep.services.sessions import SessionService
+from postkeep.views.sessions import Credentials, OAuthError, TokenPair, UsedRefreshToken, email_or_nobody
+
+router = APIRouter(route_class=Route, tags=["sessions"])
+
+_READING_ERRORS = (RequestInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable, StorageUnavailable)
+LOGIN_ERRORS = documented(CredentialsInvalid, *_READING_ERRORS, HashingBusy)
+
+
+@router.post("/login", operation_id="login", responses=LOGIN_ERRORS)
+async def login(credentials: Credentials, sessions: Sessions, origin: LoginOrigin) -> TokenPair:
+    """Log in with e-mail and password."""
+    session = await sessions.login(credentials.email, credentials.password, origin)
+    return TokenPair.of(sessions.tokens(session))
+
+
+@router.post(
+    "/token",
+    operation_id="token",
+    response_model=TokenPair,
+    responses={
+        **documented(BodyTooLarge, MediaTypeUnsupported, StorageUnavailable, HashingBusy),
+        status.HTTP_400_BAD_REQUEST: {"model": OAuthError, "description": "As RFC 6749 5.2 has it."},
+    },
+)
+async def token(  # noqa: PLR0913 - the form's fields
+    sessions: Sessions,
+    origin: LoginOrigin,
+    *,
+    grant_type: Annotated[str | None, Form(description="password or refresh_token")] = None,
+    username: Annotated[str | None, Form(description="The e-mail address, for the password grant.")] = None,
+    password: Annotated[str | None, Form(json_schema_extra={"format": "password"})] = None,
+    refresh_token: Annotated[str | None, Form(description="For the refresh_token grant.")] = None,
+    scope: Annotated[str | None, Form(description="Ignored: a token is good for everything of its account.")] = None,
+    client_id: Annotated[str | None, Form(description="Ignored.")] = None,
+    client_secret: Annotated[str | None, Form(description="Ignored.")] = None,
+) -> Response:
+    """Answer tokens as OAuth 2 clients ask for them, the Authorize button of the docs page among them.
+
+    Source: RFC 6749 4.3 (password grant), 6 (refresh_token grant), 5.1 and 5.2 (answers).
+    """
+    del scope, client_id, client_secret
+    try:
+        match grant_type, username, password, refresh_token:
+            case "password", str(), str(), _:
+                session = await _login(sessions, username, password, origin)
+            case "refresh_token", _, _, str():
+                session = await sessions.refresh(refresh_token)
+            case "password" | "refresh_token", _, _, _:
+                return _refused("invalid_request", "A parameter of this grant is missing.")
+            case None, _, _, _:
+                return _refused("invalid_request", "grant_type is missing.")
+            case _:
+                return _refused("unsupported_grant_type", "grant_type is password or refresh_token.")
+    except (Unauthenticated, Invalid) as error:
+        return _refused("invalid_grant", error.detail)
+    pair = TokenPair.of(sessions.tokens(session))
+    return JSONResponse(pair.model_dump())
+
+
+@router.post(
+    "/refresh",
+    operation_id="refresh",
+    responses=documented(RefreshTokenInvalid, RefreshTokenReused, *_READING_ERRORS),
+)
+async def refresh(used: UsedRefreshToken, sessions: Sessions) -> TokenPair:
+    """Use a refresh token up for the next pair of tokens."""
+    session = await sessions.refresh(used.refresh_token)
+    return TokenPair.of(sessions.tokens(session))
+
+
+@router.post(
+    "/logout",
+    operation_id="logout",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=documented(TokenMissing, TokenInvalid, StorageUnavailable),
+)
+async def logout(token: PresentedToken, sessions: Sessions) -> None:
+    """End the session of the token; also with an expired one, also a second time."""
+    await sessions.logout(token)
+
+
+async def _login(sessions: SessionService, username: str, password: str, origin: LoginOrigin) -> Session:
+    return await sessions.login(email_or_nobody(username), Password.parse_any(password), origin)
+
+
+def _refused(error: str, description: str) -> Response:
+    return JSONResponse({"error": error, "error_description": description}, status.HTTP_400_BAD_REQUEST)

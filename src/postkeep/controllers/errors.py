@@ -1,0 +1,172 @@
+"""From refusals to answers: which kind is which HTTP status, in one table."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from postkeep.domain.errors import (
+    Absent,
+    Conflict,
+    Forbidden,
+    Invalid,
+    PostkeepError,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+from postkeep.domain.sessions import TokenMissing
+from postkeep.views.problems import PROBLEM_JSON, FieldError, problem
+
+STATUS: Final[Mapping[type[PostkeepError], int]] = {
+    Invalid: 422,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    Absent: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    TooMany: 429,
+    Unavailable: 503,
+}
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_MAX_PATH: Final = 100
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+"""What an operation answers, by status, for its OpenAPI document."""
+
+
+class BodyTooLarge(TooLarge):
+    """The request's body is larger than this operation takes."""
+
+    code = "body_too_large"
+
+
+class MediaTypeUnsupported(PostkeepError):
+    """This operation takes another media type, without content coding."""
+
+    code = "unsupported_media_type"
+
+
+class BodyUnreadable(PostkeepError):
+    """The body is not UTF-8."""
+
+    code = "not_utf8"
+
+
+class RequestInvalid(Invalid):
+    """The request does not follow the API's description."""
+
+    code = "invalid_request"
+    field = "request"
+
+
+_OF_REQUESTS: Final[Mapping[type[PostkeepError], int]] = {MediaTypeUnsupported: 415, BodyUnreadable: 400}
+
+
+def status_of(error: type[PostkeepError]) -> int:
+    """Return the HTTP status of an error by its kind."""
+    return next(status for kind, status in (*_OF_REQUESTS.items(), *STATUS.items()) if issubclass(error, kind))
+
+
+def documented(*errors: type[PostkeepError]) -> Responses:
+    """Describe the errors of an operation for its OpenAPI document."""
+    by_status: dict[int | str, list[type[PostkeepError]]] = {}
+    for error in errors:
+        by_status.setdefault(status_of(error), []).append(error)
+    return {
+        status: {
+            "description": " ".join(f"`{error.code}`: {first_line(error)}" for error in together),
+            "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status, together in sorted(by_status.items(), key=lambda item: int(item[0]))
+    }
+
+
+def first_line(error: type[PostkeepError]) -> str:
+    """Return the one sentence that says what an error means."""
+    return (error.__doc__ or "").strip().splitlines()[0]
+
+
+def install(app: FastAPI) -> None:
+    """Have an application answer every refusal as a problem."""
+    app.add_exception_handler(PostkeepError, _answer_refusal)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PostkeepError)  # noqa: S101 - Starlette's handlers take any Exception
+    headers: dict[str, str] = {}
+    status = status_of(type(error))
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = challenge(error)
+    if isinstance(error, TooMany | Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    errors = (
+        [FieldError(path=f"body.{error.field}", code=error.code, detail=error.detail)]
+        if isinstance(error, Invalid)
+        else []
+    )
+    return problem(
+        status, error.code, request_id=request.state.request_id, detail=error.detail, errors=errors, headers=headers
+    )
+
+
+def challenge(error: Unauthenticated) -> str:
+    """Return the WWW-Authenticate header of a 401.
+
+    Source: RFC 6750 3 (no error code where the request carried no token).
+    """
+    scheme = 'Bearer realm="postkeep"'
+    return scheme if isinstance(error, TokenMissing) else f'{scheme}, error="invalid_token"'
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    """Answer what Pydantic found, without what was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's handlers take any Exception
+    errors = [_field_error(fault) for fault in error.errors()[:20]]
+    codes = {found.code for found in errors}
+    code = errors[0].code if len(codes) == 1 else RequestInvalid.code
+    detail = errors[0].detail if len(errors) == 1 else first_line(RequestInvalid)
+    return problem(422, code, request_id=request.state.request_id, detail=detail, errors=errors)
+
+
+def _field_error(fault: Mapping[str, Any]) -> FieldError:
+    cause = fault.get("ctx", {}).get("error")
+    path = ".".join(str(part) for part in fault["loc"])[:_MAX_PATH]
+    if isinstance(cause, PostkeepError):
+        return FieldError(path=path, code=cause.code, detail=cause.detail)
+    return FieldError(path=path, code=fault["type"], detail=fault["msg"])
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    """Answer what the framework itself refuses: no such path, no such method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette's handlers take any Exception
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # noqa: PLR2004 - HTTP's own number
+        headers["Allow"] = ", ".join(_allowed(request))
+    return problem(
+        error.status_code,
+        codes.get(error.status_code, "refused"),
+        request_id=request.state.request_id,
+        headers=headers,
+    )
+
+
+def _allowed(request: Request) -> Iterable[str]:
+    """Return the methods that the path takes; the framework names those of its first route only."""
+    taken = {
+        method
+        for method in METHODS
+        for route in request.app.router.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return sorted(taken | ({"HEAD"} if "GET" in taken else set()))

@@ -1,0 +1,80 @@
+"""JSON read strictly: nothing is repaired, guessed or lost. Source: RFC 8259; RFC 7493 (I-JSON)."""
+
+import json
+from typing import Any, Final, NoReturn, TypeAlias
+
+MAX_DEPTH: Final = 32
+MAX_DIGITS: Final = 100
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+
+class JsonInvalid(ValueError):
+    """The text is not JSON as this server takes it; the message says why in a few words."""
+
+
+def parse(text: str) -> Json:
+    """Read a JSON text.
+
+    Raises:
+        JsonInvalid: Malformed; or a name twice in one object, a number that is none (NaN, Infinity, 1e999) or has over
+            100 digits, a lone surrogate, or more than 32 levels.
+    """
+    try:
+        value: Json = _DECODER.decode(text)
+        _check(value, MAX_DEPTH)
+    except json.JSONDecodeError as error:
+        message = f"{error.msg} at character {error.pos}"
+        raise JsonInvalid(message) from None
+    except RecursionError:
+        message = f"more than {MAX_DEPTH} levels"
+        raise JsonInvalid(message) from None
+    return value
+
+
+def _check(value: Json, levels: int) -> None:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            message = "a lone surrogate"
+            raise JsonInvalid(message) from None
+    elif isinstance(value, dict | list):
+        if levels == 0:
+            message = f"more than {MAX_DEPTH} levels"
+            raise JsonInvalid(message)
+        for item in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
+            _check(item, levels - 1)
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        message = "a name twice in one object"
+        raise JsonInvalid(message)
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        message = f"a number of more than {MAX_DIGITS} digits"
+        raise JsonInvalid(message)
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if len(digits) > MAX_DIGITS or value in {float("inf"), float("-inf")}:
+        message = "a number that is too large or too long"
+        raise JsonInvalid(message)
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise JsonInvalid(message)
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)

@@ -1,0 +1,1 @@
+"""The door in front of everything: plain ASGI layers, outermost first in `postkeep.app`."""

@@ -1,0 +1,38 @@
+"""The last resort: whatever nobody caught is logged here, and answered without a word of it."""
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from postkeep.views.problems import problem
+
+log = logging.getLogger(__name__)
+
+
+class Failures:
+    """Answers 500 for an error that nobody expected; the process lives on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand in front of an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def answer(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            log.exception("failed")
+            if begun:
+                # Half an answer cannot be taken back: the server cuts the connection, so nobody takes it for whole.
+                raise
+            await problem(500, "internal_error", request_id=scope["state"]["request_id"])(scope, receive, send)

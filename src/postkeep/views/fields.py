@@ -1,0 +1,53 @@
+"""How single values are read and shown: the rules stand in the domain, once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+MAX_SMALL_BODY_BYTES: Final = 16 * 1024
+"""How many bytes a body may have that carries no post."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Says that a field is sent as a string, and which function of the domain reads it.
+
+    Attributes:
+        parse: Returns the value, or raises a `domain.errors.Invalid`.
+        schema: What the API's description says of the string.
+    """
+
+    parse: Callable[[str], object]
+    schema: dict[str, object] = field(default_factory=dict[str, object], hash=False)
+
+    def __get_pydantic_core_schema__(self, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Tell Pydantic: a string and nothing that could be turned into one, then our function."""
+        return core_schema.no_info_after_validator_function(self.parse, core_schema.str_schema(strict=True))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the string."""
+        return {**handler(schema), **self.schema}
+
+
+class Body(BaseModel):
+    """A request's JSON body: strictly typed, no members that nobody knows."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    max_body_bytes: ClassVar[int] = MAX_SMALL_BODY_BYTES
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Moment: TypeAlias = Annotated[
+    datetime,
+    PlainSerializer(_rfc3339, return_type=Annotated[str, Any], when_used="json"),
+]
+"""A moment as RFC 3339 in UTC, always with microseconds."""

@@ -1,0 +1,65 @@
+"""Posts as clients see them."""
+
+from typing import Annotated, ClassVar, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, Post, Status, Text, Title, parse_text, parse_title
+from postkeep.views.fields import Body, Moment, Parsed
+
+
+class NewPost(Body):
+    """A post to keep."""
+
+    max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
+
+    text: Annotated[Text, Parsed(parse_text, {"minLength": 1, "examples": ["Bought milk."]})] = Field(
+        description="Kept exactly as sent; at least one character is not white space."
+    )
+    title: (
+        Annotated[Title, Parsed(parse_title, {"minLength": 1, "maxLength": TITLE_MAX_LENGTH, "examples": ["Today"]})]
+        | None
+    ) = None
+    status: Annotated[Status, Field(strict=False)] = Status.PUBLISHED
+
+
+class PostAdded(BaseModel):
+    """Where an added post can be found."""
+
+    post_id: UUID = Field(serialization_alias="postID")
+    version: int = Field(description="1; each edit adds one.")
+    created_date: Moment
+    updated_date: Moment
+
+    @classmethod
+    def of(cls, post: Post) -> Self:
+        """Say what was kept."""
+        return cls(
+            post_id=post.id, version=post.version, created_date=post.created_date, updated_date=post.updated_date
+        )
+
+
+class PostView(BaseModel):
+    """A post, as its author sees it."""
+
+    id: UUID
+    title: str | None
+    text: str
+    status: Status
+    version: int
+    created_date: Moment
+    updated_date: Moment
+
+    @classmethod
+    def of(cls, post: Post) -> Self:
+        """Show a post to its author."""
+        return cls(
+            id=post.id,
+            title=post.title,
+            text=post.text,
+            status=post.status,
+            version=post.version,
+            created_date=post.created_date,
+            updated_date=post.updated_date,
+        )
