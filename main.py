@@ -1,0 +1,5 @@
+"""The plain entry point: `uvicorn main:app --reload`."""
+
+from postkeep.main import app
+
+__all__ = ["app"]

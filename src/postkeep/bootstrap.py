@@ -1,0 +1,234 @@
+"""The only wiring: from settings to engines, adapters and services."""
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from postkeep.adapters.argon2_passwords import Argon2Passwords
+from postkeep.adapters.common_passwords import ListedCommonPasswords
+from postkeep.adapters.jwt_tokens import JwtTokens
+from postkeep.adapters.signing_secret import SECRET_BYTES, checked_secret, kept_secret
+from postkeep.adapters.system_clock import SystemClock
+from postkeep.domain.errors import Misconfigured, PostkeepError
+from postkeep.services import Services
+from postkeep.services.accounts import AccountService, PasswordPolicy
+from postkeep.services.health import HealthService
+from postkeep.services.posts import PostService
+from postkeep.services.sessions import Limits, SessionService
+from postkeep.settings import Settings, load_settings
+from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage, create_embedded_engine
+from postkeep.storage.schema import upgrade
+from postkeep.storage.server import ServerStorage
+from postkeep.storage.server_check import check_server
+from postkeep.views.cursors import Cursors
+
+log = logging.getLogger(__name__)
+
+DATABASE_FILE: Final = "postkeep.db"
+SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file's name
+
+_TOLD_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """Everything that the controllers need."""
+
+    services: Services
+    cursors: Cursors
+
+
+@asynccontextmanager
+async def wire(settings: Settings) -> AsyncGenerator[Wired]:
+    """Open the storage, put the services over it, and close everything in the end.
+
+    Raises:
+        Misconfigured: Something must be changed before this can work.
+    """
+    secret = find_secret(settings)
+    storage = await _open_storage(settings)
+    hasher = Argon2Passwords(
+        memory_kib=settings.hash_memory_kib, passes=settings.hash_passes, queue=settings.hash_queue
+    )
+    clock = SystemClock()
+    limits = Limits(
+        access=timedelta(seconds=settings.access_token_seconds),
+        idle=timedelta(days=settings.session_idle_days),
+        lifetime=timedelta(days=settings.session_days),
+        grace=timedelta(seconds=settings.refresh_grace_seconds),
+    )
+    policy = PasswordPolicy(ListedCommonPasswords(), min_length=settings.password_min_length)
+    signer = JwtTokens([secret], algorithm=settings.token_algorithm)
+    try:
+        yield Wired(
+            Services(
+                accounts=AccountService(storage, hasher, policy, clock, session_lifetime=limits.lifetime),
+                sessions=SessionService(storage, hasher, signer, clock, limits),
+                posts=PostService(storage, clock),
+                health=HealthService(storage),
+            ),
+            Cursors(secret),
+        )
+    finally:
+        await hasher.close()
+        await storage.close()
+
+
+def database_url(settings: Settings | None = None) -> URL:
+    """Return where everything is kept: the setting, or a file in the data directory.
+
+    Raises:
+        Misconfigured: It is not a URL of a database that Postkeep knows.
+    """
+    settings = settings or load_settings()
+    if settings.database_url is None:
+        return URL.create("sqlite", database=str(settings.data_dir / DATABASE_FILE))
+    try:
+        url = make_url(settings.database_url.get_secret_value())
+    except ArgumentError:
+        message = "POSTKEEP_DATABASE_URL is not a URL like mysql+asyncmy://user:password@host/database."
+        raise Misconfigured(message) from None
+    if url.drivername in {"mysql", "mariadb", "mariadb+asyncmy"}:
+        url = url.set(drivername="mysql+asyncmy")
+    if url.drivername not in {"sqlite", "mysql+asyncmy"}:
+        message = f"POSTKEEP_DATABASE_URL begins with {url.drivername}: it can be sqlite:/// or mysql+asyncmy://."
+        raise Misconfigured(message)
+    if url.drivername == "mysql+asyncmy" and not url.database:
+        message = "POSTKEEP_DATABASE_URL names no database: end it with /name."
+        raise Misconfigured(message)
+    return url
+
+
+def is_in_memory(url: URL) -> bool:
+    """Whether a URL means the database that is gone with its process."""
+    return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+
+
+def prepare(settings: Settings) -> None:
+    """Do what must be done once before any process serves: find the secret, await the database, bring its schema up.
+
+    Raises:
+        Misconfigured: Something must be changed before this can work.
+    """
+    find_secret(settings)
+    if is_in_memory(database_url(settings)):
+        if settings.workers > 1:
+            refuse_in_memory(settings)
+        return
+
+    async def open_and_close() -> None:
+        await (await _open_storage(settings)).close()
+
+    asyncio.run(open_and_close())
+
+
+def refuse_in_memory(settings: Settings) -> None:
+    """Refuse what a second process cannot do with a database in the memory of the first.
+
+    Raises:
+        Misconfigured: The settings say that everything is kept in memory.
+    """
+    if is_in_memory(database_url(settings)):
+        message = "The database in memory belongs to one process; set POSTKEEP_DATABASE_URL to a file or a server."
+        raise Misconfigured(message)
+
+
+def prepare_file(url: URL) -> Path:
+    """Make an embedded database's folder and file, readable by nobody else, and return the file's path.
+
+    Raises:
+        Misconfigured: They cannot be made or written.
+    """
+    path = Path(url.database or "")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        message = f"The database {path} cannot be written: {error.strerror}."
+        raise Misconfigured(message) from error
+    return path
+
+
+def find_secret(settings: Settings) -> bytes:
+    """Return the secret that tokens are signed with; for an embedded database it is made once and kept beside it.
+
+    Raises:
+        Misconfigured: It is missing where it must be given, or not one that protects anything.
+    """
+    if settings.secret_key is not None:
+        return checked_secret(settings.secret_key.get_secret_value())
+    url = database_url(settings)
+    if is_in_memory(url):
+        return secrets.token_bytes(SECRET_BYTES)
+    if url.get_backend_name() != "sqlite":
+        message = (
+            "POSTKEEP_SECRET_KEY is not set, and several servers of one database must share it:"
+            ' set it to the output of: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
+        )
+        raise Misconfigured(message)
+    return kept_secret(prepare_file(url).parent / SECRET_FILE)
+
+
+async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage | ServerStorage:
+    url = database_url(settings)
+    try:
+        if is_in_memory(url):
+            engine = create_embedded_engine(None)
+            await asyncio.to_thread(upgrade, engine)
+            return InMemoryStorage(engine)
+        if url.get_backend_name() == "sqlite":
+            path = prepare_file(url)
+            await asyncio.to_thread(upgrade, create_embedded_engine(path))
+            storage: EmbeddedStorage | ServerStorage = EmbeddedStorage(path)
+        else:
+            await _await_server(url, settings.database_wait)
+            storage = ServerStorage(url, pool_size=settings.database_pool_size)
+        await _check(storage)
+    except SQLAlchemyError as error:
+        message = f"The database cannot be used: {getattr(error, 'orig', None) or error}."
+        raise Misconfigured(message) from error
+    return storage
+
+
+async def _check(storage: EmbeddedStorage | ServerStorage) -> None:
+    try:
+        await storage.check()
+    except PostkeepError as error:
+        await storage.close()
+        raise Misconfigured(error.detail) from error
+
+
+async def _await_server(url: URL, seconds: float) -> None:
+    """Wait for a database server that is still starting, and say so now and then.
+
+    Raises:
+        Misconfigured: It did not come, or it is not fit.
+    """
+    begun = told = time.monotonic()
+    while True:
+        try:
+            await check_server(url)
+        except (OSError, SQLAlchemyError) as error:
+            now = time.monotonic()
+            reason = getattr(error, "orig", None) or error
+            if now - begun >= seconds:
+                message = f"The database at {url.host} did not answer within {seconds:.0f} seconds: {reason}"
+                raise Misconfigured(message) from error
+            if now - told >= _TOLD_SECONDS:
+                told = now
+                log.warning("waiting_for_database", extra={"reason": str(reason), "waited_seconds": round(now - begun)})
+            await asyncio.sleep(0.25)
+        else:
+            return

@@ -1,0 +1,134 @@
+"""postkeep account: what an operator does with accounts."""
+
+import asyncio
+import getpass
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from postkeep.services.accounts import AccountService
+
+app = typer.Typer(help="Create, list and change accounts, also while the server runs.", no_args_is_help=True)
+
+Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's e-mail address.", show_default=False)]
+Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+def _run(use: Callable[["AccountService"], Coroutine[Any, Any, None]]) -> None:
+    """Do something with the accounts of the configured database."""
+    from postkeep import logs
+    from postkeep.bootstrap import refuse_in_memory, wire
+    from postkeep.settings import load_settings
+
+    settings = load_settings()
+    logs.configure("warning", settings.log_format)
+    refuse_in_memory(settings)
+
+    async def open_and_use() -> None:
+        async with wire(settings) as wired:
+            await use(wired.services.accounts)
+
+    asyncio.run(open_and_use())
+
+
+def _password(*, from_stdin: bool) -> str:
+    """Ask for a password; it is never an argument, which other users of the machine can see."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != first:
+        typer.echo("postkeep: The passwords differ.", err=True)
+        raise typer.Exit(1)
+    return first
+
+
+@app.command()
+def create(email: Address, *, password_stdin: Stdin = False) -> None:
+    """Open an account for somebody.
+
+    Examples:
+        postkeep account create ann@example.com
+
+        pwgen 20 1 | postkeep account create ann@example.com --password-stdin
+    """
+    from postkeep.domain.accounts import Email, Password
+
+    address = Email.parse(email)
+    password = Password.parse(_password(from_stdin=password_stdin))
+
+    async def use(accounts: "AccountService") -> None:
+        account = await accounts.create(address, password)
+        typer.echo(account.id)
+
+    _run(use)
+
+
+@app.command("list")
+def list_(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False) -> None:
+    """List all accounts, in the order of their addresses.
+
+    Example:
+        postkeep account list --json
+    """
+
+    async def use(accounts: "AccountService") -> None:
+        async for account in accounts.list_all():
+            shown = {
+                "id": str(account.id),
+                "email": account.email.address,
+                "status": account.status.value,
+                "posts": account.posts,
+                "bytes": account.bytes,
+                "created_date": account.created_date.isoformat(timespec="seconds"),
+            }
+            if as_json:
+                typer.echo(json.dumps(shown))
+            else:
+                typer.echo(
+                    "{id}  {created_date}  {status:<8}  {posts:>7} posts  {bytes:>11} bytes  {email}".format(**shown)
+                )
+
+    _run(use)
+
+
+@app.command("reset-password")
+def reset_password(email: Address, *, password_stdin: Stdin = False) -> None:
+    """Give an account a new password and end its sessions."""
+    from postkeep.domain.accounts import Email, Password
+
+    address = Email.parse(email)
+    password = Password.parse(_password(from_stdin=password_stdin))
+    _run(lambda accounts: accounts.reset_password(address, password))
+
+
+@app.command()
+def disable(email: Address) -> None:
+    """Let nobody in to an account; its posts stay."""
+    from postkeep.domain.accounts import Email
+
+    address = Email.parse(email)
+    _run(lambda accounts: accounts.disable(address))
+
+
+@app.command()
+def enable(email: Address) -> None:
+    """Let the owner of a disabled account in again."""
+    from postkeep.domain.accounts import Email
+
+    address = Email.parse(email)
+    _run(lambda accounts: accounts.enable(address))
+
+
+@app.command()
+def delete(email: Address, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove an account with all its posts. There is no way back."""
+    from postkeep.domain.accounts import Email
+
+    address = Email.parse(email)
+    if not yes:
+        typer.confirm(f"Remove {email} and all its posts?", abort=True)
+    _run(lambda accounts: accounts.delete(address))

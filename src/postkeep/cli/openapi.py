@@ -1,0 +1,34 @@
+"""postkeep openapi: the API's description."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def openapi(
+    *,
+    write: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    check: Annotated[Path | None, typer.Option(help="See that this file is in step; exit code 1 if not.")] = None,
+) -> None:
+    """Show the API's description (OpenAPI, JSON).
+
+    Examples:
+        postkeep openapi > openapi.json
+
+        postkeep openapi --check docs/openapi.json
+    """
+    from postkeep.app import create_app
+    from postkeep.settings import Settings
+
+    document = json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
+    if check is not None:
+        if not check.is_file() or check.read_text("utf-8") != document:
+            typer.echo(f"postkeep: {check} is not in step: run `postkeep openapi --write {check}`.", err=True)
+            raise typer.Exit(1)
+        typer.echo(f"{check} is in step.")
+    elif write is not None:
+        write.write_text(document, "utf-8")
+    else:
+        typer.echo(document, nl=False)

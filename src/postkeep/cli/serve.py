@@ -1,0 +1,88 @@
+"""postkeep serve: the HTTP server."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from postkeep.settings import Settings, load_settings
+
+
+def serve(
+    *,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="POSTKEEP_HOST or 127.0.0.1")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="POSTKEEP_PORT or 8000")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="How many processes serve.", show_default="POSTKEEP_WORKERS or 1")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error.", show_default="POSTKEEP_LOG_LEVEL or info")
+    ] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Restart when the code changes; for developing.")] = False,
+) -> None:
+    """Serve the API and the pages until Ctrl-C or SIGTERM.
+
+    Examples:
+        postkeep serve
+
+        postkeep serve --host 0.0.0.0 --port 80 --workers 4
+    """
+    given = {"host": host, "port": port, "workers": workers, "log_level": log_level}
+    # Options are settings: the worker processes, which read the environment, get them that way.
+    os.environ.update({f"POSTKEEP_{name}".upper(): str(value) for name, value in given.items() if value is not None})
+    settings = load_settings()
+
+    from postkeep import logs
+    from postkeep.bootstrap import prepare
+
+    logs.configure(settings.log_level, settings.log_format)
+    prepare(settings)
+    _welcome(settings)
+    _run(settings, reload=reload)
+
+
+def _welcome(settings: Settings) -> None:
+    """Say in a few lines where everything is."""
+    shown = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not listened on
+    base = f"http://{f'[{shown}]' if ':' in shown else shown}:{settings.port}"
+    lines = [("Postkeep", base)]
+    if settings.docs:
+        lines.append(("API docs", f"{base}/docs"))
+    lines.append(("Posts are kept in", _place(settings)))
+    for name, value in lines:
+        typer.echo(f"  {name + ':':<19}{value}", err=True)
+    typer.echo("  Ctrl-C stops it.", err=True)
+
+
+def _place(settings: Settings) -> str:
+    from postkeep.bootstrap import database_url, is_in_memory
+
+    url = database_url(settings)
+    if is_in_memory(url):
+        return "memory, until it stops"
+    if url.get_backend_name() == "sqlite":
+        return str(Path(url.database or "").absolute())
+    return url.render_as_string(hide_password=True)
+
+
+def _run(settings: Settings, *, reload: bool) -> None:
+    import uvicorn
+
+    options: dict[str, Any] = {"reload": True, "reload_dirs": [str(Path(__file__).parent.parent)]} if reload else {}
+    uvicorn.run(
+        "postkeep.main:app",
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http="httptools",
+        loop="auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        **options,
+    )

@@ -1,0 +1,84 @@
+"""Logs: one JSON line per event, or readable lines on a terminal. Events carry ids, never what people wrote."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from postkeep.server.request_id import current_request_id
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_PACKAGE: Final = "postkeep"
+
+
+def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
+    """Send all logging to standard error in one form.
+
+    Args:
+        level: debug, info, warning or error.
+        form: "auto" is text on a terminal and JSON otherwise.
+    """
+    readable = form == "text" or (form == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Text() if readable else _Json())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    # asyncmy tells every notice of the server as a warning; uvicorn's own lines per request are ours already.
+    logging.getLogger("asyncmy").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logging.getLogger(name).handlers = []
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what an event says besides its name; foreign loggers' sentences become a field."""
+    fields: dict[str, Any] = {}
+    if not record.name.startswith(_PACKAGE):
+        fields["message"] = record.getMessage()
+    fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD and name != "color_message"}
+    request_id = current_request_id.get()
+    if request_id is not None:
+        fields["request_id"] = request_id
+    return fields
+
+
+def _event(record: logging.LogRecord) -> str:
+    return record.getMessage() if record.name.startswith(_PACKAGE) else record.name
+
+
+class _Json(logging.Formatter):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write an event."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": _event(record),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class _Text(logging.Formatter):
+    """One line for people, with the trace below where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write an event."""
+        moment = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        fields = " ".join(f"{name}={_printable(value)}" for name, value in _fields(record).items())
+        line = f"{moment} {record.levelname.lower():<8} {_event(record)} {fields}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _printable(value: object) -> str:
+    """Write a value so that it can neither break the line nor act on the terminal."""
+    text = str(value)
+    plain = isinstance(value, UUID | int | float) or (text.isprintable() and " " not in text)
+    return text if plain else json.dumps(text)

@@ -1,0 +1,131 @@
+"""Settings: POSTKEEP_* from the environment and .env. docs/settings.md describes each."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from postkeep.domain.errors import Misconfigured
+
+PREFIX: Final = "POSTKEEP_"
+ENV_FILE: Final = Path(".env")
+
+# Kubernetes and Docker links describe a service called "postkeep" to every container beside it.
+_INJECTED: Final = re.compile(r"POSTKEEP_(?:SERVICE_.*|PORT_.*)|POSTKEEP_TEST_.*")
+_INJECTED_PORT: Final = re.compile(r"[a-z]+://")
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """Reads NAME from the file that NAME_FILE names, for the settings that are secret."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - pydantic's
+        """Return the file's content without the line end that editors add."""
+        path = _environment().get(f"{PREFIX}{field_name}_FILE".upper())
+        return (_read(Path(path)) if path and field_name in SECRETS else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return all that were given."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Read once at start; never changed after."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, env_file_encoding="utf-8", frozen=True, extra="ignore"
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 10
+    docs: bool = True
+
+    database_url: SecretStr | None = None
+    data_dir: Path = Path("postkeep-data")
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    database_wait: Annotated[int, Field(ge=0, le=3600)] = 30
+
+    secret_key: SecretStr | None = None
+    token_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"  # noqa: S105 - an algorithm's name
+    access_token_seconds: Annotated[int, Field(ge=30, le=900)] = 900
+    refresh_grace_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    session_idle_days: Annotated[int, Field(ge=1, le=365)] = 14
+    session_days: Annotated[int, Field(ge=1, le=365)] = 30
+
+    password_min_length: Annotated[int, Field(ge=8, le=128)] = 8
+    hash_memory_kib: Annotated[int, Field(ge=19 * 1024, le=1024 * 1024)] = 19 * 1024
+    hash_passes: Annotated[int, Field(ge=2, le=16)] = 2
+    hash_queue: Annotated[int, Field(ge=0, le=10_000)] = 64
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"
+    access_log: Literal["all", "off"] = "all"
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _ignore_injected(cls, value: object) -> object:
+        """Take POSTKEEP_PORT=tcp://... for what it is: a container platform's, not ours."""
+        return cls.model_fields["port"].default if isinstance(value, str) and _INJECTED_PORT.match(value) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look in this order: arguments, environment, .env, files of secrets."""
+        del file_secret_settings
+        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
+
+
+SECRETS: Final = frozenset({"database_url", "secret_key"})
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        Misconfigured: A name nobody knows, or a value that does not fit; no value is shown.
+    """
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name}_FILE".upper() for name in SECRETS}
+    for name in _environment():
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not _INJECTED.fullmatch(name.upper()):
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists the settings."
+            message = f"{name} is not a setting: {hint}"
+            raise Misconfigured(message)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise Misconfigured("; ".join(_complaints(error))) from None
+
+
+def _complaints(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        yield f"{PREFIX}{fault['loc'][0]}".upper() + f": {fault['msg']}"
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, and what .env adds to it."""
+    from_file = dotenv_values(ENV_FILE, encoding="utf-8") if ENV_FILE.is_file() else {}
+    return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        message = f"{path} cannot be read: {error}"
+        raise Misconfigured(message) from error
