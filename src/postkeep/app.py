@@ -1,5 +1,6 @@
 """The application: the door, the routers, the answers to errors."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -18,6 +19,8 @@ from postkeep.server.head import Head
 from postkeep.server.request_id import RequestId
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION: Final = """Sign up or log in for a token, send it as `Authorization: Bearer ...`, and keep posts
 that nobody else sees. Errors are `application/problem+json` (RFC 9457) with a stable `code`."""
@@ -48,7 +51,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with wire(settings) as wired:
             app.state.services = wired.services
             app.state.cursors = wired.cursors
+            log.info("started", extra={"version": app.version})
             yield
+        log.info("stopped")
 
     app = FastAPI(
         title="Postkeep",

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from postkeep.adapters.argon2_passwords import Argon2Passwords
@@ -28,7 +28,7 @@ from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage, create_embedded_engine
-from postkeep.storage.schema import upgrade
+from postkeep.storage.schema import REVISION, read_state
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server
 from postkeep.views.cursors import Cursors
@@ -186,11 +186,11 @@ async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage
     try:
         if is_in_memory(url):
             engine = create_embedded_engine(None)
-            await asyncio.to_thread(upgrade, engine)
+            await asyncio.to_thread(_bring_up, engine)
             return InMemoryStorage(engine)
         if url.get_backend_name() == "sqlite":
             path = prepare_file(url)
-            await asyncio.to_thread(upgrade, create_embedded_engine(path))
+            await asyncio.to_thread(_bring_up, create_embedded_engine(path))
             storage: EmbeddedStorage | ServerStorage = EmbeddedStorage(path)
         else:
             await _await_server(url, settings.database_wait)
@@ -200,6 +200,16 @@ async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage
         message = f"The database cannot be used: {getattr(error, 'orig', None) or error}."
         raise Misconfigured(message) from error
     return storage
+
+
+def _bring_up(engine: Engine) -> None:
+    """Bring an embedded database's schema up to this release, unless it is there or beyond."""
+    with engine.connect() as connection:
+        revision = read_state(connection).revision
+    if revision is None or revision < REVISION:
+        from postkeep.storage.migrate import upgrade  # noqa: PLC0415 - Alembic is large, and seldom needed
+
+        upgrade(engine)
 
 
 async def _check(storage: EmbeddedStorage | ServerStorage) -> None:

@@ -26,12 +26,12 @@ def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # asyncmy tells every notice of the server as a warning; uvicorn's own lines per request are ours already.
+    # asyncmy tells every notice of the server as a warning; what uvicorn tells of itself, our events say, too.
     logging.getLogger("asyncmy").setLevel(logging.ERROR)
-    logging.getLogger("uvicorn.access").disabled = True
-    logging.getLogger("alembic").setLevel(max(root.level, logging.WARNING))
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
+    for name in ("uvicorn", "uvicorn.error", "alembic"):
         logging.getLogger(name).handlers = []
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    logging.getLogger("uvicorn.access").disabled = True
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

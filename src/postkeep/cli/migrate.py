@@ -19,7 +19,7 @@ def _config() -> "Config":
     from postkeep import logs
     from postkeep.bootstrap import database_url, prepare_file, refuse_in_memory
     from postkeep.settings import load_settings
-    from postkeep.storage.schema import alembic_config
+    from postkeep.storage.migrate import alembic_config
 
     settings = load_settings()
     logs.configure("warning", settings.log_format)

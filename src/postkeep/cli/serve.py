@@ -1,11 +1,13 @@
 """postkeep serve: the HTTP server."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings, load_settings
 
 
@@ -40,8 +42,20 @@ def serve(
 
     logs.configure(settings.log_level, settings.log_format)
     prepare(settings)
+    _refuse_taken_port(settings)
     _welcome(settings)
     _run(settings, reload=reload)
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    """Say in one line that nobody can listen there, before anything else is said."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        message = f"Nothing can listen on {settings.host} port {settings.port}: {reason}."
+        raise Misconfigured(message) from error
 
 
 def _welcome(settings: Settings) -> None:

@@ -21,7 +21,7 @@ EMAIL_MAX_LENGTH: Final = 254
 
 
 class EmailInvalid(Invalid):
-    """This is not an e-mail address that can sign up."""
+    """An address like ann@example.com is needed: ASCII before the @, without quotes, comments or IP addresses."""
 
     code = "email_invalid"
     field = "email"
@@ -94,7 +94,7 @@ class Email:
         try:
             valid = validate_email(given, allow_smtputf8=False, check_deliverability=False)
         except (EmailNotValidError, UnicodeError) as error:
-            raise EmailInvalid(_printable(str(error))) from error
+            raise EmailInvalid from error
         if valid.ascii_email is None or len(valid.ascii_email) > EMAIL_MAX_LENGTH:
             raise EmailInvalid
         return cls(address=unicodedata.normalize("NFC", valid.normalized), key=valid.ascii_email.lower())
@@ -211,8 +211,3 @@ class Account:
     def is_active(self) -> bool:
         """Whether this account may be used."""
         return self.status is AccountStatus.ACTIVE
-
-
-def _printable(text: str) -> str:
-    """Escape what a terminal or a log would act upon."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,20 +1,18 @@
-"""The schema: bringing it to a revision, and saying whether this release can work on it."""
+"""The schema's revision: what this release needs, what a database has, and whether the two fit."""
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, inspect, select
+from sqlalchemy import Connection, column, inspect, select, table
 
 from postkeep.services.ports import SchemaUnfit
 from postkeep.storage.tables import SchemaRow
 
-SCRIPTS: Final = Path(__file__).parent / "migrations"
+REVISION: Final = "0004"
+"""The revision that this release was made for: the newest of `migrations/versions`, which a test holds it to."""
+
+# Alembic's own table. It is read here without Alembic, which a server whose schema fits need not load.
+_VERSION: Final = table("alembic_version", column("version_num"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +28,12 @@ class SchemaState:
     oldest: str | None
 
 
-def alembic_config(target: URL | Engine) -> Config:
-    """Make Alembic's configuration for a database; the migrations are part of the package."""
-    config = Config()
-    config.set_main_option("script_location", str(SCRIPTS))
-    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    config.attributes["target"] = target
-    return config
-
-
-@cache
-def head() -> str:
-    """Return the revision that this release was made for."""
-    newest = ScriptDirectory(str(SCRIPTS)).get_current_head()
-    if newest is None:
-        message = "the package has lost its migrations"
-        raise RuntimeError(message)
-    return newest
-
-
-def upgrade(target: URL | Engine) -> None:
-    """Bring a database to this release's revision; nothing happens where it is there."""
-    command.upgrade(alembic_config(target), "head")
-
-
 def read_state(connection: Connection) -> SchemaState:
     """Ask a database for its schema's revision."""
-    revision = MigrationContext.configure(connection).get_current_revision()
-    if revision is None or not inspect(connection).has_table(SchemaRow.__tablename__):
-        return SchemaState(revision, None)
-    return SchemaState(revision, connection.execute(select(SchemaRow.oldest_revision)).scalar())
+    tables = inspect(connection).get_table_names()
+    revision = connection.scalar(select(_VERSION.c.version_num)) if _VERSION.name in tables else None
+    oldest = connection.scalar(select(SchemaRow.oldest_revision)) if SchemaRow.__tablename__ in tables else None
+    return SchemaState(revision, oldest)
 
 
 def refuse_unfit(state: SchemaState) -> None:
@@ -68,13 +42,14 @@ def refuse_unfit(state: SchemaState) -> None:
     Raises:
         SchemaUnfit: It cannot; the message says what to do.
     """
-    wanted = head()
     if state.revision is None:
         message = "The database is empty: run `postkeep migrate upgrade` first."
-    elif state.revision < wanted:
-        message = f"The schema is at {state.revision}, this release needs {wanted}: run `postkeep migrate upgrade`."
-    elif state.revision > wanted and (state.oldest is None or state.oldest > wanted):
-        message = f"The schema is at {state.revision}, which no longer serves this release ({wanted}): use a newer one."
+    elif state.revision < REVISION:
+        message = f"The schema is at {state.revision}, this release needs {REVISION}: run `postkeep migrate upgrade`."
+    elif state.revision > REVISION and (state.oldest is None or state.oldest > REVISION):
+        message = (
+            f"The schema is at {state.revision}, which no longer serves this release ({REVISION}): use a newer one."
+        )
     else:
         return
     raise SchemaUnfit(message)
