@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from postkeep import logs
 from postkeep.adapters.argon2_passwords import Argon2Passwords
 from postkeep.adapters.common_passwords import ListedCommonPasswords
 from postkeep.adapters.jwt_tokens import JwtTokens
@@ -85,13 +86,12 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
         await storage.close()
 
 
-def database_url(settings: Settings | None = None) -> URL:
+def database_url(settings: Settings) -> URL:
     """Return where everything is kept: the setting, or a file in the data directory.
 
     Raises:
         Misconfigured: It is not a URL of a database that Postkeep knows.
     """
-    settings = settings or load_settings()
     if settings.database_url is None:
         return URL.create("sqlite", database=str(settings.data_dir / DATABASE_FILE))
     try:
@@ -142,6 +142,21 @@ def refuse_in_memory(settings: Settings) -> None:
     if is_in_memory(database_url(settings)):
         message = "The database in memory belongs to one process; set POSTKEEP_DATABASE_URL to a file or a server."
         raise Misconfigured(message)
+
+
+def migration_target() -> URL:
+    """Return the database that migrations are to work on, its file made where it has one.
+
+    Raises:
+        Misconfigured: Everything is kept in memory, where the server itself makes the schema; or a setting is off.
+    """
+    settings = load_settings()
+    logs.configure("warning", settings.log_format)
+    refuse_in_memory(settings)
+    url = database_url(settings)
+    if url.get_backend_name() == "sqlite":
+        prepare_file(url)
+    return url
 
 
 def prepare_file(url: URL) -> Path:

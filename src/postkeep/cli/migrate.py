@@ -16,18 +16,10 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 def _config() -> "Config":
-    from postkeep import logs
-    from postkeep.bootstrap import database_url, prepare_file, refuse_in_memory
-    from postkeep.settings import load_settings
+    from postkeep.bootstrap import migration_target
     from postkeep.storage.migrate import alembic_config
 
-    settings = load_settings()
-    logs.configure("warning", settings.log_format)
-    refuse_in_memory(settings)
-    url = database_url(settings)
-    if url.get_backend_name() == "sqlite":
-        prepare_file(url)
-    return alembic_config(url)
+    return alembic_config(migration_target())
 
 
 @app.command()

@@ -22,7 +22,9 @@ def openapi(
     from postkeep.app import create_app
     from postkeep.settings import Settings
 
-    document = json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
+    # The description is the program's, not this machine's: no environment and no .env has a say.
+    settings = Settings.model_construct()
+    document = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False) + "\n"
     if check is not None:
         if not check.is_file() or check.read_text("utf-8") != document:
             typer.echo(f"postkeep: {check} is not in step: run `postkeep openapi --write {check}`.", err=True)

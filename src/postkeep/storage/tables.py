@@ -5,7 +5,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    BINARY,
     BigInteger,
     CheckConstraint,
     DateTime,
@@ -30,6 +29,9 @@ from postkeep.domain.sessions import ADDRESS_MAX_LENGTH, DEVICE_MAX_LENGTH, SALT
 # utf8mb4_bin is the one collation that MySQL and every MariaDB know and that calls no two texts equal that differ.
 _TABLE: Final = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
+SERVERS: Final = ("mysql", "mariadb")
+"""What SQLAlchemy calls the server databases."""
+
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -42,8 +44,12 @@ _NAMES: Final = {
 class Id(TypeDecorator[UUID]):
     """A UUID as its 16 bytes, which sort as the UUIDs do."""
 
-    impl = BINARY(16)
+    impl = LargeBinary(16)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """Ask a server for exactly 16 bytes in the row itself."""
+        return dialect.type_descriptor(mysql.BINARY(16) if dialect.name in SERVERS else LargeBinary(16))
 
     def process_bind_param(self, value: UUID | None, dialect: Dialect) -> bytes | None:
         """Write a UUID."""
@@ -62,7 +68,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
         """Ask MySQL for microseconds, which it drops otherwise."""
-        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in {"mysql", "mariadb"} else DateTime())
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in SERVERS else DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Write a moment; one without a zone is a mistake."""
@@ -105,7 +111,7 @@ class AccountRow(Row):
     id: Mapped[UUID] = mapped_column(Id, primary_key=True)
     email: Mapped[str] = mapped_column(String(EMAIL_MAX_LENGTH))
     email_key: Mapped[bytes] = mapped_column(
-        LargeBinary(EMAIL_MAX_LENGTH).with_variant(mysql.VARBINARY(EMAIL_MAX_LENGTH), "mysql", "mariadb")
+        LargeBinary(EMAIL_MAX_LENGTH).with_variant(mysql.VARBINARY(EMAIL_MAX_LENGTH), *SERVERS)
     )
     password_hash: Mapped[str] = mapped_column(String(255))
     status: Mapped[str] = mapped_column(String(16))
@@ -132,7 +138,7 @@ class SessionRow(Row):
 
     id: Mapped[UUID] = mapped_column(Id)
     account_id: Mapped[UUID] = mapped_column(Id, ForeignKey(AccountRow.id))
-    salt: Mapped[bytes] = mapped_column(BINARY(SALT_BYTES))
+    salt: Mapped[bytes] = mapped_column(LargeBinary(SALT_BYTES).with_variant(mysql.BINARY(SALT_BYTES), *SERVERS))
     counter: Mapped[int] = mapped_column(Integer)
     status: Mapped[str] = mapped_column(String(16))
     device: Mapped[str] = mapped_column(String(DEVICE_MAX_LENGTH))
@@ -161,7 +167,7 @@ class PostRow(Row):
     id: Mapped[UUID] = mapped_column(Id)
     title: Mapped[str | None] = mapped_column(String(TITLE_MAX_LENGTH))
     # TEXT ends at 65,535 bytes on MySQL; a post may have a megabyte.
-    text: Mapped[str] = mapped_column(Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"))
+    text: Mapped[str] = mapped_column(Text().with_variant(mysql.MEDIUMTEXT(), *SERVERS))
     status: Mapped[str] = mapped_column(String(16))
     version: Mapped[int] = mapped_column(Integer)
     bytes: Mapped[int] = mapped_column(Integer)

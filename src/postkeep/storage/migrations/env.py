@@ -35,9 +35,9 @@ def render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[
     """Write our own types as the plain ones they are kept as, so that a migration does not change with the code."""
     if kind != "type" or not isinstance(item, Id | UtcDateTime):
         return False
-    if isinstance(item, Id):
-        return "sa.BINARY(16)"
     autogenerate.imports.add("from sqlalchemy.dialects import mysql")
+    if isinstance(item, Id):
+        return 'sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")'
     return 'sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")'
 
 

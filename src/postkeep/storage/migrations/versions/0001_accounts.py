@@ -15,9 +15,10 @@ depends_on = None
 
 def upgrade() -> None:
     """Go to 0001."""
+    identifier = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
     op.create_table(
         "accounts",
-        sa.Column("id", sa.BINARY(16), nullable=False),
+        sa.Column("id", identifier, nullable=False),
         sa.Column("email", sa.String(254), nullable=False),
         sa.Column(
             "email_key", sa.LargeBinary(254).with_variant(mysql.VARBINARY(254), "mysql", "mariadb"), nullable=False

@@ -15,12 +15,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Go to 0002."""
+    identifier = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
     moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
     op.create_table(
         "sessions",
-        sa.Column("id", sa.BINARY(16), nullable=False),
-        sa.Column("account_id", sa.BINARY(16), nullable=False),
-        sa.Column("salt", sa.BINARY(32), nullable=False),
+        sa.Column("id", identifier, nullable=False),
+        sa.Column("account_id", identifier, nullable=False),
+        sa.Column("salt", sa.LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb"), nullable=False),
         sa.Column("counter", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("device", sa.String(200), nullable=False),

@@ -15,11 +15,12 @@ depends_on = None
 
 def upgrade() -> None:
     """Go to 0003."""
+    identifier = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
     moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
     op.create_table(
         "posts",
-        sa.Column("account_id", sa.BINARY(16), nullable=False),
-        sa.Column("id", sa.BINARY(16), nullable=False),
+        sa.Column("account_id", identifier, nullable=False),
+        sa.Column("id", identifier, nullable=False),
         sa.Column("title", sa.String(200), nullable=True),
         sa.Column("text", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
