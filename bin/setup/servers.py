@@ -1,0 +1,51 @@
+"""What the tests need beside Python: a real database server and a browser.
+
+Found on PATH, or installed from Debian, or missed with a clear line and a failure: never skipped in silence.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import debian
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def main() -> str | None:
+    """Install what is missing.
+
+    Returns:
+        Why the tests cannot run, None when they can.
+    """
+    # The core packages hold the programs alone: no service that Debian would start, no account, no questions.
+    missing: dict[str, tuple[str, ...]] = {}
+    if not os.environ.get("POSTKEEP_TEST_MYSQL_URL") and not _is_installed("mariadbd"):
+        missing["MariaDB"] = ("mariadb-server-core", "mariadb-client-core")
+    if not _is_installed(*_BROWSERS):
+        missing["Chromium"] = ("chromium", "fonts-dejavu-core")
+    if not missing:
+        return None
+    names = " and ".join(missing)
+    if not debian.can_install():
+        return (
+            f"bin/test needs {names}: not on PATH, and no root with apt-get to install it. Install it, or run as root; "
+            "a running MySQL or MariaDB can be named in POSTKEEP_TEST_MYSQL_URL."
+        )
+    print(f"Installing {names} from Debian ...", file=sys.stderr, flush=True)
+    try:
+        debian.install(*(package for packages in missing.values() for package in packages))
+    except subprocess.CalledProcessError as error:
+        return f"{error.output}\napt-get could not install {names}; its words are above."
+    return None
+
+
+def _is_installed(*programs: str) -> bool:
+    # Debian keeps servers in /usr/sbin, which only root has on PATH.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
+    return any(shutil.which(program, path=path) for program in programs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
