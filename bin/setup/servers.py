@@ -1,4 +1,4 @@
-"""What the tests need beside Python: a real database server and a browser.
+"""What the tests need beside Python: a real database server, a browser, and curl for the README's commands.
 
 Found on PATH, or installed from Debian, or missed with a clear line and a failure: never skipped in silence.
 """
@@ -25,6 +25,8 @@ def main() -> str | None:
         missing["MariaDB"] = ("mariadb-server-core", "mariadb-client-core")
     if not _is_installed(*_BROWSERS):
         missing["Chromium"] = ("chromium", "fonts-dejavu-core")
+    if not _is_installed("curl"):
+        missing["curl"] = ("curl",)
     if not missing:
         return None
     names = " and ".join(missing)

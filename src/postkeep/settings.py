@@ -39,7 +39,12 @@ class Settings(BaseSettings):
     """Everything that can be set. Read once at start; never changed after."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=ENV_FILE, env_file_encoding="utf-8", frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
     )
 
     host: str = "127.0.0.1"

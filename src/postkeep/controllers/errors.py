@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from postkeep.domain.accounts import AccountGone
 from postkeep.domain.errors import (
     Absent,
     Conflict,
@@ -20,7 +21,7 @@ from postkeep.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from postkeep.domain.sessions import TokenMissing
+from postkeep.domain.sessions import TokenInvalid
 from postkeep.views.problems import PROBLEM_JSON, FieldError, problem
 
 STATUS: Final[Mapping[type[PostkeepError], int]] = {
@@ -122,10 +123,10 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
 def challenge(error: Unauthenticated) -> str:
     """Return the WWW-Authenticate header of a 401.
 
-    Source: RFC 6750 3 (no error code where the request carried no token).
+    Source: RFC 6750 3 (an error code only where the request carried an access token).
     """
     scheme = 'Bearer realm="postkeep"'
-    return scheme if isinstance(error, TokenMissing) else f'{scheme}, error="invalid_token"'
+    return f'{scheme}, error="invalid_token"' if isinstance(error, TokenInvalid | AccountGone) else scheme
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:

@@ -139,17 +139,29 @@ def _commit_together(connection: Connection, jobs: list[_Job]) -> list[_Job]:
         return []
     for job in jobs:
         _run_in_savepoint(connection, driver, job)
+        if not driver.in_transaction:
+            # A full disk or a failing one makes SQLite take back the whole transaction by itself: the COMMIT says so.
+            break
     try:
         driver.execute("COMMIT")
     except sqlite3.Error as error:
         if driver.in_transaction:
             driver.execute("ROLLBACK")
-        unknown = [job for job in jobs if job.error is None]
-        _refuse([job for job in unknown if job.runs == _RUNS], error)
-        for job in unknown:
-            job.settling = True
-        return [job for job in unknown if job.runs < _RUNS]
+        return _unsettled(jobs, error)
     return []
+
+
+def _unsettled(jobs: list[_Job], cause: sqlite3.Error) -> list[_Job]:
+    """Sort out the jobs of a failed COMMIT.
+
+    Returns:
+        Those to run again: the ones that may have been committed, to find out, and the ones that had no turn.
+    """
+    unknown = [job for job in jobs if job.error is None]
+    for job in unknown:
+        job.settling = job.runs > 0
+    _refuse([job for job in unknown if job.runs == _RUNS], cause)
+    return [job for job in unknown if job.runs < _RUNS]
 
 
 def _run_in_savepoint(connection: Connection, driver: sqlite3.Connection, job: _Job) -> None:
