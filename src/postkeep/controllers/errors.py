@@ -110,14 +110,16 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
         headers["WWW-Authenticate"] = challenge(error)
     if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after)
-    errors = (
-        [FieldError(path=f"body.{error.field}", code=error.code, detail=error.detail)]
-        if isinstance(error, Invalid)
-        else []
-    )
+    errors = [_field_error_of(error)] if isinstance(error, Invalid) else []
     return problem(
         status, error.code, request_id=request.state.request_id, detail=error.detail, errors=errors, headers=headers
     )
+
+
+def _field_error_of(error: Invalid) -> FieldError:
+    """Say where an error is that the domain found: in the body, unless it names another place itself."""
+    path = error.field if "." in error.field else f"body.{error.field}"
+    return FieldError(path=path, code=error.code, detail=error.detail)
 
 
 def challenge(error: Unauthenticated) -> str:

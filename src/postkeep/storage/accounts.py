@@ -23,7 +23,7 @@ ACCOUNT: Final = (
     AccountRow.created_date,
 )
 
-_THIS: Final = AccountRow.id == bindparam("account_id")
+_THIS: Final = AccountRow.id == bindparam("owner")
 _ACTIVE: Final = AccountRow.status == AccountStatus.ACTIVE.value
 _ACCESS_RAISED: Final = {"access_version": AccountRow.access_version + 1}
 
@@ -47,8 +47,8 @@ _SET_PASSWORD: Final = (
 )
 _SET_STATUS: Final = update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
 _CLAIM_ANY: Final = update(AccountRow).where(_THIS).values(_ACCESS_RAISED)
-_REMOVE_POSTS: Final = delete(PostRow).where(PostRow.account_id == bindparam("account_id"))
-_REMOVE_SESSIONS: Final = delete(SessionRow).where(SessionRow.account_id == bindparam("account_id"))
+_REMOVE_POSTS: Final = delete(PostRow).where(PostRow.account_id == bindparam("owner"))
+_REMOVE_SESSIONS: Final = delete(SessionRow).where(SessionRow.account_id == bindparam("owner"))
 _REMOVE: Final = delete(AccountRow).where(_THIS)
 
 
@@ -61,7 +61,7 @@ class SqlAccounts:
 
     async def find(self, account_id: AccountId) -> Account | None:
         """Return the account, or None."""
-        found = await self._transaction.read(_FIND, {"account_id": account_id})
+        found = await self._transaction.read(_FIND, {"owner": account_id})
         row = found.first()
         return None if row is None else account_of(row)
 
@@ -85,7 +85,7 @@ class SqlAccounts:
         try:
             await self._transaction.open(account.id, _ADD, _values_of(account))
         except IntegrityError as error:
-            await self._transaction.settle(_FIND, {"account_id": account.id})
+            await self._transaction.settle(_FIND, {"owner": account.id})
             if violates(error, "uq_accounts_email_key", "accounts.email_key"):
                 # The driver's error names the address; it ends here.
                 raise EmailTaken from None

@@ -21,7 +21,7 @@ _POST: Final = (
     PostRow.updated_date,
 )
 
-_AUTHOR: Final = PostRow.account_id == bindparam("account_id")
+_AUTHOR: Final = PostRow.account_id == bindparam("owner")
 _THIS: Final = (_AUTHOR, PostRow.id == bindparam("post_id"))
 
 _FIND: Final = select(*_POST).where(*_THIS)
@@ -31,7 +31,7 @@ _LIST_BEFORE: Final = _LIST.where(PostRow.id < bindparam("before"))
 _LIST_SOME_BEFORE: Final = _LIST_BEFORE.limit(bindparam("at_most"))
 
 _COUNT: Final = update(AccountRow).where(
-    AccountRow.id == bindparam("account_id"), AccountRow.status == AccountStatus.ACTIVE.value
+    AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
 )
 _COUNT_IN: Final = _COUNT.values(
     posts_version=AccountRow.posts_version + 1,
@@ -67,7 +67,7 @@ class SqlPosts:
 
     async def find(self, author: AccountId, post_id: PostId) -> Post | None:
         """Return the author's post, or None."""
-        found = await self._transaction.read(_FIND, {"account_id": author, "post_id": post_id})
+        found = await self._transaction.read(_FIND, {"owner": author, "post_id": post_id})
         row = found.first()
         return None if row is None else _post_of(row)
 
@@ -77,7 +77,7 @@ class SqlPosts:
             statement = _LIST if limit is None else _LIST_SOME
         else:
             statement = _LIST_BEFORE if limit is None else _LIST_SOME_BEFORE
-        found = await self._transaction.read(statement, {"account_id": author, "at_most": limit, "before": before})
+        found = await self._transaction.read(statement, {"owner": author, "at_most": limit, "before": before})
         return [_post_of(row) for row in found]
 
     async def add(self, post: Post) -> None:

@@ -28,7 +28,7 @@ _SESSION: Final = (
 )
 
 _ACTIVE: Final = SessionRow.status == SessionStatus.ACTIVE.value
-_OF_ACCOUNT: Final = SessionRow.account_id == bindparam("account_id")
+_OF_ACCOUNT: Final = SessionRow.account_id == bindparam("owner")
 _THIS: Final = (_OF_ACCOUNT, SessionRow.id == bindparam("session_id"))
 
 _FIND: Final = select(*_SESSION, utc_now()).where(SessionRow.id == bindparam("session_id"))
@@ -65,7 +65,7 @@ class SqlSessions:
 
     async def find_account(self, account_id: AccountId, session_id: SessionId) -> tuple[Account, Session] | None:
         """Return an account and one of its sessions with a single query, or None where either is absent."""
-        found = await self._transaction.read(_FIND_ACCOUNT, {"account_id": account_id, "session_id": session_id})
+        found = await self._transaction.read(_FIND_ACCOUNT, {"owner": account_id, "session_id": session_id})
         row = found.first()
         return None if row is None else (account_of(row[: len(ACCOUNT)]), _session_of(row[len(ACCOUNT) :]))
 

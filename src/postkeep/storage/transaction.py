@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from postkeep.domain.accounts import AccountGone, AccountId
 
 Parameters: TypeAlias = Mapping[str, object]
+"""A statement's values by name; "owner" is the account that its rows belong to."""
 
 # A result's rows have the columns of their statement, which Python's types cannot say.
 Result: TypeAlias = CursorResult[Any]
@@ -54,7 +55,7 @@ class Transaction:
             AccountGone: It found no such row (any more).
         """
         self._own(account_id)
-        if (await self._run(statement, {"account_id": account_id, **parameters})).rowcount != 1:
+        if (await self._run(statement, {"owner": account_id, **parameters})).rowcount != 1:
             raise AccountGone
         self._claimed = True
 
@@ -75,10 +76,8 @@ class Transaction:
             How many rows it found.
         """
         self._own(account_id)
-        if not self._claimed:
-            message = "a unit's first write is on its account's row"
-            raise RuntimeError(message)
-        return (await self._run(statement, {"account_id": account_id, **parameters})).rowcount
+        self._follow_claim()
+        return (await self._run(statement, {"owner": account_id, **parameters})).rowcount
 
     async def insert(
         self, account_id: AccountId, statement: Statement, parameters: Parameters, kept: Statement
@@ -96,10 +95,12 @@ class Transaction:
             AlreadyDone: The thing is there from an earlier run of this unit.
             IntegrityError: The row breaks a constraint.
         """
+        self._own(account_id)
+        self._follow_claim()
         try:
-            await self.write(account_id, statement, parameters)
+            await self._run(statement, parameters)
         except IntegrityError:
-            await self.settle(kept, {"account_id": account_id, **parameters})
+            await self.settle(kept, {"owner": account_id, **parameters})
             raise
 
     async def settle(self, kept: Statement, parameters: Parameters) -> None:
@@ -115,4 +116,10 @@ class Transaction:
         """Hold every write to the one account that this transaction is about."""
         if account_id != self._account_id:
             message = "a unit writes one account's things, and a reading none"
+            raise RuntimeError(message)
+
+    def _follow_claim(self) -> None:
+        """Hold every other write behind the one on the account's row."""
+        if not self._claimed:
+            message = "a unit's first write is on its account's row"
             raise RuntimeError(message)

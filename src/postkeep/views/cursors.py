@@ -19,7 +19,7 @@ class CursorInvalid(Invalid):
     """This cursor was not made by this server for this list."""
 
     code = "cursor_invalid"
-    field = "cursor"
+    field = "query.cursor"
 
 
 class Cursors:

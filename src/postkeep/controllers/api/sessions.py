@@ -39,6 +39,7 @@ async def login(credentials: Credentials, sessions: Sessions, origin: LoginOrigi
     "/token",
     operation_id="token",
     response_model=TokenPair,
+    openapi_extra={"requestBody": {"required": True}},
     responses={
         **documented(BodyTooLarge, MediaTypeUnsupported, StorageUnavailable, HashingBusy),
         status.HTTP_400_BAD_REQUEST: {"model": OAuthError, "description": "As RFC 6749 5.2 has it."},
