@@ -74,7 +74,10 @@ class _Text(logging.Formatter):
         moment = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         fields = " ".join(f"{name}={_printable(value)}" for name, value in _fields(record).items())
         line = f"{moment} {record.levelname.lower():<8} {_event(record)} {fields}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        trace = self.formatException(record.exc_info)
+        return "\n".join([line, *("".join(c if c.isprintable() else "?" for c in each) for each in trace.split("\n"))])
 
 
 def _printable(value: object) -> str:

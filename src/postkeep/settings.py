@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -105,16 +105,20 @@ def load_settings() -> Settings:
     """
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     known |= {f"{PREFIX}{name}_FILE".upper() for name in SECRETS}
-    for name in _environment():
+    for name in _given():
         if name.upper().startswith(PREFIX) and name.upper() not in known and not _INJECTED.fullmatch(name.upper()):
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists the settings."
-            message = f"{name} is not a setting: {hint}"
+            message = f"{name} is not a setting: {_hint(name.upper(), known)}"
             raise Misconfigured(message)
     try:
         return Settings()
     except ValidationError as error:
         raise Misconfigured("; ".join(_complaints(error))) from None
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    """Name the setting that was probably meant; the prefix, which all share, says nothing."""
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known], n=1)
+    return f"did you mean {PREFIX}{near[0]}?" if near else "docs/settings.md lists the settings."
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:
@@ -123,8 +127,17 @@ def _complaints(error: ValidationError) -> Iterator[str]:
 
 
 def _environment() -> dict[str, str]:
+    """Return what is given, by names in upper case: case counts for nothing."""
+    return {name.upper(): value for name, value in _given().items()}
+
+
+def _given() -> dict[str, str]:
     """Return the environment, and what .env adds to it."""
-    from_file = dotenv_values(ENV_FILE, encoding="utf-8") if ENV_FILE.is_file() else {}
+    try:
+        from_file = dotenv_values(ENV_FILE, encoding="utf-8") if ENV_FILE.is_file() else {}
+    except (OSError, UnicodeError) as error:
+        message = f"{ENV_FILE} cannot be read: {error}"
+        raise Misconfigured(message) from error
     return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
 
 

@@ -25,6 +25,7 @@ TYPE: Final = "at+jwt"
 LEEWAY_SECONDS: Final = 30
 MAX_TOKEN_LENGTH: Final = 4096
 
+_YEAR_10000: Final = 253_402_300_800
 _REQUIRED: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
 _KID_BYTES: Final = 4
@@ -82,7 +83,7 @@ class JwtTokens:
         Raises:
             TokenInvalid: Malformed, forged, of another kind, or (unless `expired_too`) expired.
         """
-        if len(token) > MAX_TOKEN_LENGTH:
+        if len(token) > MAX_TOKEN_LENGTH or not all(_is_canonical(part) for part in token.split(".")):
             raise TokenInvalid
         try:
             claims = jwt.decode(
@@ -146,7 +147,7 @@ def _access_claims(claims: dict[str, Any]) -> AccessClaims:
         TokenInvalid: They are not of their types.
     """
     issued, expires, subject, session, token_id = (claims[name] for name in ("iat", "exp", "sub", "sid", "jti"))
-    if type(issued) is not int or type(expires) is not int or not isinstance(token_id, str):
+    if not (_is_moment(issued) and _is_moment(expires) and isinstance(token_id, str)):
         raise TokenInvalid
     account_id = parse_id(subject) if isinstance(subject, str) else None
     session_id = parse_id(session) if isinstance(session, str) else None
@@ -160,19 +161,35 @@ def _access_claims(claims: dict[str, Any]) -> AccessClaims:
     )
 
 
+def _is_moment(value: object) -> bool:
+    """Whether this is a number of seconds that a calendar has a date for."""
+    return type(value) is int and 0 <= value < _YEAR_10000
+
+
 def _decoded(token: str) -> bytes:
     """Read base64url without padding, in its one canonical spelling.
 
     Raises:
         RefreshTokenInvalid: It is not, or not as long as our refresh tokens are.
     """
-    try:
-        raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise RefreshTokenInvalid from error
-    if len(raw) != _REFRESH_BYTES or base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
+    if not _is_canonical(token):
+        raise RefreshTokenInvalid
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    if len(raw) != _REFRESH_BYTES:
         raise RefreshTokenInvalid
     return raw
+
+
+def _is_canonical(part: str) -> bool:
+    """Whether this is base64url as RFC 7515 2 has it: no padding, no other characters, no spare bits set.
+
+    Decoders take more than that, so that many spellings would pass for one token.
+    """
+    try:
+        raw = base64.b64decode(part.encode("ascii") + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return False
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii") == part
 
 
 def _mac(key: _Key, claimed: bytes, session: Session) -> bytes:

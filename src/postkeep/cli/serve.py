@@ -91,7 +91,7 @@ def _run(settings: Settings, *, reload: bool) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http="httptools",
+        http="postkeep.server.guard:GuardedProtocol",
         loop="auto",
         log_config=None,
         access_log=False,

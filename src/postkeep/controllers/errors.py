@@ -1,5 +1,6 @@
 """From refusals to answers: which kind is which HTTP status, in one table."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +24,7 @@ from postkeep.domain.errors import (
 )
 from postkeep.domain.sessions import TokenInvalid
 from postkeep.views.problems import PROBLEM_JSON, FieldError, problem
+from postkeep.views.sessions import oauth_refusal
 
 STATUS: Final[Mapping[type[PostkeepError], int]] = {
     Invalid: 422,
@@ -37,7 +39,7 @@ STATUS: Final[Mapping[type[PostkeepError], int]] = {
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
-_MAX_PATH: Final = 100
+_NAME: Final = re.compile(r"\w{0,40}", re.ASCII)
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 """What an operation answers, by status, for its OpenAPI document."""
@@ -61,6 +63,12 @@ class BodyUnreadable(PostkeepError):
     code = "not_utf8"
 
 
+class FormInvalid(PostkeepError):
+    """The form cannot be read."""
+
+    code = "invalid_form"
+
+
 class RequestInvalid(Invalid):
     """The request does not follow the API's description."""
 
@@ -68,7 +76,11 @@ class RequestInvalid(Invalid):
     field = "request"
 
 
-_OF_REQUESTS: Final[Mapping[type[PostkeepError], int]] = {MediaTypeUnsupported: 415, BodyUnreadable: 400}
+_OF_REQUESTS: Final[Mapping[type[PostkeepError], int]] = {
+    MediaTypeUnsupported: 415,
+    BodyUnreadable: 400,
+    FormInvalid: 400,
+}
 
 
 def status_of(error: type[PostkeepError]) -> int:
@@ -98,6 +110,7 @@ def first_line(error: type[PostkeepError]) -> str:
 def install(app: FastAPI) -> None:
     """Have an application answer every refusal as a problem."""
     app.add_exception_handler(PostkeepError, _answer_refusal)
+    app.add_exception_handler(FormInvalid, _answer_form)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
 
@@ -114,6 +127,12 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
     return problem(
         status, error.code, request_id=request.state.request_id, detail=error.detail, errors=errors, headers=headers
     )
+
+
+async def _answer_form(_request: Request, error: Exception) -> Response:
+    """Answer in OAuth's words: its token endpoint is what takes a form here. Source: RFC 6749 5.2."""
+    assert isinstance(error, FormInvalid)  # noqa: S101 - Starlette's handlers take any Exception
+    return oauth_refusal("invalid_request", error.detail)
 
 
 def _field_error_of(error: Invalid) -> FieldError:
@@ -143,10 +162,15 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 def _field_error(fault: Mapping[str, Any]) -> FieldError:
     cause = fault.get("ctx", {}).get("error")
-    path = ".".join(str(part) for part in fault["loc"])[:_MAX_PATH]
+    path = ".".join(_shown(part) for part in fault["loc"])
     if isinstance(cause, PostkeepError):
         return FieldError(path=path, code=cause.code, detail=cause.detail)
     return FieldError(path=path, code=fault["type"], detail=fault["msg"])
+
+
+def _shown(part: str | int) -> str:
+    """Show a member's name if it looks like one; whatever else was sent in its place is not repeated."""
+    return str(part) if _NAME.fullmatch(str(part)) else "?"
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
@@ -172,4 +196,5 @@ def _allowed(request: Request) -> Iterable[str]:
         for route in request.app.router.routes
         if route.matches({**request.scope, "method": method})[0] is Match.FULL
     }
-    return sorted(taken | ({"HEAD"} if "GET" in taken else set()))
+    # What is left are the pages' files, which have no routes of their own.
+    return sorted(taken | {"HEAD"}) if "GET" in taken else sorted(taken) or ["GET", "HEAD"]

@@ -1,7 +1,9 @@
 """The one class of API routes: who calls comes first, then the body, read with a limit and strictly."""
 
+import codecs
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from fastapi import params
 from fastapi.dependencies.models import Dependant
@@ -12,10 +14,11 @@ from starlette.responses import Response
 
 from postkeep.controllers import strict_json
 from postkeep.controllers.dependencies import authenticate, current_caller
-from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported
-from postkeep.views.fields import MAX_SMALL_BODY_BYTES
+from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, FormInvalid, MediaTypeUnsupported
+from postkeep.views.bodies import MAX_SMALL_BODY_BYTES, declared_length
 
 JSON: Final = "application/json"
+MAX_FORM_FIELDS: Final = 20
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -97,12 +100,17 @@ async def _read(request: Request, media_type: str, limit: int) -> Request:
         MediaTypeUnsupported: It is of another one, or compressed.
         BodyTooLarge: It has more bytes.
         BodyUnreadable: It is not UTF-8.
+        FormInvalid: It is not a form, where a form is expected.
         RequestValidationError: It is not JSON, where JSON is expected.
     """
     _check_media_type(request, media_type)
     body = await _read_at_most(request, limit)
-    if media_type != JSON:
+    if media_type == FORM:
+        _check_form(body)
         return _ReadRequest(request, body, None)
+    if b"\x00" in body[:4] or body.startswith(codecs.BOM_UTF8):
+        # How JSON in any other encoding begins, and JSON in UTF-8 never. Source: RFC 8259 8.1, RFC 4627 3.
+        raise BodyUnreadable
     try:
         return _ReadRequest(request, body, strict_json.parse(body.decode("utf-8")))
     except UnicodeDecodeError:
@@ -110,6 +118,19 @@ async def _read(request: Request, media_type: str, limit: int) -> Request:
     except strict_json.JsonInvalid as error:
         fault = {"type": "json_invalid", "loc": ("body",), "msg": f"Not JSON: {error}"}
         raise RequestValidationError([fault]) from None
+
+
+def _check_form(body: bytes) -> None:
+    """Refuse a form that says one thing twice, or that is not UTF-8, or is none. Source: RFC 6749 3.2, appendix B."""
+    try:
+        fields = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS
+        )
+    except ValueError:
+        raise FormInvalid from None
+    if len({name for name, _ in fields}) < len(fields):
+        message = "A parameter is given more than once."
+        raise FormInvalid(message)
 
 
 def _check_media_type(request: Request, media_type: str) -> None:
@@ -123,8 +144,7 @@ def _check_media_type(request: Request, media_type: str) -> None:
 
 async def _read_at_most(request: Request, limit: int) -> bytes:
     """Read a body, and no more of it than may be kept, whatever its declared length claims."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    if declared_length(request.headers) > limit:
         raise BodyTooLarge(_limit_of(limit))
     body = bytearray()
     async for chunk in request.stream():

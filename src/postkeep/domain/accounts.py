@@ -92,7 +92,7 @@ class Email:
         Source: RFC 5321 4.1.2 and 4.5.3.1 (64 octets before the @, 254 in all); RFC 5891 (IDNA).
         """
         try:
-            valid = validate_email(given, allow_smtputf8=False, check_deliverability=False)
+            valid = validate_email(given, strict=True, allow_smtputf8=False, check_deliverability=False)
         except (EmailNotValidError, UnicodeError) as error:
             raise EmailInvalid from error
         if valid.ascii_email is None or len(valid.ascii_email) > EMAIL_MAX_LENGTH:
@@ -135,8 +135,8 @@ class Password:
             PasswordTooLong: More than 128 code points.
             PasswordInvalid: A lone surrogate, which no encoding can carry.
         """
-        # Normalising can shorten a text to a third at most, so what is longer than that is refused unread.
-        if len(given) > 3 * PASSWORD_MAX_LENGTH:
+        # Normalising can shorten a text to a quarter at most, so what is longer than that is refused unread.
+        if len(given) > 4 * PASSWORD_MAX_LENGTH:
             raise PasswordTooLong
         secret = unicodedata.normalize("NFC", given)
         if len(secret) > PASSWORD_MAX_LENGTH:

@@ -69,8 +69,7 @@ class Origin:
     @classmethod
     def of(cls, device: str, address: str) -> Self:
         """Take what a client says of itself, cut to what is kept and freed of what does not print."""
-        printable = "".join(c for c in device if c.isprintable())
-        return cls(printable[:DEVICE_MAX_LENGTH], address[:ADDRESS_MAX_LENGTH])
+        return cls(_printable(device)[:DEVICE_MAX_LENGTH], _printable(address)[:ADDRESS_MAX_LENGTH])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +128,7 @@ class Session:
     def is_live(self, now: datetime, idle: timedelta) -> bool:
         """Whether its tokens count: not ended, not past its end, renewed within the last `idle`."""
         return self.status is SessionStatus.ACTIVE and now < min(self.expires_date, self.refreshed_date + idle)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())

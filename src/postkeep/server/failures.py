@@ -2,6 +2,7 @@
 
 import logging
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from postkeep.views.problems import problem
@@ -30,6 +31,9 @@ class Failures:
 
         try:
             await self._app(scope, receive, answer)
+        except ClientDisconnect:
+            # Nobody is left to answer; what was begun goes on or not, as it would have.
+            log.info("client_left")
         except Exception:
             log.exception("failed")
             if begun:

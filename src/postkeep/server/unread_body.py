@@ -5,6 +5,8 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from postkeep.views.bodies import declared_length
+
 HARMLESS_BYTES: Final = 16 * 1024
 """An unread body up to this size is cheaper to skip than a new connection."""
 
@@ -38,5 +40,4 @@ class UnreadBody:
 
 
 def _may_be_large(headers: Headers) -> bool:
-    length = headers.get("content-length", "0")
-    return "transfer-encoding" in headers or not length.isdecimal() or int(length) > HARMLESS_BYTES
+    return "transfer-encoding" in headers or declared_length(headers) > HARMLESS_BYTES

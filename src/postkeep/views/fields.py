@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-MAX_SMALL_BODY_BYTES: Final = 16 * 1024
-"""How many bytes a body may have that carries no post."""
+from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, Response
 
 from postkeep.domain.accounts import EMAIL_MAX_LENGTH, PASSWORD_MAX_LENGTH, Email, EmailInvalid, Password
 from postkeep.services.sessions import Tokens
@@ -51,6 +52,12 @@ class TokenPair(BaseModel):
     def of(cls, tokens: Tokens) -> Self:
         """Show tokens to whom they belong."""
         return cls(access_token=tokens.access, expires_in=tokens.expires_in, refresh_token=tokens.refresh)
+
+
+def oauth_refusal(error: str, description: str) -> Response:
+    """Make the answer that says no to a request for tokens by form. Source: RFC 6749 5.2."""
+    body = {"error": error, "error_description": description}
+    return JSONResponse(body, 400, {"Cache-Control": "no-store"})
 
 
 class OAuthError(BaseModel):

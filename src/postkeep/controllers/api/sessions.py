@@ -20,7 +20,7 @@ from postkeep.domain.sessions import (
 )
 from postkeep.services.ports import HashingBusy, StorageUnavailable
 from postkeep.services.sessions import SessionService
-from postkeep.views.sessions import Credentials, OAuthError, TokenPair, UsedRefreshToken, email_or_nobody
+from postkeep.views.sessions import Credentials, OAuthError, TokenPair, UsedRefreshToken, email_or_nobody, oauth_refusal
 
 router = APIRouter(route_class=Route, tags=["sessions"])
 
@@ -69,13 +69,13 @@ async def token(  # noqa: PLR0913 - the form's fields
             case "refresh_token", _, _, str():
                 session = await sessions.refresh(refresh_token)
             case "password" | "refresh_token", _, _, _:
-                return _refused("invalid_request", "A parameter of this grant is missing.")
+                return oauth_refusal("invalid_request", "A parameter of this grant is missing.")
             case None, _, _, _:
-                return _refused("invalid_request", "grant_type is missing.")
+                return oauth_refusal("invalid_request", "grant_type is missing.")
             case _:
-                return _refused("unsupported_grant_type", "grant_type is password or refresh_token.")
+                return oauth_refusal("unsupported_grant_type", "grant_type is password or refresh_token.")
     except (Unauthenticated, Invalid) as error:
-        return _refused("invalid_grant", error.detail)
+        return oauth_refusal("invalid_grant", error.detail)
     pair = TokenPair.of(sessions.tokens(session))
     return JSONResponse(pair.model_dump())
 
@@ -104,7 +104,3 @@ async def logout(token: PresentedToken, sessions: Sessions) -> None:
 
 async def _login(sessions: SessionService, username: str, password: str, origin: LoginOrigin) -> Session:
     return await sessions.login(email_or_nobody(username), Password.parse_any(password), origin)
-
-
-def _refused(error: str, description: str) -> Response:
-    return JSONResponse({"error": error, "error_description": description}, status.HTTP_400_BAD_REQUEST)

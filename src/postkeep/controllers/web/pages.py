@@ -1,12 +1,14 @@
 """The pages: what this is, and the API's docs; all their parts come from this package."""
 
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import postkeep.views
 
@@ -26,17 +28,27 @@ HEADERS: Final = {
 
 def install(app: FastAPI, *, docs: bool) -> None:
     """Add the pages to an application, with or without the docs."""
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_route("/", _home, methods=["GET"], include_in_schema=False)
+    app.mount("/static", _without_ranges(StaticFiles(directory=STATIC)), name="static")
+    app.add_route("/", _page("home.html"), methods=["GET"], include_in_schema=False)
     if docs:
-        app.add_route("/docs", _docs, methods=["GET"], include_in_schema=False)
+        app.add_route("/docs", _page("docs.html"), methods=["GET"], include_in_schema=False)
 
 
-async def _home(_request: Request) -> Response:
-    """Say what this is."""
-    return FileResponse(STATIC / "home.html", headers=HEADERS)
+def _without_ranges(app: ASGIApp) -> ASGIApp:
+    """Serve whole files only: a page's parts are small, and a range is optional (RFC 9110 14.2)."""
+
+    async def whole(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name not in {b"range", b"if-range"}]
+        await app({**scope, "headers": headers}, receive, send)
+
+    return whole
 
 
-async def _docs(_request: Request) -> Response:
-    """Show the API and let people try it."""
-    return FileResponse(STATIC / "docs.html", headers=HEADERS)
+def _page(name: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Make what answers with a page; it is read once."""
+    content = (STATIC / name).read_bytes()
+
+    async def answer(_request: Request) -> Response:
+        return HTMLResponse(content, headers=HEADERS)
+
+    return answer

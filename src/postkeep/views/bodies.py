@@ -1,0 +1,18 @@
+"""How large a request's body may be, and how large it says it is."""
+
+from typing import Final
+
+from starlette.datastructures import Headers
+
+MAX_SMALL_BODY_BYTES: Final = 16 * 1024
+"""How many bytes a body may have that carries no post."""
+
+_MANY_DIGITS: Final = 15
+
+
+def declared_length(headers: Headers) -> int:
+    """Return how many bytes Content-Length claims; 0 without one, and about infinitely many for an absurd one."""
+    digits = headers.get("content-length", "").lstrip("0")
+    if not digits:
+        return 0
+    return int(digits) if digits.isdecimal() and len(digits) <= _MANY_DIGITS else 10**_MANY_DIGITS
