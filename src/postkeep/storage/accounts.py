@@ -39,7 +39,7 @@ _ADD: Final = insert(AccountRow)
 _CLAIM_ACCESS: Final = update(AccountRow).where(_THIS, _ACTIVE).values(_ACCESS_RAISED)
 _ADMIT: Final = (
     update(AccountRow)
-    .where(_THIS, _ACTIVE, AccountRow.password_hash == bindparam("proven_hash"))
+    .where(_THIS, _ACTIVE, AccountRow.password_hash.in_([bindparam("proven_hash"), bindparam("kept_hash")]))
     .values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
 )
 _SET_PASSWORD: Final = (

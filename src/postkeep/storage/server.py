@@ -87,23 +87,11 @@ class ServerStorage:
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query; once more on another connection where the first is lost."""
         del weight
-        for run in range(_RUNS):
-            try:
-                async with self._queries.connect() as connection:
-                    return await query(SqlUnitOfWork(Transaction(_runs_on(connection), None)))
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
-                await _pause_or_give_up(error, run)
-        raise StorageUnavailable
+        return await self._ask(lambda connection: query(SqlUnitOfWork(Transaction(_runs_on(connection), None))))
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
-        try:
-            async with self._queries.connect() as connection:
-                state = await connection.run_sync(read_state)
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            log.exception("storage_failed", extra={"reason": _reason(error)})
-            raise StorageUnavailable from error
-        refuse_unfit(state)
+        refuse_unfit(await self._ask(lambda connection: connection.run_sync(read_state)))
 
     async def close(self) -> None:
         """Finish what was begun, then close the connections."""
@@ -111,6 +99,15 @@ class ServerStorage:
             await asyncio.wait(self._under_way)
         await self._units.dispose()
         await self._queries.dispose()
+
+    async def _ask(self, question: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
+        for run in range(_RUNS):
+            try:
+                async with self._queries.connect() as connection:
+                    return await question(connection)
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
+                await _pause_or_give_up(error, run)
+        raise StorageUnavailable
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
