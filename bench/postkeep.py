@@ -1,0 +1,77 @@
+"""Postkeep itself: as people start it, with its own settings, on a database of ours."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+from bench.databases import Database
+from bench.load import Void
+from bench.processes import Server, environment, started, usage_of
+from bench.report import Start
+from tests.databases import free_port
+
+# Nothing of the developer's own environment counts: not even a setting that all servers of this run share.
+_SECRET: Final = os.urandom(24).hex()
+
+_IDLE_SECONDS: Final = 2.0
+
+
+class Postkeep:
+    """One installation: a database and a folder for everything else."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        """Take its database, and bring its schema up."""
+        self._database = database
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        self._settings = {
+            "POSTKEEP_DATABASE_URL": database.url.render_as_string(hide_password=False),
+            "POSTKEEP_DATA_DIR": str(folder),
+            "POSTKEEP_SECRET_KEY": _SECRET,
+        }
+        subprocess.run(
+            [_program(), "migrate", "upgrade"],
+            cwd=folder,
+            env=environment(self._settings),
+            check=True,
+            capture_output=True,
+        )
+
+    def serve(self) -> AbstractContextManager[Server]:
+        """Start it with one worker, and stop it in the end. Its log must then be free of complaints."""
+        port = free_port()
+        command = [_program(), "serve", "--port", str(port)]
+        return started(command, port, self._folder, ready="/readyz", settings=self._settings)
+
+    def measure_starts(self, count: int) -> Start:
+        """Start it so many times, and once before that, which does not count."""
+        seconds: list[float] = []
+        idle: list[float] = []
+        for _ in range(count + 1):
+            with self.serve() as server:
+                time.sleep(_IDLE_SECONDS)
+                seconds.append(server.start_seconds)
+                idle.append(usage_of(server.pid).resident_mib)
+        return Start(f"Postkeep, {self._database.name}", seconds[1:], idle[1:])
+
+
+def check_log(server: Server) -> None:
+    """See that a server of Postkeep did not complain.
+
+    Raises:
+        Void: It did.
+    """
+    with server.log.open() as lines:
+        for line in lines:
+            if '"level": "' in line and '"level": "info"' not in line:
+                message = f"Postkeep said: {line.strip()}"
+                raise Void(message)
+
+
+def _program() -> str:
+    """Find the command beside the Python that runs this."""
+    return str(Path(sys.executable).with_name("postkeep"))

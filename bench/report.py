@@ -1,0 +1,159 @@
+"""The report: medians over the repeats, each with its least and its most."""
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Final
+
+from bench.load import CONNECTIONS
+from bench.machine import describe
+from bench.people import POSTS, TEXT_BYTES
+from bench.sides import Measured
+
+_TITLE: Final = """# Figures
+
+Written by `.venv/bin/python -m bench --write bench/RESULTS.md`, which starts everything it needs by itself, on loopback
+and in a temporary folder. It needs `bin/test` to have run once, and `wrk` (Debian: `apt-get install wrk`).
+"""
+
+_WHAT: Final = f"""Postkeep runs as `postkeep serve` starts it: one worker, every setting at its default, a log line for
+each request and for each post added. wrk keeps {CONNECTIONS} connections busy from one thread. getPosts lists
+{POSTS} posts of {TEXT_BYTES} bytes, another person's each time; addPost adds {TEXT_BYTES} bytes. Every commit is
+flushed to the disk: SQLite has synchronous=FULL, MariaDB innodb_flush_log_at_trx_commit=1. Load, servers and database
+share the machine.
+
+Beside it: an ASGI function that answers the same bytes on the same server with the same options; one that runs the bare
+SELECT, or INSERT and COMMIT, on the raw driver, with as many connections as Postkeep has; loops over the raw drivers
+that INSERT and COMMIT into the same table, without a server; and, where given with --literal, the exercise done
+literally: FastAPI, SQLAlchemy's async ORM, asyncmy, and a dict as the cache that its lists then come from.
+
+A run is void, and writes nothing, if a request fails or is answered with an error, if a list is not exactly what was
+added, if answers do not have the bytes they should have, if a side stores another number of rows than it answered (wrk
+leaves with up to {CONNECTIONS} requests under way), or if Postkeep logs a warning.
+
+Medians over the repeats, in parentheses the least and the most. "of bare" is answers/s divided by those of the bare
+ASGI function in the same repeat. CPU is user and system time of a process and its children; a raw loop's is the tool's
+own. p99 includes opening the connections. Disks of virtual machines may flush faster than real ones: compare within a
+run, not between machines.
+"""
+
+_HEAD: Final = (
+    "",
+    "answers/s",
+    "of bare",
+    "p50 ms",
+    "p99 ms",
+    "server CPU µs/answer",
+    "database CPU µs/answer",
+    "RSS MiB",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Sides measured in turn, the same number of times.
+
+    Attributes:
+        title: What they all do.
+        sides: Each side's name and its repeats. The first is what the others are held against.
+    """
+
+    title: str
+    sides: Sequence[tuple[str, Sequence[Measured]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a start takes.
+
+    Attributes:
+        name: Of what is started.
+        seconds: To the first answer; one figure per start, the first start left out.
+        idle_mib: Memory of the process that serves, a while after its first answer.
+        used_mib: The same of one that has since signed people up and kept their posts.
+    """
+
+    name: str
+    seconds: Sequence[float]
+    idle_mib: Sequence[float]
+    used_mib: float = 0
+
+
+def write(begun: datetime, starts: Iterable[Start], comparisons: Sequence[Comparison], arguments: Sequence[str]) -> str:
+    """Write the report.
+
+    Args:
+        begun: When the run began.
+        starts: What starts took.
+        comparisons: What was measured.
+        arguments: The command's own, so that it can be repeated.
+    """
+    others = [
+        repeat.others_cores for comparison in comparisons for _, repeats in comparison.sides for repeat in repeats
+    ]
+    about = [
+        f"- {begun:%Y-%m-%d %H:%M} UTC, `python -m bench {_shown(arguments)}`",
+        *(f"- {line}" for line in describe()),
+        f"- Processors busy with other things meanwhile: {_spread(others, '{:.2f}')}",
+    ]
+    lines = [_TITLE, *about, "", "## Start and memory", "", *_starts_table(starts), ""]
+    for comparison in comparisons:
+        lines += [f"## {comparison.title}", "", *_comparison_table(comparison), ""]
+    return "\n".join([*lines, "## How to read this", "", _WHAT])
+
+
+def _shown(arguments: Sequence[str]) -> str:
+    """Write a command's arguments without the folders of this machine."""
+    return shlex.join(argument.rpartition("/")[2] if argument.startswith("/") else argument for argument in arguments)
+
+
+def _starts_table(starts: Iterable[Start]) -> list[str]:
+    """Write how long starts take and how much memory an idle server has."""
+    rows = [
+        (
+            start.name,
+            _spread(start.seconds, "{:.2f}"),
+            _spread(start.idle_mib, "{:.0f}"),
+            f"{start.used_mib:.0f}",
+            str(len(start.seconds)),
+        )
+        for start in starts
+    ]
+    return _table(("", "start to first answer, s", "idle RSS, MiB", "RSS after sign-ups, MiB", "starts"), rows)
+
+
+def _comparison_table(comparison: Comparison) -> list[str]:
+    """Write one comparison."""
+    _, reference = comparison.sides[0]
+    return _table(_HEAD, [(name, *_cells(repeats, reference)) for name, repeats in comparison.sides])
+
+
+def _cells(repeats: Sequence[Measured], reference: Sequence[Measured]) -> tuple[str, ...]:
+    """Write a side's figures. Ratios are made within a repeat: a busy moment of the machine is on both sides."""
+
+    def spread(figure: Callable[[Measured], float], form: str) -> str:
+        return _spread([figure(repeat) for repeat in repeats], form)
+
+    return (
+        spread(lambda repeat: repeat.rate, "{:,.0f}"),
+        _spread([one.rate / other.rate for one, other in zip(repeats, reference, strict=True)], "{:.3f}"),
+        spread(lambda repeat: repeat.load.p50_ms, "{:.1f}"),
+        spread(lambda repeat: repeat.load.p99_ms, "{:.1f}"),
+        spread(lambda repeat: repeat.cpu_us, "{:,.0f}"),
+        spread(lambda repeat: repeat.database_us, "{:,.0f}"),
+        spread(lambda repeat: repeat.resident_mib, "{:.0f}"),
+    )
+
+
+def _spread(figures: Sequence[float], form: str) -> str:
+    least, middle, most = (form.format(figure) for figure in (min(figures), median(figures), max(figures)))
+    if not any(figures):
+        return "-"
+    return middle if least == most else f"{middle} ({least}-{most})"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -1,0 +1,201 @@
+"""The contract of `services.ports.Posts`."""
+
+import asyncio
+import unicodedata
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, Post, PostId, Status, Text, Title
+from postkeep.services.ports import Storage, UnitOfWork
+from tests.builders import a_post, an_account
+from tests.contracts.kept import (
+    account_by_now,
+    assert_counted,
+    assert_unchanged,
+    keep_account,
+    keep_posts,
+    posts_of,
+)
+
+TEXTS = {
+    "one letter": "a",
+    "white space around": " \t\r\n a \r\n\u2028\u00a0 ",
+    "emoji with joiners": "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f3f3\ufe0f\u200d\U0001f308",
+    "right to left": "שלום עולם \u202eمرحبا\u202c \u200f!",
+    "combining": unicodedata.normalize("NFD", "é ǖ ᾂ Ṩ 각") + "e\u0301\u0323\u0323 Z̸̡̛̤͇a̴̢͝l̷",
+    "composed": "é ǖ ᾂ Ṩ 각",
+    "last code points": "\ud7ff\ue000\ufffd\ufffe\uffff\U00010000\U0010fffe\U0010ffff",
+    "controls": "".join(map(chr, range(1, 32))) + "a\x7f\x80\x85\x9f",
+    "SQL": "'; DROP TABLE posts; -- \\' \" ` %s %(x)s :name {} \\0 \\Z \\% \\_ ?",
+    "case and accents": "Aa Ää ß ss I \u0131 İ i \N{KELVIN SIGN} k \u017f s",
+    "byte order marks": "\ufeffa\ufeff",
+    "a megabyte of 4-byte characters": "😀" * (MAX_BODY_BYTES // 4),
+    "a megabyte of quotes": "'" * MAX_BODY_BYTES,
+    "a megabyte of backslashes": "\\" * MAX_BODY_BYTES,
+    "a megabyte of everything": ('a"\\\n\t\x1a😀é' * MAX_BODY_BYTES)[: MAX_BODY_BYTES // 2],
+    "one byte over TEXT": "x" * 65_536,
+}
+
+
+async def remove(storage: Storage, post: Post) -> bool:
+    """Remove a post in its author's name."""
+    found = [False]
+
+    async def unit(work: UnitOfWork) -> None:
+        found[0] = await work.posts.remove(post.author, post.id)
+
+    await storage.transact(post.author, unit)
+    return found[0]
+
+
+async def find_post(storage: Storage, post: Post) -> Post | None:
+    """Look a post up in its author's name."""
+    return await storage.read(lambda work: work.posts.find(post.author, post.id))
+
+
+class PostsContract:
+    """What the posts promise; `storage` is a fixture of the class that inherits this."""
+
+    async def test_a_post_comes_back_as_it_was_kept(self, storage: Storage) -> None:
+        """Every member, each moment to the microsecond."""
+        account = await keep_account(storage)
+        post = a_post(
+            author=account.id,
+            status=Status.DRAFT,
+            version=7,
+            created_date=datetime(2026, 12, 31, 23, 59, 59, 999999, UTC),
+            updated_date=datetime(2027, 1, 1, 0, 0, 0, 1, UTC),
+        )
+        await keep_posts(storage, post)
+        assert await find_post(storage, post) == post
+        await assert_counted(storage, account, post)
+
+    @pytest.mark.parametrize("status", Status)
+    async def test_every_status_comes_back(self, storage: Storage, status: Status) -> None:
+        """What the domain knows, the table must take."""
+        post = a_post(author=(await keep_account(storage)).id, status=status)
+        await keep_posts(storage, post)
+        assert await find_post(storage, post) == post
+
+    @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in TEXTS.items()])
+    async def test_iv_12_a_text_comes_back_byte_for_byte(self, storage: Storage, text: str) -> None:
+        """No cutting, no trimming, no normalising, no other character set: the same bytes, and counted."""
+        account = await keep_account(storage)
+        post = a_post(author=account.id, text=Text(text))
+        await keep_posts(storage, post)
+        found = await find_post(storage, post)
+        assert found is not None
+        # Compared as a truth: pytest would print both megabytes.
+        assert (found.text == text) is True
+        await assert_counted(storage, account, post)
+
+    @pytest.mark.parametrize("title", [None, "a", " a ", "😀" * TITLE_MAX_LENGTH, "e\u0301", "\U0010ffff", "'\\\""])
+    async def test_a_title_comes_back_as_it_was_kept(self, storage: Storage, title: str | None) -> None:
+        """None is not the empty title; 200 are 200 characters, not bytes."""
+        account = await keep_account(storage)
+        post = a_post(author=account.id, title=None if title is None else Title(title))
+        await keep_posts(storage, post)
+        assert await find_post(storage, post) == post
+        await assert_counted(storage, account, post)
+
+    async def test_adding_raises_one_version_by_one(self, storage: Storage) -> None:
+        """The posts' version and no other: logins need not be checked anew because somebody wrote."""
+        account = await keep_account(storage)
+        post = a_post(author=account.id)
+        await keep_posts(storage, post)
+        assert await account_by_now(storage, account) == replace(
+            account, posts_version=account.posts_version + 1, posts=1, bytes=post.bytes
+        )
+
+    async def test_removing_counts_out_what_adding_counted_in(self, storage: Storage) -> None:
+        """And raises the posts' version once more."""
+        account = await keep_account(storage)
+        first, second = a_post(author=account.id), a_post(author=account.id, text=Text("ü" * 99))
+        await keep_posts(storage, first, second)
+        assert await remove(storage, second)
+        assert await account_by_now(storage, account) == replace(
+            account, posts_version=account.posts_version + 3, posts=1, bytes=first.bytes
+        )
+        await assert_counted(storage, account, first)
+
+    async def test_a_post_is_removed_once(self, storage: Storage) -> None:
+        """The second time there is none, and nothing is counted."""
+        account = await keep_account(storage)
+        post = a_post(author=account.id)
+        await keep_posts(storage, post)
+        assert [await remove(storage, post) for _ in range(3)] == [True, False, False]
+        await assert_counted(storage, account)
+
+    async def test_of_20_parallel_removes_of_one_post_one_finds_it(self, storage: Storage) -> None:
+        """Counted out once, whoever comes first."""
+        account = await keep_account(storage)
+        post, other = a_post(author=account.id), a_post(author=account.id)
+        await keep_posts(storage, post, other)
+        assert sum(await asyncio.gather(*(remove(storage, post) for _ in range(20)))) == 1
+        await assert_counted(storage, account, other)
+
+    async def test_az_02_a_stranger_s_post_is_not_there(self, storage: Storage) -> None:
+        """Neither to find nor to remove; nothing of mine changes, and nothing of the stranger's counts."""
+        mine, stranger = await keep_account(storage), await keep_account(storage)
+        post, theirs = a_post(author=mine.id), a_post(author=stranger.id)
+        await keep_posts(storage, post, theirs)
+        before = await account_by_now(storage, mine)
+        assert await find_post(storage, replace(post, author=stranger.id)) is None
+        assert not await remove(storage, replace(post, author=stranger.id))
+        await assert_unchanged(storage, before, post)
+        await assert_counted(storage, stranger, theirs)
+
+    async def test_two_accounts_posts_of_one_id_are_two(self, storage: Storage) -> None:
+        """Should an id ever be minted twice, each author still has their own post and removes only that."""
+        mine, yours = await keep_account(storage), await keep_account(storage)
+        post = a_post(author=mine.id, text=Text("mine"))
+        twin = replace(post, author=yours.id, text=Text("yours, and longer"))
+        await keep_posts(storage, post, twin)
+        assert await find_post(storage, post) == post
+        assert await find_post(storage, twin) == twin
+        assert await remove(storage, twin)
+        await assert_counted(storage, mine, post)
+        await assert_counted(storage, yours)
+
+    async def test_the_same_post_is_not_kept_twice(self, storage: Storage) -> None:
+        """The key says so; the failed attempt counts for nothing."""
+        account = await keep_account(storage)
+        post = a_post(author=account.id)
+        await keep_posts(storage, post)
+        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the storage calls it
+            await keep_posts(storage, replace(post, text=Text("another text")))
+        await assert_counted(storage, account, post)
+
+    async def test_a_list_is_newest_first_and_one_s_own(self, storage: Storage) -> None:
+        """By id, which ascends with the moment of creation, not by the order of arrival."""
+        account, stranger = await keep_account(storage), await keep_account(storage)
+        old, newer, newest = (a_post(author=account.id) for _ in range(3))
+        await keep_posts(storage, newest, old, a_post(author=stranger.id), newer)
+        await assert_counted(storage, account, old, newer, newest)
+
+    async def test_nobody_s_list_is_empty(self, storage: Storage) -> None:
+        """An account without posts, or no account: no error."""
+        account = await keep_account(storage)
+        for author in (account.id, an_account().id):
+            assert await posts_of(storage, author) == []
+
+    async def test_a_page_has_its_limit_and_its_beginning(self, storage: Storage) -> None:
+        """Only those older than the given post, which need not exist; the newest of them first."""
+        account, stranger = await keep_account(storage), await keep_account(storage)
+        posts = [a_post(author=account.id if number % 2 else stranger.id) for number in range(20)]
+        await keep_posts(storage, *posts)
+        own = [post for post in reversed(posts) if post.author == account.id]
+
+        async def page(limit: int | None, before: PostId | None) -> list[Post]:
+            return list(await storage.read(lambda work: work.posts.list_for(account.id, limit=limit, before=before)))
+
+        assert await page(3, None) == own[:3]
+        assert await page(10, None) == await page(11, None) == await page(None, None) == own
+        assert await page(3, own[2].id) == own[3:6]
+        assert await page(None, own[6].id) == own[7:]
+        assert await page(1, own[8].id) == own[9:]
+        assert await page(5, own[9].id) == []
+        # A stranger's post, between two of mine, says no more than when to begin.
+        assert await page(2, posts[10].id) == own[5:7]

@@ -1,0 +1,177 @@
+"""Real databases for tests: started here, on loopback, in a folder of their own, stopped by their own handle."""
+
+import asyncio
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+START_SECONDS = 60
+
+# Nothing here must survive a power cut, so nothing waits for the disk.
+FAST = (
+    "--innodb-flush-log-at-trx-commit=0",
+    "--sync-binlog=0",
+    "--skip-log-bin",
+    "--innodb-doublewrite=0",
+    "--innodb-buffer-pool-size=64M",
+    "--max-connections=200",
+    "--max-allowed-packet=16M",
+)
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running MySQL or MariaDB server.
+
+    Attributes:
+        url: Of an account that may make databases; without a database.
+    """
+
+    url: URL
+
+    @contextmanager
+    def database(self) -> Generator[URL]:
+        """Make an empty database, and drop it in the end."""
+        name = f"postkeep_test_{secrets.token_hex(6)}"
+        self.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        try:
+            yield self.url.set(database=name)
+        finally:
+            self.run(f"DROP DATABASE {name}")
+
+    def await_start(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until the server answers.
+
+        Raises:
+            RuntimeError: It ended, or did not answer in time.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.url.port or 0), 1):
+                self.run("SELECT 1")
+                return
+            time.sleep(0.05)
+        message = "the database server did not start"
+        raise RuntimeError(message)
+
+    def run(self, *statements: str) -> None:
+        """Run statements, each by itself."""
+        asyncio.run(self._run(statements))
+
+    async def _run(self, statements: tuple[str, ...]) -> None:
+        engine = create_async_engine(self.url, isolation_level="AUTOCOMMIT")
+        try:
+            async with engine.connect() as connection:
+                for statement in statements:
+                    await connection.execute(text(statement))
+        finally:
+            await engine.dispose()
+
+
+class MariaDbServer(Server):
+    """A private MariaDB."""
+
+    @classmethod
+    @contextmanager
+    def started(cls, folder: Path, *options: str) -> Generator[Self]:
+        """Start a server whose data lie in a folder, and stop it in the end."""
+        program, install = _program("mariadbd"), _program("mariadb-install-db")
+        if not program or not install:
+            message = "MariaDB is not installed: bin/test installs it where apt-get may be used"
+            raise RuntimeError(message)
+        user = pwd.getpwuid(os.getuid()).pw_name
+        data = folder / "data"
+        common = ("--no-defaults", f"--user={user}", f"--datadir={data}")
+        subprocess.run(
+            [
+                install,
+                *common,
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+                "--innodb-log-file-size=8M",
+            ],
+            check=True,
+            capture_output=True,
+        )
+        port = free_port()
+        where = (f"--socket={folder}/s", f"--pid-file={folder}/pid", f"--log-error={folder}/errors.log")
+        listen = (f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve")
+        process = subprocess.Popen([program, *common, *where, *listen, "--innodb-log-file-size=8M", *FAST, *options])
+        try:
+            server = cls(make_url(f"mysql+asyncmy://root@127.0.0.1:{port}/"))
+            server.await_start(process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+class MySqlServer(Server):
+    """A private MySQL."""
+
+    @classmethod
+    @contextmanager
+    def started(cls, folder: Path) -> Generator[Self, None, None]:
+        """Start a server whose data lie in a folder, and stop it in the end."""
+        program = find_mysqld()
+        if program is None:
+            message = "MySQL is not installed"
+            raise RuntimeError(message)
+        data, port = folder / "data", free_port()
+        common = ("--no-defaults", f"--user={pwd.getpwuid(os.getuid()).pw_name}", f"--datadir={data}")
+        where = (f"--socket={folder}/s", f"--pid-file={folder}/pid", f"--log-error={folder}/errors.log")
+        listen = (f"--port={port}", "--bind-address=127.0.0.1", "--mysqlx=OFF")
+        # Its root may come from localhost only, which it must then be able to look up.
+        subprocess.run([program, *common, "--initialize-insecure"], check=True, capture_output=True)
+        process = subprocess.Popen([program, *common, *where, *listen, *FAST, "--performance-schema=OFF"])
+        try:
+            server = cls(make_url(f"mysql+asyncmy://root@127.0.0.1:{port}/"))
+            server.await_start(process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+class OutsideServer(Server):
+    """A server that somebody else started; only databases of our own are touched."""
+
+
+def find_outside_server() -> OutsideServer | None:
+    """Return the server that POSTKEEP_TEST_MYSQL_URL names, if it is set."""
+    given = os.environ.get("POSTKEEP_TEST_MYSQL_URL")
+    return OutsideServer(make_url(given).set(database="")) if given else None
+
+
+def find_mysqld() -> str | None:
+    """Find MySQL's server on PATH; MariaDB's may go by the same name."""
+    program = _program("mysqld")
+    if program is None:
+        return None
+    said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    return None if "MariaDB" in said else program
+
+
+def _program(name: str) -> str | None:
+    """Find a server's program; Debian keeps some where only root's PATH looks."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")

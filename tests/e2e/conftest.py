@@ -1,0 +1,140 @@
+"""Servers to test against: one process per database for the whole run."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import MariaDbServer, OutsideServer, Server, find_outside_server
+from tests.e2e.clients import secrets_in
+from tests.e2e.servers import AUDIT, LOGS, PROGRAM, PostkeepServer, environment
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `server` on each database: the embedded one, MariaDB, and another one where there is one."""
+    if "database_name" in metafunc.fixturenames:
+        databases = ["sqlite", "mariadb", *(["outside"] if find_outside_server() else [])]
+        metafunc.parametrize("database_name", databases, indirect=True)
+
+
+def settings_for(database_url: str | None = None) -> dict[str, str]:
+    """Return settings with a secret of their own."""
+    settings = {"POSTKEEP_SECRET_KEY": secrets.token_urlsafe(32), "POSTKEEP_ACCESS_LOG": "all"}
+    return settings if database_url is None else {**settings, "POSTKEEP_DATABASE_URL": database_url}
+
+
+def on_server(database: Server, folder: Path) -> Iterator[PostkeepServer]:
+    """Serve on a fresh database of a database server."""
+    with database.database() as url:
+        server = PostkeepServer(folder, settings_for(url.render_as_string(hide_password=False)))
+        subprocess.run(
+            [PROGRAM, "migrate", "upgrade"],
+            check=True,
+            capture_output=True,
+            env=environment(server.settings),
+            cwd=folder,
+        )
+        with server.running():
+            yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_in_any_log() -> Iterator[None]:
+    """Search the logs of all servers, in the end, for every password, token and text that was used (OP-04)."""
+    yield
+    for log in LOGS:
+        assert secrets_in(log.read_text("utf-8")) == []
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve on the embedded database; this one tells everything in its log, and its uses of the network are noted."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    watched = {"PYTHONPATH": os.pathsep.join([str(AUDIT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+    settings = {
+        **settings_for(),
+        **watched,
+        "POSTKEEP_TEST_AUDIT": str(folder / "network"),
+        "POSTKEEP_LOG_LEVEL": "debug",
+    }
+    with PostkeepServer(folder, settings).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(mariadb: MariaDbServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve on a fresh database of a private MariaDB."""
+    yield from on_server(mariadb, tmp_path_factory.mktemp("mariadb-served"))
+
+
+@pytest.fixture(scope="session")
+def outside_postkeep_server(
+    outside_server: OutsideServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PostkeepServer]:
+    """Serve on a fresh database of the server that POSTKEEP_TEST_MYSQL_URL names."""
+    yield from on_server(outside_server, tmp_path_factory.mktemp("outside-served"))
+
+
+@pytest.fixture
+def database_name(request: pytest.FixtureRequest) -> str:
+    """Return what a test runs on: sqlite, mariadb or outside."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, database_name: str) -> PostkeepServer:
+    """Return the running server on each database in turn."""
+    names = {"sqlite": "sqlite_server", "mariadb": "mariadb_server", "outside": "outside_postkeep_server"}
+    found: PostkeepServer = request.getfixturevalue(names[database_name])
+    return found
+
+
+def beside(server: PostkeepServer) -> Iterator[PostkeepServer]:
+    """Serve the same database with the same settings from a second process."""
+    settings = {**server.settings, "POSTKEEP_DATABASE_URL": server.database_url.render_as_string(hide_password=False)}
+    with PostkeepServer(server.folder, settings).running() as second:
+        yield second
+
+
+@pytest.fixture(scope="session")
+def _sqlite_beside(sqlite_server: PostkeepServer) -> Iterator[PostkeepServer]:
+    yield from beside(sqlite_server)
+
+
+@pytest.fixture(scope="session")
+def _mariadb_beside(mariadb_server: PostkeepServer) -> Iterator[PostkeepServer]:
+    yield from beside(mariadb_server)
+
+
+@pytest.fixture(scope="session")
+def _outside_beside(outside_postkeep_server: PostkeepServer) -> Iterator[PostkeepServer]:
+    yield from beside(outside_postkeep_server)
+
+
+@pytest.fixture
+def second(request: pytest.FixtureRequest, database_name: str) -> PostkeepServer:
+    """Return a second process that serves the same database as `server`."""
+    found: PostkeepServer = request.getfixturevalue(f"_{database_name}_beside")
+    return found
+
+
+@pytest.fixture(scope="session")
+def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve with settings that differ from what is usual wherever a test asks whether a setting counts."""
+    settings = {
+        **settings_for(),
+        "POSTKEEP_PASSWORD_MIN_LENGTH": "15",
+        "POSTKEEP_REFRESH_GRACE_SECONDS": "0",
+        "POSTKEEP_ACCESS_TOKEN_SECONDS": "30",
+        "POSTKEEP_TOKEN_ALGORITHM": "HS512",
+        "POSTKEEP_DOCS": "false",
+        "POSTKEEP_ACCESS_LOG": "off",
+        "POSTKEEP_HASH_QUEUE": "0",
+        "TZ": "Asia/Kathmandu",
+    }
+    with PostkeepServer(tmp_path_factory.mktemp("strict"), settings).running() as server:
+        yield server

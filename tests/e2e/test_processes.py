@@ -1,0 +1,235 @@
+"""Processes: starting, ending, dying and starting again (CASES.md, SV; DESIGN.md 7)."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.e2e.clients import Person, a_text, connect
+from tests.e2e.conftest import beside
+from tests.e2e.crowds import at_once
+from tests.e2e.raw import Wire
+from tests.e2e.servers import PostkeepServer
+
+
+@pytest.fixture
+def another(server: PostkeepServer) -> Iterator[PostkeepServer]:
+    """Return a process of this test's own on the database of `server`."""
+    yield from beside(server)
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether something comes true within a few seconds."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def refuses_connections(server: PostkeepServer) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        Wire(server).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def workers_of(server: PostkeepServer) -> list[int]:
+    """Return the worker processes of a server that has some."""
+    assert server.process is not None
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text("ascii").split()
+    return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text("ascii")]
+
+
+def adds_until_it_dies(person: Person, acknowledged: list[str]) -> None:
+    """Add posts one after another for as long as there is an answer."""
+    with suppress(httpx2.TransportError):
+        while True:
+            text = a_text()
+            person.add(text)
+            acknowledged.append(text)
+
+
+def test_a_killed_server_has_lost_nothing_it_acknowledged(server: PostkeepServer, another: PostkeepServer) -> None:
+    """201 means kept, even if the power goes the moment after; nothing is there by half, or counted twice."""
+    person = Person.signs_up(server.http)
+    acknowledged: list[str] = []
+    writers = [
+        threading.Thread(target=adds_until_it_dies, args=(person.at(another.http), acknowledged)) for _ in range(8)
+    ]
+    for writer in writers:
+        writer.start()
+    assert eventually(lambda: len(acknowledged) >= 100)
+    another.kill()
+    for writer in writers:
+        writer.join()
+    texts = person.texts()
+    assert set(acknowledged) <= set(texts)
+    assert len(texts) == len(set(texts)) <= len(acknowledged) + len(writers)
+    me = person.me().json()
+    assert (me["posts"], me["bytes"]) == (len(texts), sum(len(text.encode()) for text in texts))
+    assert person.add("still writable")
+
+
+def test_a_killed_server_starts_again_with_everything(tmp_path: Path) -> None:
+    """The embedded database after kill -9: posts, accounts and sessions are there, and the file is whole."""
+    server = PostkeepServer(tmp_path, {}).start()
+    try:
+        person = Person.signs_up(server.http)
+        post_id = person.add("the last word")
+        server.kill()
+        server.start()
+        assert person.at(server.http).gets(f"/api/v1/posts/{post_id}").json()["text"] == "the last word"
+        assert person.at(server.http).login().status_code == 200
+        assert person.at(server.http).renew().status_code == 200
+        assert server.rows.ask("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    finally:
+        server.end()
+
+
+def post_in_two(person: Person, text: str) -> tuple[bytes, bytes]:
+    """Return a request that adds a post, cut in the middle of its body."""
+    body = json.dumps({"text": text}).encode()
+    lines = [
+        "POST /api/v1/posts HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {person.access}",
+        "Content-Type: application/json",
+    ]
+    whole = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+    return whole[:-10], whole[-10:]
+
+
+def test_sv_01_sigterm_answers_what_is_under_way(server: PostkeepServer, another: PostkeepServer) -> None:
+    """A deployment cuts nobody off: requests that have begun are answered, then the process ends by itself."""
+    person = Person.signs_up(server.http)
+    first, rest = post_in_two(person, "under way")
+    with Wire(another) as wire, Wire(another) as idle:
+        wire.send(first)
+        idle.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.answer().status == 200
+        begun = time.monotonic()
+        another.signal(signal.SIGTERM)
+        assert eventually(lambda: refuses_connections(another))
+        wire.send(rest)
+        answer = wire.answer()
+        assert (answer.status, answer.header("connection")) == (201, "close")
+        assert wire.is_closed()
+        assert idle.is_closed()
+    assert another.wait() in {0, -signal.SIGTERM}
+    assert time.monotonic() - begun < 10
+    assert person.texts() == ["under way"]
+
+
+def test_sv_01_sigterm_answers_logins_that_are_being_hashed(tmp_path: Path) -> None:
+    """Also work that waits in threads."""
+    server = PostkeepServer(tmp_path, {}).start()
+    try:
+        people = [Person(server.http) for _ in range(20)]
+        with ThreadPoolExecutor(20) as threads:
+            answers = [threads.submit(person.signup) for person in people]
+            assert eventually(lambda: bool(server.events("signed_up")))
+            server.signal(signal.SIGTERM)
+            statuses = [answer.result().status_code for answer in answers]
+        assert statuses == [201] * 20
+        assert server.wait() in {0, -signal.SIGTERM}
+        assert len(server.rows.ask("SELECT id FROM accounts")) == 20
+        assert not server.events("failed")
+    finally:
+        server.end()
+
+
+def test_sv_03_an_endless_upload_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    """Whoever sends for ever is cut off after the time that is set."""
+    server = PostkeepServer(tmp_path, {"POSTKEEP_SHUTDOWN_SECONDS": "1"}).start()
+    try:
+        person = Person.signs_up(server.http)
+        with Wire(server) as wire:
+            wire.send(post_in_two(person, "never ends")[0])
+            assert person.me().status_code == 200
+            begun = time.monotonic()
+            server.signal(signal.SIGTERM)
+            assert server.wait() in {0, -signal.SIGTERM}
+            assert time.monotonic() - begun < 8
+            with suppress(ConnectionError):
+                assert wire.answer().status >= 400
+        assert server.rows.ask("SELECT id FROM posts") == []
+    finally:
+        server.end()
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve with two worker processes; when they are told to end, none stays behind."""
+    server = PostkeepServer(tmp_path_factory.mktemp("workers"), {}, options=("--workers", "2"))
+    with server.running():
+        assert eventually(lambda: len(server.events("started")) == 2)
+        yield server
+        workers = workers_of(server)
+        assert len(workers) == 2
+    assert [worker for worker in workers if Path(f"/proc/{worker}").exists()] == []
+
+
+def test_two_workers_serve_one_database(two_workers: PostkeepServer) -> None:
+    """What one process wrote the other one lists, at once."""
+    person = Person.signs_up(two_workers.http)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(two_workers.url, connections=1)) for _ in range(8)]
+        expected: list[str] = []
+        for turn in range(40):
+            expected.insert(0, person.at(clients[turn % 8]).add(a_text()))
+            assert [post["id"] for post in person.at(clients[(turn + 3) % 8]).posts()] == expected
+        person.at(clients[0]).logout()
+        assert [person.at(client).me().status_code for client in clients] == [401] * 8
+
+
+def test_sv_04_a_dead_worker_comes_back(two_workers: PostkeepServer) -> None:
+    """One that is killed is replaced, and what it acknowledged is there."""
+    person = Person.signs_up(two_workers.http)
+    before = len(two_workers.events("started"))
+    os.kill(workers_of(two_workers)[0], signal.SIGKILL)
+    assert eventually(lambda: len(two_workers.events("started")) == before + 1)
+    with connect(two_workers.url) as one, connect(two_workers.url) as other:
+        person.at(one).add("after")
+        assert person.at(other).texts() == ["after"]
+
+
+def test_the_database_in_memory_is_one_setting_away(tmp_path: Path) -> None:
+    """Everything works, nothing touches the disk, and all is gone afterwards ("save in memory", taken literally)."""
+    server = PostkeepServer(tmp_path, {"POSTKEEP_DATABASE_URL": "sqlite://"})
+    with server.running():
+        person = Person.signs_up(server.http)
+        ids = set(at_once(50, lambda number: person.add(str(number)), threads=8))
+        read = set(at_once(50, lambda _: len(person.posts()), threads=8))
+        assert ({post["id"] for post in person.posts()}, read) == (ids, {50})
+        assert {person.delete(post_id).status_code for post_id in ids} == {204}
+        assert person.keep(person.login()).renew().status_code == 200
+        assert server.http.get("/readyz").status_code == 200
+    assert [path.name for path in tmp_path.iterdir()] == [server.log_file.name]
+    with server.running():
+        assert person.at(server.http).me().status_code == 401
+        assert person.at(server.http).login().status_code == 401
+
+
+def test_the_documentation_can_be_switched_off(strict_server: PostkeepServer) -> None:
+    """An operator may not want to show it."""
+    answers = [strict_server.http.get(path).status_code for path in ("/docs", "/openapi.json", "/redoc", "/")]
+    assert answers[:3] == [404, 404, 404]
+
+
+def test_the_access_log_can_be_switched_off(strict_server: PostkeepServer) -> None:
+    """A line per request is more than some want to keep."""
+    person = Person.signs_up(strict_server.http)
+    assert [event for event in strict_server.events("signed_up") if event["account"] == person.claims["sub"]]
+    assert strict_server.events("request") == []

@@ -1,0 +1,315 @@
+"""A stand-in for the storage, in dictionaries; it passes the same contract tests as the databases do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
+from postkeep.domain.posts import Post, PostId
+from postkeep.domain.sessions import Session, SessionId, SessionStatus
+from postkeep.services.ports import Clock, SchemaUnfit, StorageUnavailable, Unit, UnitOfWork
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class State:
+    """All that is kept."""
+
+    accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
+    sessions: dict[SessionId, Session] = field(default_factory=dict[SessionId, Session])
+    posts: dict[tuple[AccountId, PostId], Post] = field(default_factory=dict[tuple[AccountId, PostId], Post])
+
+    def copy(self) -> "State":
+        """Return another one that can be changed by itself."""
+        return State(dict(self.accounts), dict(self.sessions), dict(self.posts))
+
+
+class FakeStorage:
+    """Storage in dictionaries. Every unit runs twice, as a real storage may have it; the first run counts for nothing.
+
+    Attributes:
+        state: What is kept by now.
+        clock: The database's own.
+        journal: "read" and "transact", in the order of calls; may be shared with other fakes.
+        fails: What everything is refused with, if anything.
+    """
+
+    def __init__(self, clock: Clock, journal: list[str] | None = None) -> None:
+        """Begin empty, with the database's own clock."""
+        self.state = State()
+        self.clock = clock
+        self.journal: list[str] = [] if journal is None else journal
+        self.fails: StorageUnavailable | SchemaUnfit | None = None
+
+    async def transact(self, account_id: AccountId, unit: Unit) -> None:
+        """Run a unit on a copy of the state, which becomes the state unless the unit raises."""
+        self._begin("transact")
+        self._try(account_id, unit)
+        state, error = self._try(account_id, unit)
+        if error is None:
+            self.state = state
+        # The answer comes later than the effect; who is cancelled meanwhile does not undo it.
+        await asyncio.sleep(0)
+        if error is not None:
+            raise error
+
+    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
+        """Answer a query."""
+        del weight
+        self._begin("read")
+        found = _drive(query(FakeUnitOfWork(self.state.copy(), None, self.clock)))
+        await asyncio.sleep(0)
+        return found
+
+    async def check(self) -> None:
+        """See that nothing fails."""
+        self._begin("check")
+
+    def _begin(self, what: str) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.journal.append(what)
+
+    def _try(self, account_id: AccountId, unit: Unit) -> tuple[State, Exception | None]:
+        state = self.state.copy()
+        try:
+            _drive(unit(FakeUnitOfWork(state, account_id, self.clock)))
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+            return state, error
+        return state, None
+
+
+class FakeUnitOfWork:
+    """One transaction on a state."""
+
+    def __init__(self, state: State, account_id: AccountId | None, clock: Clock) -> None:
+        """Begin a unit of one account, or (None) a reading."""
+        transaction = _Transaction(state, account_id)
+        self.accounts = FakeAccounts(transaction)
+        self.sessions = FakeSessions(transaction, clock)
+        self.posts = FakePosts(transaction)
+
+
+class _Transaction:
+    """Holds a unit to its promises: first its account's row, then its account's things, nothing else."""
+
+    def __init__(self, state: State, account_id: AccountId | None) -> None:
+        self.state = state
+        self._account_id = account_id
+        self._claimed = False
+
+    def open(self, account: Account) -> None:
+        self._own(account.id)
+        if account.id in self.state.accounts:
+            raise DuplicateId
+        if any(kept.email.key == account.email.key for kept in self.state.accounts.values()):
+            raise EmailTaken
+        self.state.accounts[account.id] = account
+        self._claimed = True
+
+    def claim(self, account_id: AccountId, fits: Callable[[Account], bool], **changes: Any) -> None:
+        self._own(account_id)
+        account = self.state.accounts.get(account_id)
+        if account is None or not fits(account):
+            raise AccountGone
+        self.state.accounts[account_id] = replace(account, **changes)
+        self._claimed = True
+
+    def write(self, account_id: AccountId) -> State:
+        """Return what may be changed now."""
+        self._own(account_id)
+        if not self._claimed:
+            message = "a unit's first write is on its account's row"
+            raise RuntimeError(message)
+        return self.state
+
+    def _own(self, account_id: AccountId) -> None:
+        if account_id != self._account_id:
+            message = "a unit writes one account's things, and a reading none"
+            raise RuntimeError(message)
+
+
+class DuplicateId(Exception):
+    """A thing with this id is kept already."""
+
+
+class FakeAccounts:
+    """The accounts in a state."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        """Take the transaction."""
+        self._transaction = transaction
+        self._accounts = transaction.state.accounts
+
+    async def find(self, account_id: AccountId) -> Account | None:
+        """Return the account, or None."""
+        return self._accounts.get(account_id)
+
+    async def find_by_email(self, email: Email) -> Account | None:
+        """Return the account known by this address, or None."""
+        return next((account for account in self._accounts.values() if account.email.key == email.key), None)
+
+    async def list_all(self, *, after: str, limit: int) -> Sequence[Account]:
+        """Return up to `limit` accounts in the order of their e-mail keys, those behind the key `after`."""
+        behind = (account for account in self._accounts.values() if account.email.key > after)
+        return sorted(behind, key=lambda account: account.email.key)[:limit]
+
+    async def add(self, account: Account) -> None:
+        """Keep a new account."""
+        self._transaction.open(account)
+
+    async def claim_access(self, account_id: AccountId) -> None:
+        """Begin a unit that changes who may get in to an active account."""
+        self._change(account_id, lambda account: account.is_active)
+
+    async def admit(self, account_id: AccountId, *, proven_hash: str, kept_hash: str) -> None:
+        """Begin a unit that lets in somebody who has proven a password."""
+        self._change(
+            account_id,
+            lambda account: account.is_active and account.password_hash == proven_hash,
+            password_hash=kept_hash,
+        )
+
+    async def set_password(self, account_id: AccountId, password_hash: str) -> None:
+        """Begin a unit with a new password."""
+        self._change(account_id, lambda _: True, password_hash=password_hash)
+
+    async def set_status(self, account_id: AccountId, status: AccountStatus) -> None:
+        """Begin a unit with a new status."""
+        self._change(account_id, lambda _: True, status=status)
+
+    async def remove(self, account_id: AccountId) -> None:
+        """Remove the account with all its sessions and posts."""
+        self._change(account_id, lambda _: True)
+        state = self._transaction.write(account_id)
+        for session in [session for session in state.sessions.values() if session.account_id == account_id]:
+            del state.sessions[session.id]
+        for post in [post for post in state.posts.values() if post.author == account_id]:
+            del state.posts[post.author, post.id]
+        del state.accounts[account_id]
+
+    def _change(self, account_id: AccountId, fits: Callable[[Account], bool], **changes: Any) -> None:
+        version = self._accounts[account_id].access_version if account_id in self._accounts else 0
+        self._transaction.claim(account_id, fits, access_version=version + 1, **changes)
+
+
+class FakeSessions:
+    """The sessions in a state."""
+
+    def __init__(self, transaction: _Transaction, clock: Clock) -> None:
+        """Take the transaction, and the database's clock."""
+        self._transaction = transaction
+        self._sessions = transaction.state.sessions
+        self._clock = clock
+
+    async def find(self, session_id: SessionId) -> tuple[Session, timedelta] | None:
+        """Return the session and how long ago it was refreshed by the database's clock, or None."""
+        session = self._sessions.get(session_id)
+        return None if session is None else (session, self._clock.now() - session.refreshed_date)
+
+    async def find_account(self, account_id: AccountId, session_id: SessionId) -> tuple[Account, Session] | None:
+        """Return an account and one of its sessions, or None where either is absent."""
+        account = self._transaction.state.accounts.get(account_id)
+        session = self._sessions.get(session_id)
+        if account is None or session is None or session.account_id != account_id:
+            return None
+        return account, session
+
+    async def add(self, session: Session) -> None:
+        """Keep a new session."""
+        self._transaction.write(session.account_id)
+        if session.id in self._sessions:
+            raise DuplicateId
+        self._sessions[session.id] = session
+
+    async def advance(self, session: Session) -> bool:
+        """Count the session's next refresh token as the current one, now by the database's clock."""
+        self._transaction.write(session.account_id)
+        kept = self._live(session)
+        if kept is None or kept.counter != session.counter:
+            return False
+        self._sessions[kept.id] = replace(kept, counter=kept.counter + 1, refreshed_date=self._clock.now())
+        return True
+
+    async def end(self, session: Session, now: datetime) -> None:
+        """End one session, unless it has ended."""
+        self._transaction.write(session.account_id)
+        kept = self._live(session)
+        self._end([] if kept is None else [kept], now)
+
+    async def end_all(self, account_id: AccountId, now: datetime) -> None:
+        """End all sessions of an account."""
+        self._transaction.write(account_id)
+        self._end([kept for kept in self._sessions.values() if kept.account_id == account_id], now)
+
+    def _live(self, session: Session) -> Session | None:
+        kept = self._sessions.get(session.id)
+        is_live = kept is not None and kept.account_id == session.account_id and kept.status is SessionStatus.ACTIVE
+        return kept if is_live else None
+
+    def _end(self, sessions: Iterable[Session], now: datetime) -> None:
+        for session in sessions:
+            if session.status is SessionStatus.ACTIVE:
+                self._sessions[session.id] = replace(session, status=SessionStatus.ENDED, ended_date=now)
+
+
+class FakePosts:
+    """The posts in a state."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        """Take the transaction."""
+        self._transaction = transaction
+        self._posts = transaction.state.posts
+
+    async def find(self, author: AccountId, post_id: PostId) -> Post | None:
+        """Return the author's post, or None."""
+        return self._posts.get((author, post_id))
+
+    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[Post]:
+        """Return the author's posts, newest first: at most `limit`, those older than `before`."""
+        own = (post for post in self._posts.values() if post.author == author)
+        older = (post for post in own if before is None or post.id < before)
+        return sorted(older, key=lambda post: post.id, reverse=True)[:limit]
+
+    async def add(self, post: Post) -> None:
+        """Keep a new post and count it in its author's row."""
+        self._count(post.author, 1, post.bytes)
+        if (post.author, post.id) in self._posts:
+            raise DuplicateId
+        self._posts[post.author, post.id] = post
+
+    async def remove(self, author: AccountId, post_id: PostId) -> bool:
+        """Remove the author's post and count it out of the author's row."""
+        post = await self.find(author, post_id)
+        if post is None:
+            self._count(author, 0, 0)
+            return False
+        self._count(author, -1, -post.bytes)
+        del self._posts[author, post_id]
+        return True
+
+    def _count(self, author: AccountId, posts: int, size: int) -> None:
+        account = self._transaction.state.accounts.get(author)
+        changes: dict[str, Any] = {}
+        if account is not None:
+            changes = {
+                "posts_version": account.posts_version + 1,
+                "posts": account.posts + posts,
+                "bytes": account.bytes + size,
+            }
+        self._transaction.claim(author, lambda kept: kept.is_active, **changes)
+
+
+def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that awaits nothing but fakes straight to its end."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    message = "a unit of work awaits nothing but its own statements"
+    raise RuntimeError(message)

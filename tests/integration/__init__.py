@@ -1,0 +1,1 @@
+"""Tests with real databases and real adapters."""

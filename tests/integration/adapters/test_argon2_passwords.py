@@ -1,0 +1,171 @@
+"""Argon2: strong enough, in threads, and never too many at once."""
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import argon2
+import pytest
+
+from postkeep.adapters.argon2_passwords import Argon2Passwords
+from postkeep.services.ports import HashingBusy
+from tests.contracts.passwords import DUCKS
+
+
+@pytest.fixture
+async def two_at_once() -> AsyncIterator[Argon2Passwords]:
+    """Return a hasher with two threads and room for three to wait."""
+    hasher = Argon2Passwords(threads=2, queue=3, memory_kib=8, passes=1)
+    yield hasher
+    await hasher.close()
+
+
+class Gate:
+    """Holds threads up until it is opened, and knows how many stand before it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand in the way of every hash."""
+        self.opened = threading.Event()
+        self.standing = 0
+        self.most = 0
+        self._lock = threading.Lock()
+        hash_now = argon2.PasswordHasher.hash
+
+        def wait_and_hash(hasher: argon2.PasswordHasher, secret: str | bytes, **options: bytes | None) -> str:
+            with self._lock:
+                self.standing += 1
+                self.most = max(self.most, self.standing)
+            self.opened.wait()
+            with self._lock:
+                self.standing -= 1
+            return hash_now(hasher, secret, **options)
+
+        monkeypatch.setattr(argon2.PasswordHasher, "hash", wait_and_hash)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(30):
+            while not condition():  # noqa: ASYNC110 - threads do not tell the loop
+                await asyncio.sleep(0.001)
+
+
+async def test_pw_09_the_default_is_strong_enough() -> None:
+    """argon2id, 19 MiB, two passes, 16 bytes of salt: OWASP's least."""
+    hasher = Argon2Passwords()
+    kept = await hasher.hash(DUCKS)
+    await hasher.close()
+    found = re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$[A-Za-z0-9+/]+", kept)
+    assert found is not None
+    memory, passes, lanes, salt = found.groups()
+    assert int(memory) >= 19456
+    assert int(passes) >= 2
+    assert int(lanes) == 1
+    assert len(salt) >= 22
+
+
+@pytest.mark.parametrize("weaker", [{"memory_kib": 16, "passes": 2}, {"memory_kib": 32, "passes": 1}], ids=str)
+async def test_pw_10_a_weaker_hash_is_outdated_and_still_opens(weaker: dict[str, int]) -> None:
+    """Parameters may rise; people log in as before."""
+    old, today = Argon2Passwords(**weaker), Argon2Passwords(memory_kib=32, passes=2)
+    kept = await old.hash(DUCKS)
+    assert today.is_outdated(kept)
+    assert await today.verify(DUCKS, kept)
+    assert not today.is_outdated(await today.hash(DUCKS))
+    await old.close()
+    await today.close()
+
+
+async def test_the_decoy_costs_as_much_as_a_real_one() -> None:
+    """It is made with the same parameters; an unknown address must not answer sooner."""
+    hasher = Argon2Passwords(memory_kib=64, passes=3)
+    decoy = hasher._decoy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nobody else may see it
+    assert not hasher.is_outdated(decoy)
+    assert decoy.split("$")[:4] == (await hasher.hash(DUCKS)).split("$")[:4]
+    await hasher.close()
+
+
+async def test_the_decoy_differs_in_each_process() -> None:
+    """Nobody can find a password that opens it."""
+    first, second = (Argon2Passwords(memory_kib=8, passes=1) for _ in range(2))
+    assert first._decoy != second._decoy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nobody else may see it
+    await first.close()
+    await second.close()
+
+
+async def test_pw_18_no_more_hashes_run_than_there_are_threads(
+    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes its memory; and the event loop stays free meanwhile."""
+    gate = Gate(monkeypatch)
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    await gate.until(lambda: gate.standing == 2)
+    gate.opened.set()
+    assert len({*await asyncio.gather(*tasks)}) == 5
+    assert gate.most == 2
+
+
+async def test_pw_18_one_too_many_is_told_so_at_once(
+    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two run, three wait, the sixth is refused; when one is done, there is room again."""
+    gate = Gate(monkeypatch)
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    await gate.until(lambda: gate.standing == 2)
+    with pytest.raises(HashingBusy):
+        await two_at_once.hash(DUCKS)
+    with pytest.raises(HashingBusy):
+        await two_at_once.verify(DUCKS, None)
+    gate.opened.set()
+    await asyncio.gather(*tasks)
+    await two_at_once.hash(DUCKS)
+
+
+async def test_a_caller_that_goes_away_leaves_its_place_taken_until_its_hash_is_done(
+    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a thousand impatient callers would run a thousand hashes."""
+    gate = Gate(monkeypatch)
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    await gate.until(lambda: gate.standing == 2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with pytest.raises(HashingBusy):
+        await two_at_once.hash(DUCKS)
+    gate.opened.set()
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await two_at_once.hash(DUCKS)
+                break
+            except HashingBusy:
+                await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$",
+        "$argon2id$v=19$m=8,t=1,p=1",
+        "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaA\u00e9",
+        "$argon2id$v=19$m=x,t=1,p=1$c2FsdHNhbHRzYWx0$aGFzaA",
+    ],
+    ids=ascii,
+)
+async def test_a_damaged_hash_is_a_no_and_an_alarm(
+    two_at_once: Argon2Passwords, damaged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However much of it is left; never an error that the person sees as the server's."""
+    assert not await two_at_once.verify(DUCKS, damaged)
+    assert [record.getMessage() for record in caplog.records] == ["password_hash_unreadable"]
+    assert "c2FsdHNhbHRzYWx0" not in str([vars(record) for record in caplog.records])
+
+
+async def test_closing_finishes_what_was_begun() -> None:
+    """SIGTERM lets logins end."""
+    hasher = Argon2Passwords(threads=1, memory_kib=8, passes=1)
+    tasks = [asyncio.create_task(hasher.hash(DUCKS)) for _ in range(5)]
+    await asyncio.sleep(0)
+    await hasher.close()
+    assert len({*await asyncio.gather(*tasks)}) == 5

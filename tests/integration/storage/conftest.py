@@ -1,0 +1,99 @@
+"""Databases for the storage's tests: each kind is made once per run; tests use accounts of their own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy import URL
+
+from postkeep.storage.migrate import upgrade
+from tests.databases import MariaDbServer, OutsideServer, Server
+from tests.integration.storage.opened import (
+    KINDS,
+    SERVERS,
+    AnyStorage,
+    Opened,
+    open_embedded,
+    open_in_memory,
+    open_server,
+)
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(mariadb: MariaDbServer) -> Iterator[URL]:
+    """Return a MariaDB database with our schema."""
+    with mariadb.database() as url:
+        upgrade(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mysql_url(outside_server: OutsideServer | None) -> Iterator[URL]:
+    """Return a MySQL database with our schema; only asked for where there is a server."""
+    assert outside_server is not None
+    with outside_server.database() as url:
+        upgrade(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def embedded(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Opened]:
+    """Return a SQLite file."""
+    del anyio_backend
+    async with open_embedded(tmp_path_factory.mktemp("embedded") / "postkeep.db") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def memory(anyio_backend: str) -> AsyncIterator[Opened]:
+    """Return a database in memory."""
+    del anyio_backend
+    async with open_in_memory() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def mariadb_opened(anyio_backend: str, mariadb_url: URL) -> AsyncIterator[Opened]:
+    """Return a MariaDB database."""
+    del anyio_backend
+    async with open_server("mariadb", mariadb_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def mysql_opened(anyio_backend: str, mysql_url: URL) -> AsyncIterator[Opened]:
+    """Return a MySQL database."""
+    del anyio_backend
+    async with open_server("mysql", mysql_url) as opened:
+        yield opened
+
+
+FIXTURES = {"embedded": "embedded", "memory": "memory", "mariadb": "mariadb_opened", "mysql": "mysql_opened"}
+
+
+@pytest.fixture(params=KINDS)
+def opened(request: pytest.FixtureRequest, anyio_backend: str) -> Opened:
+    """Return a database of each kind in turn."""
+    del anyio_backend
+    opened: Opened = request.getfixturevalue(FIXTURES[request.param])
+    return opened
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, anyio_backend: str) -> Opened:
+    """Return a server's database of each kind in turn."""
+    del anyio_backend
+    opened: Opened = request.getfixturevalue(FIXTURES[request.param])
+    return opened
+
+
+@pytest.fixture
+def storage(opened: Opened) -> AnyStorage:
+    """Return a storage over each kind of database in turn."""
+    return opened.storage
+
+
+@pytest.fixture(params=SERVERS)
+def database_server(request: pytest.FixtureRequest) -> Server:
+    """Return a server of each kind in turn, for tests that need databases of their own."""
+    found: Server = request.getfixturevalue({"mariadb": "mariadb", "mysql": "outside_server"}[request.param])
+    return found

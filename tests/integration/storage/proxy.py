@@ -1,0 +1,103 @@
+"""A wire between a storage and its server that can be cut at the worst moment."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from enum import Enum, auto
+
+from sqlalchemy import URL
+
+
+class Cut(Enum):
+    """What happens to the next COMMIT that comes along."""
+
+    LOST = auto()
+    """It never arrives, and both ends lose the connection."""
+    UNANSWERED = auto()
+    """It arrives, and its answer does not."""
+    LATE = auto()
+    """The client loses the connection; the COMMIT arrives when `Proxy.late` is set."""
+
+
+class Proxy:
+    """Passes bytes on, until a planned cut.
+
+    Attributes:
+        cuts: What is to happen to the next COMMITs.
+        late: Lets late COMMITs go.
+        is_down: Whether new connections are refused.
+    """
+
+    def __init__(self, url: URL) -> None:
+        """Take the server's address."""
+        self.cuts: list[Cut] = []
+        self.late = asyncio.Event()
+        self.is_down = False
+        self._url = url
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> URL:
+        """Where to connect instead."""
+        assert self._server is not None
+        return self._url.set(host="127.0.0.1", port=self._server.sockets[0].getsockname()[1])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["Proxy"]:
+        """Listen, and close everything in the end."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        try:
+            yield self
+        finally:
+            self._server.close()
+            self.drop_all()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def drop_all(self) -> None:
+        """Cut all connections."""
+        for writer in self._writers:
+            writer.close()
+
+    async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
+        if self.is_down:
+            client_out.close()
+            return
+        server_in, server_out = await asyncio.open_connection(self._url.host, self._url.port)
+        self._writers |= {client_out, server_out}
+        back = asyncio.create_task(self._pass(server_in, client_out))
+        self._tasks.add(back)
+        with suppress(OSError):
+            while chunk := await client_in.read(65536):
+                if self.cuts and chunk[4:] == b"\x03COMMIT":
+                    await self._cut(self.cuts.pop(0), chunk, back, client_out, server_out)
+                    break
+                server_out.write(chunk)
+                await server_out.drain()
+        server_out.close()
+        await asyncio.gather(back, return_exceptions=True)
+
+    async def _cut(
+        self,
+        cut: Cut,
+        chunk: bytes,
+        back: asyncio.Task[None],
+        client_out: asyncio.StreamWriter,
+        server_out: asyncio.StreamWriter,
+    ) -> None:
+        back.cancel()
+        await asyncio.gather(back, return_exceptions=True)
+        client_out.close()
+        if cut is Cut.LATE:
+            await self.late.wait()
+        if cut is not Cut.LOST:
+            server_out.write(chunk)
+            await server_out.drain()
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await source.read(65536):
+                target.write(chunk)
+                await target.drain()
+        target.close()

@@ -1,0 +1,22 @@
+"""The storage keeps the contract of its port on every database."""
+
+from tests.contracts.accounts import AccountsContract
+from tests.contracts.posts import PostsContract
+from tests.contracts.sessions import SessionsContract
+from tests.contracts.storage import StorageContract
+
+
+class TestStorage(StorageContract):
+    """Units and readings."""
+
+
+class TestAccounts(AccountsContract):
+    """Accounts."""
+
+
+class TestSessions(SessionsContract):
+    """Sessions."""
+
+
+class TestPosts(PostsContract):
+    """Posts."""

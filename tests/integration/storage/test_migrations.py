@@ -1,0 +1,367 @@
+"""Migrations: forward and back, by many at once, cut off anywhere; and which schemas a release works on."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, event, inspect, text
+
+from postkeep.services.ports import SchemaUnfit
+from postkeep.storage import embedded as embedded_module
+from postkeep.storage import server as server_module
+from postkeep.storage.embedded import create_embedded_engine
+from postkeep.storage.migrate import alembic_config, upgrade
+from postkeep.storage.schema import REVISION, SchemaState, read_state, refuse_unfit
+from postkeep.storage.server import create_server_engine
+from tests.builders import a_post
+from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
+from tests.databases import Server
+from tests.integration.storage.opened import SERVERS, Opened, open_embedded, open_server
+
+PROJECT = Path(__file__).parents[3]
+SCRIPTS = ScriptDirectory.from_config(alembic_config(URL.create("sqlite")))
+REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A database without a schema.
+
+    Attributes:
+        kind: embedded, mariadb or mysql.
+        url: Where it is.
+    """
+
+    kind: str
+    url: URL
+
+    @property
+    def config(self) -> Config:
+        """Alembic's configuration for it."""
+        return alembic_config(self.url)
+
+    def ask(self, look: Callable[[Connection], Any]) -> Any:
+        """Look at it over a connection of one's own."""
+        if self.kind == "embedded":
+            engine = create_embedded_engine(Path(self.url.database or ""))
+            with engine.connect() as connection:
+                return look(connection)
+        return asyncio.run(self._ask(look))
+
+    async def _ask(self, look: Callable[[Connection], Any]) -> Any:
+        engine = create_server_engine(self.url, pool_size=1, autocommit=True)
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(look)
+        finally:
+            await engine.dispose()
+
+    def run(self, *statements: str) -> None:
+        """Run statements."""
+        self.ask(lambda connection: [connection.execute(text(statement)) for statement in statements])
+
+    def state(self) -> SchemaState:
+        """Read what it says of its schema."""
+        state: SchemaState = self.ask(read_state)
+        return state
+
+    def tables(self) -> set[str]:
+        """Return the names of its tables."""
+        return set(self.ask(lambda connection: inspect(connection).get_table_names()))
+
+
+@contextmanager
+def a_bare_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> Generator[Bare]:
+    """Make a database without a schema."""
+    if kind == "embedded":
+        yield Bare(kind, URL.create("sqlite", database=str(folder / "postkeep.db")))
+        return
+    server: Server = request.getfixturevalue({"mariadb": "mariadb", "mysql": "outside_server"}[kind])
+    with server.database() as url:
+        yield Bare(kind, url)
+
+
+@pytest.fixture(params=["embedded", *SERVERS])
+def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bare]:
+    """Return a database without a schema, of each kind in turn."""
+    with a_bare_database(request.param, request, tmp_path) as bare:
+        yield bare
+
+
+TABLES = {"accounts", "sessions", "posts", "schema_support"}
+
+
+def test_the_release_knows_its_own_revision() -> None:
+    """It is written down so that a server need not load Alembic."""
+    assert SCRIPTS.get_current_head() == REVISION == REVISIONS[-1]
+
+
+def test_revisions_ascend_one_by_one() -> None:
+    """Older and newer are told apart by their numbers."""
+    assert [f"{number:04d}" for number in range(1, len(REVISIONS) + 1)] == REVISIONS
+    assert SCRIPTS.get_bases() == [REVISIONS[0]]
+
+
+def test_s_24_up_down_and_up_again(bare: Bare) -> None:
+    """To the last table, and back to nothing."""
+    upgrade(bare.url)
+    assert bare.tables() == TABLES | {"alembic_version"}
+    command.downgrade(bare.config, "base")
+    assert bare.tables() <= {"alembic_version"}
+    upgrade(bare.url)
+    assert bare.tables() == TABLES | {"alembic_version"}
+    assert bare.state() == SchemaState(REVISION, REVISION)
+
+
+def test_s_24_every_step_can_be_taken_back(bare: Bare) -> None:
+    """One forward, one back, one forward again: also twice over."""
+    for revision in REVISIONS:
+        command.upgrade(bare.config, "+1")
+        assert bare.state().revision == revision
+        command.downgrade(bare.config, "-1")
+        command.upgrade(bare.config, "+1")
+        assert bare.state().revision == revision
+
+
+def test_s_24_the_tables_in_the_code_are_those_that_the_migrations_make(bare: Bare) -> None:
+    """`alembic check` finds nothing to add: columns, types, keys, constraints."""
+    upgrade(bare.url)
+    command.check(bare.config)
+
+
+def test_a_migration_that_is_done_is_done(bare: Bare) -> None:
+    """A server that starts, starts it again."""
+    upgrade(bare.url)
+    upgrade(bare.url)
+    assert bare.state().revision == REVISION
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_db_30_a_revision_that_was_not_noted_runs_again_harmlessly(bare: Bare, revision: str) -> None:
+    """Killed after its statement and before Alembic's note of it."""
+    command.upgrade(bare.config, revision)
+    before = REVISIONS.index(revision)
+    bare.run(
+        f"UPDATE alembic_version SET version_num = '{REVISIONS[before - 1]}'"  # noqa: S608 - ours
+        if before
+        else "DELETE FROM alembic_version"
+    )
+    upgrade(bare.url)
+    assert bare.state() == SchemaState(REVISION, REVISION)
+    command.check(bare.config)
+
+
+async def test_db_30_all_run_again_over_what_people_keep(tmp_path: Path) -> None:
+    """Whatever Alembic has noted, nobody's posts are lost by it. The embedded database."""
+    async with open_embedded(tmp_path / "postkeep.db") as opened:
+        await keep_and_migrate_again(opened)
+
+
+async def test_db_30_all_run_again_over_what_people_keep_on_a_server(database_server: Server) -> None:
+    """The same, on servers."""
+    with_database = database_server.database()
+    url = await asyncio.to_thread(with_database.__enter__)
+    try:
+        await asyncio.to_thread(upgrade, url)
+        async with open_server("server", url) as opened:
+            await keep_and_migrate_again(opened)
+    finally:
+        await asyncio.to_thread(with_database.__exit__, None, None, None)
+
+
+async def keep_and_migrate_again(opened: Opened) -> None:
+    """Keep something, forget all revisions, migrate, and look."""
+    account = await keep_account(opened.storage)
+    await keep_posts(opened.storage, post := a_post(author=account.id))
+    await opened.rows("DELETE FROM alembic_version")
+    await asyncio.to_thread(upgrade, opened.url)
+    await assert_counted(opened.storage, account, post)
+    assert await find_account(opened.storage, account.id) is not None
+    await opened.storage.check()
+
+
+class Killed(Exception):
+    """The end of a process, in effect."""
+
+
+def test_db_30_a_migration_killed_at_any_statement_converges(
+    bare: Bare, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the first, the second, ... statement; run again, everything is there."""
+    killed_at: list[int] = []
+    for number in count(1):
+        (folder := tmp_path / str(number)).mkdir()
+        with a_bare_database(bare.kind, request, folder) as fresh:
+            with monkeypatch.context() as patch:
+                kill_at(number, patch)
+                killed = was_killed(fresh)
+            upgrade(fresh.url)
+            assert fresh.state() == SchemaState(REVISION, REVISION)
+            assert fresh.tables() == TABLES | {"alembic_version"}
+        if not killed:
+            break
+        killed_at.append(number)
+    assert len(killed_at) > 2 * len(REVISIONS)
+
+
+def kill_at(number: int, patch: pytest.MonkeyPatch) -> None:
+    """Have the engines that migrations make kill everything at a statement."""
+    sent = [0]
+
+    def kill(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        # Letting go of the lock is what the server does when a process ends.
+        if "RELEASE_LOCK" in statement:
+            return
+        sent[0] += 1
+        if sent[0] == number:
+            raise Killed
+
+    def listening_to(make: Callable[..., Any]) -> Callable[..., Any]:
+        def make_and_listen(*arguments: Any, **options: Any) -> Any:
+            engine = make(*arguments, **options)
+            event.listen(getattr(engine, "sync_engine", engine), "before_cursor_execute", kill)
+            return engine
+
+        return make_and_listen
+
+    for module in (embedded_module, server_module):
+        for name in ("create_embedded_engine", "create_server_engine"):
+            if hasattr(module, name):
+                patch.setattr(module, name, listening_to(getattr(module, name)))
+
+
+def was_killed(bare: Bare) -> bool:
+    """Migrate, and say whether it was cut off."""
+    try:
+        upgrade(bare.url)
+    except Killed:
+        return True
+    return False
+
+
+UPGRADE = """
+import sys
+from sqlalchemy import make_url
+from postkeep.storage.migrate import upgrade
+print("ready", flush=True)
+sys.stdin.readline()
+upgrade(make_url(sys.argv[1]))
+"""
+
+
+def test_db_28_four_processes_migrate_at_once(bare: Bare) -> None:
+    """One runs, the others wait and find it done: nobody fails."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", UPGRADE, bare.url.render_as_string(hide_password=False)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    complaints = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, complaints
+    assert bare.state() == SchemaState(REVISION, REVISION)
+
+
+NEWER = f"{int(REVISION) + 1:04d}"
+OLDER = f"{int(REVISION) - 1:04d}"
+MUCH_NEWER = f"{int(REVISION) + 2:04d}"
+
+FIT = [
+    SchemaState(REVISION, REVISION),
+    SchemaState(REVISION, OLDER),
+    SchemaState(NEWER, REVISION),
+    SchemaState(NEWER, OLDER),
+]
+UNFIT = {
+    SchemaState(None, None): "migrate upgrade",
+    SchemaState(OLDER, OLDER): "migrate upgrade",
+    SchemaState(OLDER, None): "migrate upgrade",
+    SchemaState(NEWER, NEWER): "newer",
+    SchemaState(MUCH_NEWER, NEWER): "newer",
+    SchemaState(NEWER, None): "newer",
+}
+
+
+MOVES = [(OLDER, OLDER, False), (NEWER, REVISION, True), (NEWER, NEWER, False)]
+
+
+@pytest.mark.parametrize("state", FIT)
+def test_db_31_a_schema_that_serves_this_release_is_taken(state: SchemaState) -> None:
+    """Its own, or a newer one that says so: servers can be replaced one by one."""
+    refuse_unfit(state)
+
+
+@pytest.mark.parametrize("state", UNFIT)
+def test_db_31_a_schema_that_does_not_is_refused(state: SchemaState) -> None:
+    """With what to do, in one line."""
+    with pytest.raises(SchemaUnfit) as caught:
+        refuse_unfit(state)
+    assert UNFIT[state] in caught.value.detail
+    assert "\n" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("revision", "oldest", "fits"), [(OLDER, OLDER, False), (NEWER, REVISION, True), (NEWER, NEWER, False)]
+)
+async def test_db_31_readiness_follows_the_schema_while_serving(
+    tmp_path: Path, revision: str, oldest: str, *, fits: bool
+) -> None:
+    """A schema that moves away under a running server, and comes back."""
+    async with open_embedded(tmp_path / "postkeep.db") as opened:
+        await assert_follows(opened, revision, oldest, fits=fits)
+
+
+@pytest.mark.parametrize(
+    ("revision", "oldest", "fits"), [(OLDER, OLDER, False), (NEWER, REVISION, True), (NEWER, NEWER, False)]
+)
+async def test_db_31_readiness_follows_the_schema_of_a_server(
+    server: Opened, revision: str, oldest: str, *, fits: bool
+) -> None:
+    """The same, on servers."""
+    await assert_follows(server, revision, oldest, fits=fits)
+
+
+async def assert_follows(opened: Opened, revision: str, oldest: str, *, fits: bool) -> None:
+    """Move the schema, check, and move it back."""
+    await opened.rows("UPDATE alembic_version SET version_num = :to", to=revision)
+    await opened.rows("UPDATE schema_support SET oldest_revision = :to", to=oldest)
+    try:
+        if fits:
+            await opened.storage.check()
+        else:
+            with pytest.raises(SchemaUnfit):
+                await opened.storage.check()
+    finally:
+        await opened.rows("UPDATE alembic_version SET version_num = :to", to=REVISION)
+        await opened.rows("UPDATE schema_support SET oldest_revision = :to", to=REVISION)
+    await opened.storage.check()
+
+
+def test_the_schema_of_an_engine_in_memory_is_made_on_it() -> None:
+    """Its one connection is the database."""
+    engine: Engine = create_embedded_engine(None)
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert read_state(connection) == SchemaState(REVISION, REVISION)
+    engine.dispose()

@@ -1,0 +1,143 @@
+"""What each use case asks of the database: S-22, no statement too many."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from postkeep.domain.accounts import Account, Password
+from postkeep.domain.posts import Post, Status, Text, Title
+from postkeep.domain.sessions import Origin, Session
+from postkeep.services.accounts import AccountService, PasswordPolicy
+from postkeep.services.posts import PostService
+from postkeep.services.sessions import Limits, SessionService
+from tests.builders import a_post, an_email
+from tests.contracts.kept import account_by_now, keep_account, keep_posts
+from tests.fakes import FakeClock, FakeCommonPasswords, FakePasswords, FakeTokens
+from tests.integration.storage.opened import AnyStorage, Opened
+
+DUCKS = Password.parse("five purple ducks")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody with a session and a post, and the services over a real storage."""
+
+    account: Account
+    session: Session
+    post: Post
+    accounts: AccountService
+    sessions: SessionService
+    posts: PostService
+
+    @classmethod
+    async def over(cls, storage: AnyStorage) -> "Caller":
+        """Sign somebody up, let them write a post, and go on with today's parameters."""
+        clock, passwords, limits = FakeClock(), FakePasswords(), Limits()
+        policy = PasswordPolicy(FakeCommonPasswords())
+        accounts = AccountService(storage, passwords, policy, clock, session_lifetime=limits.lifetime)
+        sessions = SessionService(storage, passwords, FakeTokens(clock), clock, limits)
+        account = await keep_account(storage, password_hash=passwords.hash_now(DUCKS))
+        session = await sessions.login(account.email, DUCKS, Origin())
+        post = a_post(author=account.id)
+        await keep_posts(storage, post)
+        by_now = await account_by_now(storage, account)
+        return cls(by_now, session, post, accounts, sessions, PostService(storage, clock))
+
+
+Use = Callable[[Caller], Awaitable[object]]
+
+USES: dict[str, tuple[Use, list[str]]] = {
+    "addPost": (
+        lambda by: by.posts.add(by.account.id, Text("a"), title=Title("t"), status=Status.PUBLISHED),
+        ["UPDATE accounts", "INSERT INTO posts"],
+    ),
+    "deletePost": (lambda by: by.posts.delete(by.account.id, by.post.id), ["UPDATE accounts", "DELETE FROM posts"]),
+    "getPosts": (lambda by: by.posts.page(by.account), ["SELECT posts"]),
+    "getPosts, a page": (lambda by: by.posts.page(by.account, limit=2, before=by.post.id), ["SELECT posts"]),
+    "getPost": (lambda by: by.posts.get(by.account.id, by.post.id), ["SELECT posts"]),
+    "authenticate": (
+        lambda by: by.sessions.authenticate(by.sessions.tokens(by.session).access),
+        ["SELECT accounts sessions"],
+    ),
+    "login": (
+        lambda by: by.sessions.login(by.account.email, DUCKS, Origin()),
+        ["SELECT accounts", "UPDATE accounts", "INSERT INTO sessions"],
+    ),
+    "refresh": (
+        lambda by: by.sessions.refresh(by.sessions.tokens(by.session).refresh),
+        ["SELECT sessions", "UPDATE accounts", "UPDATE sessions"],
+    ),
+    "logout": (
+        lambda by: by.sessions.logout(by.sessions.tokens(by.session).access),
+        ["SELECT accounts sessions", "UPDATE accounts", "UPDATE sessions"],
+    ),
+    "signup": (
+        lambda by: by.accounts.signup(an_email(), DUCKS, Origin()),
+        ["INSERT INTO accounts", "INSERT INTO sessions"],
+    ),
+    "account delete": (
+        lambda by: by.accounts.delete(by.account.email),
+        ["SELECT accounts", "UPDATE accounts", "DELETE FROM posts", "DELETE FROM sessions", "DELETE FROM accounts"],
+    ),
+}
+
+
+def in_short(statement: str) -> str:
+    """Say which tables a statement is about: a SELECT's all, another's first."""
+    words = statement.replace("`", "").split()
+    if words[0] == "SELECT":
+        return " ".join(["SELECT", *sorted({word for word in words if word in {"accounts", "sessions", "posts"}})])
+    verb = {"UPDATE": 2, "INSERT": 3, "DELETE": 3}[words[0]]
+    return " ".join(words[:verb])
+
+
+@pytest.mark.parametrize("name", USES)
+async def test_a_use_case_sends_these_statements_and_no_others(opened: Opened, name: str) -> None:
+    """In this order: the account's row comes first in every unit."""
+    use, wanted = USES[name]
+    caller = await Caller.over(opened.storage)
+    with opened.statements() as sent:
+        await use(caller)
+    assert [in_short(statement) for statement in sent] == wanted
+
+
+@pytest.mark.parametrize("name", ["addPost", "deletePost", "getPosts", "authenticate"])
+async def test_a_use_case_takes_no_further_round_trips(server: Opened, name: str) -> None:
+    """One per statement and one for the COMMIT of a unit: no BEGIN, no ROLLBACK, no ping, no SET."""
+    use, wanted = USES[name]
+    caller = await Caller.over(server.storage)
+    await use(await Caller.over(server.storage))  # every connection that is needed is open now
+
+    async def questions() -> int:
+        (row,) = await server.rows("SHOW GLOBAL STATUS LIKE 'Questions'")
+        return int(row["Value"])
+
+    alone = await questions() - await questions()
+    before = await questions()
+    await use(caller)
+    units = any(not statement.startswith("SELECT") for statement in wanted)
+    assert await questions() - before + alone == len(wanted) + units
+
+
+async def test_the_session_check_reads_one_row_of_each(server: Opened) -> None:
+    """By primary keys: every request does it."""
+    caller = await Caller.over(server.storage)
+    with server.statements() as sent:
+        await caller.sessions.authenticate(caller.sessions.tokens(caller.session).access)
+    explained = f"EXPLAIN FORMAT=TRADITIONAL {sent[0]}".replace("%s", ":account", 1).replace("%s", ":session", 1)
+    plan = await server.rows(explained, account=caller.account.id.bytes, session=caller.session.id.bytes)
+    assert {row["type"] for row in plan} == {"const"}
+
+
+async def test_a_list_is_one_range_of_the_primary_key(server: Opened) -> None:
+    """Newest first without sorting."""
+    caller = await Caller.over(server.storage)
+    await keep_posts(server.storage, *(a_post(author=caller.account.id) for _ in range(20)))
+    with server.statements() as sent:
+        await caller.posts.page(caller.account)
+    (row,) = await server.rows(
+        f"EXPLAIN FORMAT=TRADITIONAL {sent[0].replace('%s', ':owner')}", owner=caller.account.id.bytes
+    )
+    assert row["key"] == "PRIMARY"
+    assert "filesort" not in str(row["Extra"])

@@ -1,0 +1,1 @@
+"""Tests without input or output: the rules, the use cases over fakes, and the fakes themselves."""

@@ -1,0 +1,1 @@
+"""What the words mean: every rule of every value."""

@@ -1,0 +1,1 @@
+"""What Postkeep does: the use cases, over fakes."""

@@ -1,0 +1,175 @@
+"""Posts: adding, listing, reading and deleting one's own."""
+
+from dataclasses import replace
+
+import pytest
+
+from postkeep.domain.accounts import AccountGone, AccountStatus
+from postkeep.domain.posts import PostAbsent, Status, Text, Title
+from postkeep.services.ports import StorageUnavailable
+from tests.builders import a_post, an_account, an_account_id
+from tests.fakes import a_world
+
+
+async def test_an_added_post_is_kept() -> None:
+    """As given, written now, counted in its author's account."""
+    account = an_account()
+    world = a_world().with_account(account)
+    post = await world.posts.add(account.id, Text("a\n"), title=Title("t"), status=Status.DRAFT)
+    assert world.kept == [post]
+    assert (post.author, post.text, post.title, post.status) == (account.id, "a\n", "t", Status.DRAFT)
+    assert (post.version, post.created_date, post.updated_date) == (1, world.clock.now(), world.clock.now())
+    assert world.account(account.id) == replace(account, posts=1, bytes=post.bytes, posts_version=2)
+
+
+async def test_adding_is_one_unit_and_no_query() -> None:
+    """What it costs."""
+    world = a_world().with_account(account := an_account())
+    await world.posts.add(account.id, Text("a"), title=None, status=Status.PUBLISHED)
+    assert world.journal == ["transact"]
+
+
+@pytest.mark.parametrize("gone", ["removed", "disabled"])
+async def test_nothing_is_added_to_an_account_that_is_gone(gone: str) -> None:
+    """It may have gone since its token was checked."""
+    account = an_account(status=AccountStatus.DISABLED)
+    world = a_world().with_account(account) if gone == "disabled" else a_world()
+    with pytest.raises(AccountGone):
+        await world.posts.add(account.id, Text("a"), title=None, status=Status.PUBLISHED)
+    assert world.kept == []
+
+
+async def test_what_is_not_kept_is_not_answered() -> None:
+    """An error, not a post: the client may try again."""
+    world = a_world().with_account(account := an_account())
+    world.storage.fails = StorageUnavailable()
+    with pytest.raises(StorageUnavailable):
+        await world.posts.add(account.id, Text("a"), title=None, status=Status.PUBLISHED)
+    assert world.kept == []
+
+
+async def test_a_post_is_answered_to_its_author() -> None:
+    """With one query."""
+    world = a_world().with_post(mine := a_post())
+    assert await world.posts.get(mine.author, mine.id) == mine
+    assert world.journal == ["read"]
+
+
+async def test_az_01_a_stranger_does_not_see_my_post() -> None:
+    """Someone else's post looks exactly like a missing one, and somebody hears of it."""
+    world = a_world().with_post(mine := a_post())
+    for author, post_id in ((an_account_id(), mine.id), (mine.author, a_post().id)):
+        with pytest.raises(PostAbsent):
+            await world.posts.get(author, post_id)
+
+
+async def test_a_post_is_deleted() -> None:
+    """And counted out."""
+    world = a_world().with_post(first := a_post()).with_post(second := a_post(author=first.author))
+    await world.posts.delete(first.author, first.id)
+    assert world.kept == [second]
+    assert (world.account(first.author).posts, world.account(first.author).bytes) == (1, second.bytes)
+
+
+async def test_a_stranger_cannot_delete_my_post() -> None:
+    """Someone else's post looks exactly like a missing one."""
+    stranger = an_account()
+    world = a_world().with_post(mine := a_post()).with_account(stranger)
+    before = world.account(mine.author)
+    with pytest.raises(PostAbsent):
+        await world.posts.delete(stranger.id, mine.id)
+    assert world.kept == [mine]
+    assert world.account(mine.author) == before
+    assert world.account(stranger.id) == stranger
+
+
+async def test_a_post_is_deleted_once() -> None:
+    """The second time it is absent, and no version is raised."""
+    world = a_world().with_post(post := a_post())
+    await world.posts.delete(post.author, post.id)
+    before = world.account(post.author)
+    with pytest.raises(PostAbsent):
+        await world.posts.delete(post.author, post.id)
+    assert world.account(post.author) == before
+
+
+async def test_nothing_is_deleted_from_a_disabled_account() -> None:
+    """Its posts stay."""
+    account = an_account(status=AccountStatus.DISABLED)
+    world = a_world().with_account(account).with_post(post := a_post(author=account.id))
+    with pytest.raises(AccountGone):
+        await world.posts.delete(account.id, post.id)
+    assert world.kept == [post]
+
+
+async def test_az_01_a_missed_post_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Guessing ids must show, with ids only."""
+    caplog.set_level("INFO", "postkeep")
+    world = a_world().with_account(account := an_account())
+    missed = a_post().id
+    for operation in (world.posts.get, world.posts.delete):
+        with pytest.raises(PostAbsent):
+            await operation(account.id, missed)
+    assert [(record.getMessage(), vars(record)["post"]) for record in caplog.records] == [("post_missed", missed)] * 2
+
+
+async def test_what_people_write_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Events carry ids and sizes."""
+    caplog.set_level("DEBUG")
+    world = a_world().with_account(account := an_account())
+    post = await world.posts.add(account.id, Text("a secret"), title=Title("a secret"), status=Status.DRAFT)
+    await world.posts.page(account)
+    await world.posts.get(account.id, post.id)
+    await world.posts.delete(account.id, post.id)
+    assert "secret" not in str([vars(record) for record in caplog.records])
+
+
+async def test_a_page_without_a_limit_has_all() -> None:
+    """Newest first, with one query, and nothing follows."""
+    account = an_account()
+    world = a_world().with_account(account)
+    posts = [a_post(author=account.id) for _ in range(5)]
+    for post in posts:
+        world.with_post(post)
+    page = await world.posts.page(account)
+    assert list(page.posts) == posts[::-1]
+    assert not page.has_more
+    assert world.journal == ["read"]
+
+
+@pytest.mark.parametrize(("limit", "shown", "has_more"), [(1, 1, True), (4, 4, True), (5, 5, False), (9, 5, False)])
+async def test_a_page_says_whether_more_follow(limit: int, shown: int, *, has_more: bool) -> None:
+    """Exactly: no empty last page, no missing one."""
+    account = an_account()
+    world = a_world().with_account(account)
+    posts = [a_post(author=account.id) for _ in range(5)]
+    for post in posts:
+        world.with_post(post)
+    page = await world.posts.page(account, limit=limit)
+    assert list(page.posts) == posts[::-1][:shown]
+    assert page.has_more is has_more
+
+
+async def test_pages_together_are_the_list() -> None:
+    """Also while posts come and go between them."""
+    account = an_account()
+    world = a_world().with_account(account)
+    posts = [a_post(author=account.id) for _ in range(7)]
+    for post in posts:
+        world.with_post(post)
+    first = await world.posts.page(account, limit=3)
+    await world.posts.delete(account.id, first.posts[-1].id)
+    world.with_post(a_post(author=account.id))
+    second = await world.posts.page(account, limit=3, before=first.posts[-1].id)
+    third = await world.posts.page(account, limit=3, before=second.posts[-1].id)
+    assert [*first.posts, *second.posts, *third.posts] == posts[::-1]
+    assert [first.has_more, second.has_more, third.has_more] == [True, True, False]
+
+
+async def test_a_page_has_nobody_else_s_posts() -> None:
+    """Not even as the sign that more follow."""
+    account = an_account()
+    world = a_world().with_account(account).with_post(mine := a_post(author=account.id)).with_post(a_post())
+    page = await world.posts.page(account, limit=1)
+    assert list(page.posts) == [mine]
+    assert not page.has_more

@@ -1,0 +1,248 @@
+"""Settings: read once, strictly, from the environment, .env and files of secrets."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from postkeep.domain.errors import Misconfigured
+from postkeep.settings import SECRETS, Settings, load_settings
+
+PROJECT = Path(__file__).parents[2]
+SECRET = "Zq3kL9vT0xW7bN2mR5yU8pA1sD4fG6hJ"
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the .env of this checkout out."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    """One command starts it: on loopback, embedded, with safe values."""
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert settings.database_url is None
+    assert settings.secret_key is None
+    assert (settings.password_min_length, settings.access_token_seconds) == (8, 900)
+
+
+def test_the_environment_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name, with our prefix."""
+    monkeypatch.setenv("POSTKEEP_PORT", "8123")
+    monkeypatch.setenv("POSTKEEP_DATA_DIR", "/var/lib/postkeep")
+    monkeypatch.setenv("POSTKEEP_DOCS", "false")
+    settings = load_settings()
+    assert (settings.port, settings.data_dir, settings.docs) == (8123, Path("/var/lib/postkeep"), False)
+
+
+def test_a_file_sets_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """.env is for what does not change, the environment for this run."""
+    Path(".env").write_text("POSTKEEP_PORT=8001\nPOSTKEEP_HOST='0.0.0.0'\nOTHER=1\n# POSTKEEP_NO=1\n", "utf-8")
+    monkeypatch.setenv("POSTKEEP_PORT", "8002")
+    settings = load_settings()
+    assert (settings.port, settings.host) == (8002, "0.0.0.0")  # noqa: S104 - read, not listened on
+
+
+@pytest.mark.parametrize("where", ["environment", ".env"])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("POSTKEEP_DATABSE_URL", "POSTKEEP_DATABASE_URL"),
+        ("POSTKEEP_PORTS", "POSTKEEP_PORT"),
+        ("POSTKEEP_SECRETKEY", "POSTKEEP_SECRET_KEY"),
+        ("POSTKEEP_SECRET_KEY_FIL", "POSTKEEP_SECRET_KEY_FILE"),
+        ("postkeep_hots", "POSTKEEP_HOST"),
+    ],
+)
+def test_sv_08_a_mistyped_name_stops_the_start(
+    where: str, typed: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a server would run without what its operator asked for; the right name is named."""
+    if where == ".env":
+        Path(".env").write_text(f"{typed}=1\n", "utf-8")
+    else:
+        monkeypatch.setenv(typed, "1")
+    with pytest.raises(Misconfigured) as caught:
+        load_settings()
+    assert typed in str(caught.value)
+    assert f"did you mean {meant}?" in str(caught.value)
+
+
+def test_sv_08_a_name_like_no_other_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the page that lists them."""
+    monkeypatch.setenv("POSTKEEP_XYZZY", "1")
+    with pytest.raises(Misconfigured, match=r"docs/settings\.md"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["host", "workers", "data_dir"])
+def test_a_file_of_a_setting_that_is_no_secret_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be ignored."""
+    monkeypatch.setenv(f"POSTKEEP_{name}_FILE".upper(), "/dev/null")
+    with pytest.raises(Misconfigured):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POSTKEEP_SERVICE_HOST", "10.0.0.1"),
+        ("POSTKEEP_SERVICE_PORT_HTTP", "80"),
+        ("POSTKEEP_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
+        ("POSTKEEP_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("POSTKEEP_TEST_MYSQL_URL", "mysql://x"),
+        ("POSTKEEP_PORT", "tcp://10.0.0.1:8000"),
+        ("POSTKEEP_PORT", "udp://10.0.0.1:8000"),
+    ],
+)
+def test_what_container_platforms_inject_is_not_ours(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes describes a service called "postkeep" in every container beside it."""
+    monkeypatch.setenv(name, value)
+    assert load_settings().port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("WORKERS", "0"),
+        ("PASSWORD_MIN_LENGTH", "7"),
+        ("ACCESS_TOKEN_SECONDS", "901"),
+        ("HASH_MEMORY_KIB", "19455"),
+        ("HASH_PASSES", "1"),
+        ("TOKEN_ALGORITHM", "none"),
+        ("TOKEN_ALGORITHM", "hs256"),
+        ("LOG_LEVEL", "loud"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("SESSION_DAYS", "366"),
+    ],
+)
+def test_sv_08_a_value_that_does_not_fit_is_refused_in_one_line(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named, so that it can be mended; weaker than safe is not on offer."""
+    monkeypatch.setenv(f"POSTKEEP_{name}", value)
+    with pytest.raises(Misconfigured) as caught:
+        load_settings()
+    assert f"POSTKEEP_{name}: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compose files hand over what is not set."""
+    monkeypatch.setenv("POSTKEEP_PORT", "")
+    monkeypatch.setenv("POSTKEEP_SECRET_KEY", "")
+    settings = load_settings()
+    assert (settings.port, settings.secret_key) == (8000, None)
+
+
+def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one per start."""
+    monkeypatch.setenv("POSTKEEP_PORT", "0")
+    monkeypatch.setenv("POSTKEEP_WORKERS", "0")
+    with pytest.raises(Misconfigured, match=r"POSTKEEP_PORT.*; POSTKEEP_WORKERS"):
+        load_settings()
+
+
+def test_op_02_a_wrong_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could be a secret in the wrong place."""
+    monkeypatch.setenv("POSTKEEP_PORT", SECRET)
+    with pytest.raises(Misconfigured) as caught:
+        load_settings()
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_op_02_a_secret_can_come_from_a_file(name: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As container platforms hand them over; without the line end that editors add."""
+    Path("secret").write_bytes(f"{SECRET}{end}".encode())
+    monkeypatch.setenv(f"POSTKEEP_{name}_FILE".upper(), "secret")
+    kept = getattr(load_settings(), name)
+    assert kept.get_secret_value() == SECRET
+
+
+def test_op_02_a_file_of_a_secret_can_be_named_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every other setting; a name that is taken must not be ignored."""
+    Path("secret").write_text(SECRET, "utf-8")
+    monkeypatch.setenv("postkeep_secret_key_file", "secret")
+    kept = load_settings().secret_key
+    assert kept is not None
+    assert kept.get_secret_value() == SECRET
+
+
+def test_op_02_a_file_of_a_secret_can_be_named_in_dotenv() -> None:
+    """Which itself need not be secret then."""
+    Path("secret").write_text(SECRET, "utf-8")
+    Path(".env").write_text("POSTKEEP_SECRET_KEY_FILE=secret\n", "utf-8")
+    kept = load_settings().secret_key
+    assert kept is not None
+    assert kept.get_secret_value() == SECRET
+
+
+@pytest.mark.parametrize("path", ["absent", "."])
+def test_sv_08_a_secret_s_file_that_cannot_be_read_stops_the_start(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server without its secret would make another one."""
+    monkeypatch.setenv("POSTKEEP_SECRET_KEY_FILE", path)
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load_settings()
+
+
+def test_sv_08_a_secret_s_file_that_is_not_text_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one line."""
+    Path("secret").write_bytes(b"\xff" * 40)
+    monkeypatch.setenv("POSTKEEP_SECRET_KEY_FILE", "secret")
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load_settings()
+
+
+def test_sv_08_a_dotenv_that_is_not_text_stops_the_start() -> None:
+    """With one line, and no trace."""
+    Path(".env").write_bytes(b"POSTKEEP_HOST=\xff\xfe\n")
+    with pytest.raises(Misconfigured):
+        load_settings()
+
+
+def test_op_02_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In no print, log or trace of the settings."""
+    for name in SECRETS:
+        monkeypatch.setenv(f"POSTKEEP_{name}".upper(), SECRET)
+    settings = load_settings()
+    assert SECRET not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_settings_do_not_change() -> None:
+    """Read once at start."""
+    with pytest.raises(ValidationError):
+        load_settings().port = 1
+
+
+@pytest.mark.parametrize("document", ["docs/settings.md", ".env.example"])
+def test_every_setting_is_described(document: str) -> None:
+    """A setting nobody can find does not exist; nor does one that the code no longer knows."""
+    text = (PROJECT / document).read_text("utf-8")
+    names = {f"POSTKEEP_{name}".upper() for name in Settings.model_fields}
+    missing = sorted(name for name in names if name not in text)
+    assert not missing
+
+
+def test_every_secret_s_file_is_described() -> None:
+    """The names that the code takes besides."""
+    text = (PROJECT / "docs/settings.md").read_text("utf-8")
+    assert sorted(name for name in SECRETS if f"POSTKEEP_{name}_FILE".upper() not in text) == []
+
+
+@pytest.mark.parametrize("document", ["docs/settings.md", ".env.example"])
+def test_no_setting_is_described_that_is_none(document: str) -> None:
+    """What a page names must be taken."""
+    known = {f"POSTKEEP_{name}".upper() for name in Settings.model_fields}
+    known |= {f"POSTKEEP_{name}_FILE".upper() for name in SECRETS}
+    named = set(re.findall(r"POSTKEEP_[A-Z0-9_]*[A-Z0-9]", (PROJECT / document).read_text("utf-8")))
+    injected = ("POSTKEEP_TEST", "POSTKEEP_SERVICE", "POSTKEEP_PORT_")
+    assert sorted(name for name in named - known if not name.startswith(injected)) == []
