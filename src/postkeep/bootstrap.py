@@ -40,6 +40,7 @@ DATABASE_FILE: Final = "postkeep.db"
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file's name
 
 _TOLD_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def database_url(settings: Settings) -> URL:
         return URL.create("sqlite", database=str(settings.data_dir / DATABASE_FILE))
     try:
         url = make_url(settings.database_url.get_secret_value())
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         message = "POSTKEEP_DATABASE_URL is not a URL like mysql+asyncmy://user:password@host/database."
         raise Misconfigured(message) from None
     if url.drivername in {"mysql", "mariadb", "mariadb+asyncmy"}:
@@ -211,7 +212,8 @@ async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage
             await _await_server(url, settings.database_wait)
             storage = ServerStorage(url, pool_size=settings.database_pool_size)
         await _check(storage)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, TypeError) as error:
+        # A TypeError is the driver's word for an option of the URL that it does not know.
         message = f"The database cannot be used: {getattr(error, 'orig', None) or error}."
         raise Misconfigured(message) from error
     return storage
@@ -244,10 +246,12 @@ async def _await_server(url: URL, seconds: float) -> None:
     begun = told = time.monotonic()
     while True:
         try:
-            await check_server(url)
+            # The driver's own deadline ends with the TCP connection; a server may take that and then say nothing.
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await check_server(url)
         except (OSError, SQLAlchemyError) as error:
             now = time.monotonic()
-            reason = getattr(error, "orig", None) or error
+            reason = getattr(error, "orig", None) or str(error) or "no answer"
             if now - begun >= seconds:
                 message = f"The database at {url.host} did not answer within {seconds:.0f} seconds: {reason}"
                 raise Misconfigured(message) from error

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from postkeep.domain.accounts import Password
 from postkeep.services.ports import HashingBusy
@@ -61,7 +61,9 @@ class Argon2Passwords:
         Raises:
             HashingBusy: Too many wait already.
         """
-        matches = await self._run(lambda: self._matches(password, password_hash or self._decoy))
+        matches = await self._run(
+            lambda: self._matches(password, self._decoy if password_hash is None else password_hash)
+        )
         return matches and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -75,10 +77,10 @@ class Argon2Passwords:
     def _matches(self, password: Password, password_hash: str) -> bool:
         try:
             return self._hasher.verify(password_hash, password.secret)
-        except InvalidHashError:
-            log.critical("password_hash_unreadable")
+        except VerifyMismatchError:
             return False
-        except Argon2Error:
+        except (Argon2Error, InvalidHashError, UnicodeError):
+            log.critical("password_hash_unreadable")
             return False
 
     async def _run(self, work: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from postkeep.domain.errors import Misconfigured
+from postkeep.domain.unicode import is_encodable
 
 SECRET_BYTES: Final = 32
 
@@ -21,7 +22,9 @@ def checked_secret(given: str) -> bytes:
     Source: RFC 7518 3.2 (an HMAC key has at least as many bits as its hash); CVE-2022-29217 (public keys as secrets).
     """
     folded = given.casefold()
-    if len(given.encode()) < SECRET_BYTES:
+    if not is_encodable(given):
+        message = "POSTKEEP_SECRET_KEY is not UTF-8."
+    elif len(given.encode()) < SECRET_BYTES:
         message = f"POSTKEEP_SECRET_KEY is shorter than {SECRET_BYTES} bytes."
     elif "-----BEGIN" in given or folded.startswith("ssh-"):
         message = "POSTKEEP_SECRET_KEY is a key file of another kind: it is a random string."

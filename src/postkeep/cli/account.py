@@ -38,7 +38,7 @@ def _run(use: Callable[["AccountService"], Coroutine[Any, Any, None]]) -> None:
 def _password(*, from_stdin: bool) -> str:
     """Ask for a password; it is never an argument, which other users of the machine can see."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\n")
+        return sys.stdin.readline().rstrip("\r\n")
     first = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != first:
         typer.echo("postkeep: The passwords differ.", err=True)

@@ -1,12 +1,29 @@
 """The protocol: uvicorn's, where it lets through what must not come in."""
 
+from typing import Final
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_CHUNKED: Final = b"chunked"
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it with httptools, without taking trailers for headers."""
+    """HTTP/1.1 as uvicorn speaks it with httptools, taking nothing for what it is not."""
 
     def on_headers_complete(self) -> None:
-        """Begin the request with the headers there are: fields behind the body are none (RFC 9110 6.5.1)."""
+        """Begin a request with the headers there are.
+
+        Raises:
+            ValueError: Its body is coded in a way that nobody here can read; httptools makes it a 400.
+
+        Source: RFC 9112 6.1 (transfer codings); RFC 9110 6.5.1 (fields behind the body are no headers), 7.8 (upgrade).
+        """
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings not in ([], [_CHUNKED]):
+            message = "a transfer coding that is not chunked alone"
+            raise ValueError(message)
         super().on_headers_complete()
         self.headers: list[tuple[bytes, bytes]] = []
+        if self.parser.should_upgrade() and self.cycle is not None:
+            # The parser takes all that follows for the other protocol, and uvicorn for the next request: it is neither.
+            self.cycle.keep_alive = False

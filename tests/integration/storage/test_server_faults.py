@@ -202,7 +202,12 @@ class TestLocks:
             "UPDATE accounts SET bytes = bytes + :more WHERE id = :id", more=1000 - post.bytes, id=account.id.bytes
         )
         async with another(server) as connection:
-            await run(connection, "UPDATE posts SET bytes = 1000 WHERE id = %s", post.id.bytes)
+            await run(
+                connection,
+                "UPDATE posts SET bytes = 1000 WHERE account_id = %s AND id = %s",
+                account.id.bytes,
+                post.id.bytes,
+            )
             deleting = asyncio.create_task(server.storage.transact(account.id, unit_that_removes(post)))
             await until_waiting(server)
             await connection.commit()
