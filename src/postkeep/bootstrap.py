@@ -40,7 +40,7 @@ DATABASE_FILE: Final = "postkeep.db"
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file's name
 
 _TOLD_SECONDS: Final = 5.0
-_ANSWER_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)

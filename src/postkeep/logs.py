@@ -23,6 +23,8 @@ def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler()
     handler.setFormatter(_Text() if readable else _Json())
+    # Nobody asks which line of which thread said it, and finding out costs more than writing the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -50,6 +52,9 @@ def _event(record: logging.LogRecord) -> str:
     return record.getMessage() if record.name.startswith(_PACKAGE) else record.name
 
 
+_encode: Final = json.JSONEncoder(default=str).encode
+
+
 class _Json(logging.Formatter):
     """One JSON object per line."""
 
@@ -63,7 +68,7 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 class _Text(logging.Formatter):

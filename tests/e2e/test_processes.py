@@ -128,6 +128,8 @@ def test_sv_01_sigterm_answers_what_is_under_way(server: PostkeepServer, another
         begun = time.monotonic()
         another.signal(signal.SIGTERM)
         assert eventually(lambda: refuses_connections(another))
+        # A client's pause, longer than any that the server makes by itself.
+        time.sleep(0.5)
         wire.send(rest)
         answer = wire.answer()
         assert (answer.status, answer.header("connection")) == (201, "close")

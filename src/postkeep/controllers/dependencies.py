@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
+from starlette.requests import HTTPConnection
 
 from postkeep.domain.accounts import Account
 from postkeep.domain.sessions import Origin, TokenInvalid, TokenMissing
@@ -14,13 +15,35 @@ from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.views.cursors import Cursors as CursorWriter
 
-_bearer = OAuth2PasswordBearer(
-    tokenUrl="/api/v1/token",
-    refreshUrl="/api/v1/token",
-    scheme_name="Postkeep",
-    description="Log in with e-mail (as username) and password; client id and secret stay empty.",
-    auto_error=False,
-)
+
+class _Bearer(OAuth2PasswordBearer):
+    """How a token is sent, for the API's description and its Authorize button."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            tokenUrl="/api/v1/token",
+            refreshUrl="/api/v1/token",
+            scheme_name="Postkeep",
+            description="Log in with e-mail (as username) and password; client id and secret stay empty.",
+            auto_error=False,
+        )
+
+
+class CallersAccount(_Bearer):
+    """The account of who calls, as `Route` found out before it looked at anything else."""
+
+    async def __call__(self, request: HTTPConnection) -> Account:  # type: ignore[override]  # any dependency may
+        """Return it."""
+        caller: Caller = request.state.caller
+        return caller.account
+
+
+class _PresentedToken(_Bearer):
+    """The access token as it was sent."""
+
+    async def __call__(self, request: HTTPConnection) -> str:
+        """Return it."""
+        return bearer_token(request)
 
 
 def services_of(request: Request) -> Services:
@@ -29,7 +52,7 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def bearer_token(request: Request) -> str:
+def bearer_token(request: HTTPConnection) -> str:
     """Return the access token that a request carries.
 
     Raises:
@@ -59,20 +82,6 @@ async def authenticate(request: Request) -> Caller:
     return await services_of(request).sessions.authenticate(bearer_token(request))
 
 
-async def current_caller(request: Request, _documented: Annotated[str | None, Depends(_bearer)]) -> Caller:
-    """Return who calls, as `Route` found out."""
-    caller: Caller = request.state.caller
-    return caller
-
-
-async def _current_account(caller: Annotated[Caller, Depends(current_caller)]) -> Account:
-    return caller.account
-
-
-async def _presented_token(request: Request, _documented: Annotated[str | None, Depends(_bearer)]) -> str:
-    return bearer_token(request)
-
-
 async def _origin(request: Request) -> Origin:
     return Origin.of(request.headers.get("user-agent", ""), request.client.host if request.client else "")
 
@@ -98,10 +107,10 @@ async def _cursors(request: Request) -> CursorWriter:
     return cursors
 
 
-CurrentAccount: TypeAlias = Annotated[Account, Depends(_current_account)]
+CurrentAccount: TypeAlias = Annotated[Account, Depends(CallersAccount())]
 """The caller's account. Without a good token the answer is 401, before the body is asked for."""
 
-PresentedToken: TypeAlias = Annotated[str, Depends(_presented_token)]
+PresentedToken: TypeAlias = Annotated[str, Depends(_PresentedToken())]
 """The access token as it was sent, not yet looked at."""
 
 LoginOrigin: TypeAlias = Annotated[Origin, Depends(_origin)]

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from postkeep.controllers import strict_json
-from postkeep.controllers.dependencies import authenticate, current_caller
+from postkeep.controllers.dependencies import CallersAccount, authenticate
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, FormInvalid, MediaTypeUnsupported
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES, declared_length
 
@@ -32,7 +32,7 @@ class Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler with ours in front."""
         handle = super().get_route_handler()
-        asks_who = _asks(self.dependant, current_caller)
+        asks_who = _asks_who(self.dependant)
         names = [parameter.alias for parameter in self.dependant.query_params]
         media_type, limit = _expected_body(self)
 
@@ -68,9 +68,9 @@ class _ReadRequest(Request):
         yield b""
 
 
-def _asks(dependant: Dependant, dependency: Callable[..., object]) -> bool:
-    """Whether an operation depends on something, however indirectly."""
-    return any(child.call is dependency or _asks(child, dependency) for child in dependant.dependencies)
+def _asks_who(dependant: Dependant) -> bool:
+    """Whether an operation depends on who calls, however indirectly."""
+    return any(isinstance(child.call, CallersAccount) or _asks_who(child) for child in dependant.dependencies)
 
 
 def _expected_body(route: APIRoute) -> tuple[str | None, int]:

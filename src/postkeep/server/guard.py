@@ -24,6 +24,6 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError(message)
         super().on_headers_complete()
         self.headers: list[tuple[bytes, bytes]] = []
-        if self.parser.should_upgrade() and self.cycle is not None:
+        if self.parser is not None and self.parser.should_upgrade():
             # The parser takes all that follows for the other protocol, and uvicorn for the next request: it is neither.
             self.cycle.keep_alive = False

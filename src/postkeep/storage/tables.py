@@ -55,9 +55,9 @@ class Id(TypeDecorator[UUID]):
         """Write a UUID."""
         return None if value is None else value.bytes
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> UUID | None:
-        """Read a UUID."""
-        return None if value is None else UUID(bytes=value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """Return what reads a UUID, without SQLAlchemy's steps in between: a list reads many."""
+        return _uuid_of
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -79,9 +79,21 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(message)
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Read a moment."""
-        return None if value is None else value.replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """Return what reads a moment, without SQLAlchemy's steps in between: a list reads many."""
+        return _moment_of_text if dialect.name == "sqlite" else _moment_of_naive
+
+
+def _uuid_of(value: bytes | None) -> UUID | None:
+    return None if value is None else UUID(bytes=bytes(value))
+
+
+def _moment_of_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _moment_of_naive(value: datetime | None) -> datetime | None:
+    return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Row(DeclarativeBase):
