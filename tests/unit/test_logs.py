@@ -35,10 +35,12 @@ def _logging_put_back() -> Iterator[None]:
     root = logging.getLogger()
     names = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "uvicorn.access", "asyncmy", "alembic")
     before = (root.handlers, root.level)
+    told = (logging.logThreads, logging.logProcesses, logging.logMultiprocessing)
     levels = {name: (logging.getLogger(name).level, logging.getLogger(name).disabled) for name in names}
     yield
     root.handlers, level = before
     root.setLevel(level)
+    logging.logThreads, logging.logProcesses, logging.logMultiprocessing = told
     for name, (level, disabled) in levels.items():
         logging.getLogger(name).setLevel(level)
         logging.getLogger(name).disabled = disabled

@@ -91,7 +91,7 @@ def test_one_step_back_is_one_step(tmp_path: Path) -> None:
 
 def test_an_unknown_revision_is_said_in_one_line(tmp_path: Path) -> None:
     """A typing mistake is no crash."""
-    commands = (("upgrade", "nonsense"), ("upgrade", "+99"), ("downgrade", "-99"))
+    commands = (("upgrade", "nonsense"), ("downgrade", "-99"))
     outcomes = at_once(len(commands), lambda number: Site(tmp_path, {}).run(*commands[number]))
     assert {outcome.code for outcome in outcomes} <= {1, 3}
     assert all(refusal(outcome) for outcome in outcomes)
@@ -176,11 +176,10 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert re.fullmatch(r"postkeep \d+\.\d+\.\d+\S*\n", told.out)
 
 
-@pytest.mark.parametrize("arguments", [(), ("serve", "--help")])
-def test_help_comes_without_a_setting(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_help_comes_without_a_setting(tmp_path: Path) -> None:
     """Whoever asks for help may not have configured anything yet."""
-    told = postkeep(*arguments, settings={"POSTKEEP_NONSENSE": "1"}, folder=tmp_path)
-    assert (told.code in {0, 2}, "Usage" in told.out + told.err, "Traceback" in told.err) == (True, True, False)
+    told = postkeep("serve", "--help", settings={"POSTKEEP_NONSENSE": "1"}, folder=tmp_path)
+    assert (told.code, told.err, "Usage" in told.out) == (0, "", True)
 
 
 @pytest.mark.parametrize("arguments", [("srve",), ("serve", "--port", "many")])

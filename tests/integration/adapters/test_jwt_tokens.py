@@ -229,6 +229,44 @@ def test_tk_33_an_old_key_reads_until_it_is_taken_out() -> None:
         before.read_access(rotated.sign_access(claims))
 
 
+def test_a_token_that_was_good_expires_all_the_same() -> None:
+    """However often it was read before: good tokens are remembered, their end is looked at each time."""
+    token = SIGNER.sign_access(some_claims(SystemClock()))
+    for _ in range(3):
+        SIGNER.read_access(token)
+    with time_machine.travel(MOMENT + timedelta(minutes=15, seconds=30), tick=False):
+        for _ in range(2):
+            with pytest.raises(TokenInvalid):
+                SIGNER.read_access(token)
+        assert SIGNER.read_access(token, expired_too=True)
+
+
+def test_a_token_read_to_log_out_opens_nothing_afterwards() -> None:
+    """Having been read once, expired as it was, makes it no better."""
+    claims = some_claims(SystemClock(), timedelta(minutes=-10))
+    token = SIGNER.sign_access(claims)
+    assert SIGNER.read_access(token, expired_too=True) == claims
+    with pytest.raises(TokenInvalid):
+        SIGNER.read_access(token)
+
+
+def test_a_bad_token_stays_bad() -> None:
+    """Also beside a good one that differs in its last character only."""
+    token = SIGNER.sign_access(some_claims(SystemClock()))
+    SIGNER.read_access(token)
+    for _ in range(3):
+        assert_refused(token[:-1] + ("A" if token[-1] != "A" else "E"))
+    assert SIGNER.read_access(token)
+
+
+def test_a_token_of_tomorrow_is_good_tomorrow() -> None:
+    """Bad tokens are not remembered."""
+    token = forged(claims={"iat": int(MOMENT.timestamp()) + 3600, "exp": int(MOMENT.timestamp()) + 4500})
+    assert_refused(token)
+    with time_machine.travel(MOMENT + timedelta(hours=1), tick=False):
+        assert SIGNER.read_access(token)
+
+
 def test_a_token_too_long_is_not_read() -> None:
     """4,096 characters are more than ours ever have."""
     assert_refused(forged(claims={"jti": "j" * 4000}))

@@ -20,6 +20,7 @@ from postkeep.storage import embedded as embedded_module
 from postkeep.storage.embedded import EmbeddedStorage, create_embedded_engine
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
+    account_by_now,
     assert_counted,
     find_account,
     find_session,
@@ -400,6 +401,20 @@ class TestFullDisk:
         kept = [post for post, result in zip(posts, results, strict=True) if result is None]
         await assert_counted(full.storage, account, *kept)
         assert len(kept) == 14 or len(large) > 1
+
+    async def test_neighbours_of_what_does_not_fit_have_one_effect_each(self, full: Opened) -> None:
+        """SQLite may take the whole group back by itself; what runs again must not count twice."""
+        account, large = await keep_account(full.storage), await keep_account(full.storage)
+        too_large = unit_that_keeps(a_post(author=large.id, text=Text("x" * 500_000)))
+        claims = [
+            full.storage.transact(account.id, lambda work: work.accounts.claim_access(account.id)) for _ in range(10)
+        ]
+        results = await asyncio.gather(
+            *claims[:5], full.storage.transact(large.id, too_large), *claims[5:], return_exceptions=True
+        )
+        assert [type(result) for result in results] == [type(None)] * 5 + [StorageUnavailable] + [type(None)] * 5
+        by_now = await account_by_now(full.storage, account)
+        assert by_now.access_version == account.access_version + 10
 
 
 WRITE_MUCH = """

@@ -386,8 +386,9 @@ class TestLostConnections:
             await asyncio.sleep(0)
             for task in tasks[::2]:
                 task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Closing has waited for all of them, so nothing is awaited here.
         await assert_counted(server.storage, account, *posts)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_az_09_a_cancelled_reading_leaves_nobody_another_s_rows(fresh: Opened) -> None:
@@ -620,6 +621,31 @@ class TestUnknownCommits:
         monkeypatch.setattr(dialect, "do_commit", collide)
         await fresh.storage.transact(account.id, case.unit(account, thing))
         await case.look(fresh, account, thing)
+
+
+async def test_db_07_a_commit_that_collided_did_not_delete_what_somebody_else_did(
+    fresh: Opened, server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was rolled back for certain: a post that is gone in the second run was not ours to have deleted."""
+    account, post = await with_a_kept_post(fresh)
+    dialect, left, found = engines_of(fresh.storage)[0].dialect, [DEADLOCK], list[bool]()
+    commit = dialect.do_commit
+
+    def collide(connection: Any) -> None:
+        if left:
+            connection.rollback()
+            raise dialect.loaded_dbapi.OperationalError(*left.pop())
+        commit(connection)
+
+    async def unit(work: UnitOfWork) -> None:
+        if found:
+            await server.storage.transact(account.id, unit_that_removes(post))
+        found.append(await work.posts.remove(account.id, post.id))
+
+    monkeypatch.setattr(dialect, "do_commit", collide)
+    await fresh.storage.transact(account.id, unit)
+    assert found == [True, False]
+    await assert_counted(server.storage, account)
 
 
 async def test_a_commit_that_never_answers_is_given_up(fresh: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
