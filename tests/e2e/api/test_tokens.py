@@ -400,6 +400,16 @@ def test_tk_13_clocks_may_differ_by_half_a_minute(
     assert called_with(sqlite_server, token).status_code == status
 
 
+def test_tk_13_a_token_that_was_good_a_moment_ago_expires_on_time(sqlite_server: PostkeepServer, ann: Person) -> None:
+    """However well the server remembers tokens that it has seen: past its end, this one is worth nothing."""
+    ends = math.ceil(time.time() - 29)
+    token = signed(header_for(sqlite_server), claims_for(ann, exp=ends), key_of(sqlite_server))
+    assert called_with(sqlite_server, token).status_code == 200
+    while time.time() < ends + 30:
+        time.sleep(0.05)
+    assert is_refused(sqlite_server, token)
+
+
 def test_tk_17_a_token_anywhere_else_is_not_one(sqlite_server: PostkeepServer, ann: Person) -> None:
     """Addresses end up in logs and bookmarks, cookies are sent by other sites: only the header counts."""
     token = {"access_token": ann.access, "token": ann.access, "authorization": f"Bearer {ann.access}"}

@@ -190,7 +190,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDbServer) -
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_sv_08_a_start_that_cannot_succeed_says_why_in_one_line(outcomes: dict[str, Outcome], name: str) -> None:
+def test_sv_08_tk_05_tk_34_db_25_a_start_that_cannot_succeed_says_why_in_one_line(
+    outcomes: dict[str, Outcome], name: str
+) -> None:
     """Somebody reads this at three in the morning: what is wrong, what to change; secrets stay secret."""
     said = refusal(outcomes[name])
     assert outcomes[name].code == 3

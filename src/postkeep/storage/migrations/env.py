@@ -44,14 +44,14 @@ def render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[
 @contextmanager
 def turn_on_server(connection: Connection) -> Generator[None]:
     """Hold the one runner's lock of a server's database, on this very connection."""
-    name = text("SELECT GET_LOCK(CONCAT('postkeep.migrate.', MD5(DATABASE())), :seconds)")
+    name = text("SELECT GET_LOCK(CONCAT('postkeep.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), :seconds)")
     if connection.execute(name, {"seconds": LOCK_SECONDS}).scalar() != 1:
         message = f"another migration has been running for {LOCK_SECONDS} seconds"
         raise RuntimeError(message)
     try:
         yield
     finally:
-        connection.execute(text("SELECT RELEASE_LOCK(CONCAT('postkeep.migrate.', MD5(DATABASE())))"))
+        connection.execute(text("SELECT RELEASE_LOCK(CONCAT('postkeep.migrate.', LEFT(SHA2(DATABASE(), 256), 32)))"))
 
 
 def migrate(connection: Connection) -> None:
