@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,15 +17,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def _start_mysql() -> None:
     """Start MySQL where it is on PATH and none was named: the tests run on it as on one that somebody else started."""
     if os.environ.get("POSTKEEP_TEST_MYSQL_URL") or find_mysqld() is None:
         return
     stack = ExitStack()
-    folder = Path(stack.enter_context(TemporaryDirectory()))
-    server = stack.enter_context(MySqlServer.started(folder))
+    atexit.register(stack.close)
+    server = stack.enter_context(MySqlServer.started(Path(stack.enter_context(TemporaryDirectory()))))
     os.environ["POSTKEEP_TEST_MYSQL_URL"] = server.url.render_as_string(hide_password=False)
-    config.add_cleanup(stack.close)
+
+
+# Here and now: the conftest files below this one ask for the server's name when they are imported.
+_start_mysql()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -84,6 +84,26 @@ def test_odd_request_lines_are_refused(sqlite_server: PostkeepServer, target: st
     assert 400 <= answer.status < 500
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: \0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+    ],
+    ids=["nonsense", "nul", "tls"],
+)
+def test_what_is_no_http_is_refused_as_everything_else_is(sqlite_server: PostkeepServer, sent: bytes) -> None:
+    """A problem with an id, so that whoever built the client finds the line in our log; then the connection ends."""
+    with Wire(sqlite_server) as wire:
+        wire.send_as_taken(sent)
+        answer = wire.answer()
+        assert (answer.status, answer.header("connection")) == (400, "close")
+        assert wire.is_closed()
+    assert (answer.header("content-type"), answer.header("cache-control")) == ("application/problem+json", "no-store")
+    assert json.loads(answer.body)["status"] == 400
+
+
 @pytest.mark.parametrize("path", ["/api/v1/posts", "/getPosts", "/api/v1/me", "/livez", "/readyz", *PAGES])
 def test_head_is_get_without_the_body(sqlite_server: PostkeepServer, ann: Person, path: str) -> None:
     """The same status and headers (RFC 9110 9.3.2), and the connection is good for the next request."""
