@@ -1,8 +1,14 @@
 """The protocol: uvicorn's, where it lets through what must not come in."""
 
+import logging
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from postkeep.server.request_id import HEADER, new_request_id
+from postkeep.views.problems import problem
+
+log = logging.getLogger(__name__)
 
 _CHUNKED: Final = b"chunked"
 
@@ -27,3 +33,21 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.parser is not None and self.parser.should_upgrade():
             # The parser takes all that follows for the other protocol, and uvicorn for the next request: it is neither.
             self.cycle.keep_alive = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with a problem that has an id, and end the connection.
+
+        Args:
+            msg: What uvicorn found.
+        """
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            # Another answer is half sent: whatever followed would be read as the rest of it.
+            self.transport.close()
+            return
+        request_id = new_request_id()
+        log.info("malformed", extra={"request_id": request_id})
+        answer = problem(400, "malformed_request", request_id=request_id, detail=msg)
+        head = [*answer.raw_headers, (HEADER.lower().encode(), request_id.encode()), (b"connection", b"close")]
+        lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % line for line in head), b"", bytes(answer.body)]
+        self.transport.write(b"\r\n".join(lines))
+        self.transport.close()

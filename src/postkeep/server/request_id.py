@@ -16,6 +16,11 @@ current_request_id: ContextVar[str | None] = ContextVar("current_request_id", de
 """The id of the request that the running code serves, if any."""
 
 
+def new_request_id() -> str:
+    """Make an id that no other request has."""
+    return secrets.token_hex(8)
+
+
 class RequestId:
     """Gives each request an id: the client's, if it sent a harmless one, or a new one."""
 
@@ -29,7 +34,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _ACCEPTED.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if _ACCEPTED.fullmatch(given) else new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         current_request_id.set(request_id)
 

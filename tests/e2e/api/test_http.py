@@ -101,7 +101,8 @@ def test_what_is_no_http_is_refused_as_everything_else_is(sqlite_server: Postkee
         assert (answer.status, answer.header("connection")) == (400, "close")
         assert wire.is_closed()
     assert (answer.header("content-type"), answer.header("cache-control")) == ("application/problem+json", "no-store")
-    assert json.loads(answer.body)["status"] == 400
+    said = json.loads(answer.body)
+    assert (said["status"], said["request_id"]) == (400, answer.header("x-request-id"))
 
 
 @pytest.mark.parametrize("path", ["/api/v1/posts", "/getPosts", "/api/v1/me", "/livez", "/readyz", *PAGES])

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import zlib
 
 import pytest
 
@@ -131,6 +130,10 @@ def test_sz_04_whoever_asks_first_and_may_is_told_to_send(
         assert wire.answer().status == status
 
 
+BOMB = gzip.compress(a_body(10 * MEBIBYTE))
+"""Ten megabytes in ten kilobytes."""
+
+
 @pytest.mark.parametrize(
     "coding", ["gzip", "deflate", "br", "GZIP", "x-gzip", "gzip, identity", "identity, gzip", "zstd", "unknown"]
 )
@@ -139,10 +142,9 @@ def test_sz_18_a_compressed_body_is_refused_unopened(
     sqlite_server: PostkeepServer, ann: Person, path: str, coding: str
 ) -> None:
     """A kilobyte can hold a gigabyte of zeros; nothing is ever inflated."""
-    bomb = gzip.compress(a_body(10 * MEBIBYTE)) if "gzip" in coding.lower() else zlib.compress(a_body(10 * MEBIBYTE))
     headers = {**ann.authorization, "Content-Type": "application/json", "Content-Encoding": coding}
     before = sqlite_server.cpu_seconds()
-    answer = sqlite_server.http.post(path, content=bomb, headers=headers)
+    answer = sqlite_server.http.post(path, content=BOMB, headers=headers)
     assert problem_of(answer) == (415, "unsupported_media_type")
     assert sqlite_server.cpu_seconds() - before < 0.1
 
