@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from postkeep.server.request_id import HEADER, new_request_id
 from postkeep.views.problems import problem
@@ -40,7 +40,8 @@ class GuardedProtocol(HttpToolsProtocol):
         Args:
             msg: What uvicorn found.
         """
-        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle and cycle.response_started and not cycle.response_complete:
             # Another answer is half sent: whatever followed would be read as the rest of it.
             self.transport.close()
             return

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
+from postkeep.storage.statements import ConstraintBroken
 from postkeep.storage.tables import AccountRow, PostRow, SessionRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 
@@ -74,7 +74,7 @@ class SqlAccounts:
     async def list_all(self, *, after: str, limit: int) -> Sequence[Account]:
         """Return up to `limit` accounts in the order of their e-mail keys, those behind the key `after`."""
         found = await self._transaction.read(_LIST, {"after": after.encode(), "at_most": limit})
-        return [account_of(row) for row in found]
+        return [account_of(row) for row in found.rows]
 
     async def add(self, account: Account) -> None:
         """Keep a new account. The first statement of its unit.
@@ -84,7 +84,7 @@ class SqlAccounts:
         """
         try:
             await self._transaction.open(account.id, _ADD, _values_of(account))
-        except IntegrityError as error:
+        except ConstraintBroken as error:
             await self._transaction.settle(_FIND, {"owner": account.id})
             if violates(error, "uq_accounts_email_key", "accounts.email_key"):
                 # The driver's error names the address; it ends here.
@@ -155,7 +155,7 @@ def account_of(values: Sequence[Any]) -> Account:
     )
 
 
-def violates(error: IntegrityError, name: str, columns: str) -> bool:
+def violates(error: ConstraintBroken, name: str, columns: str) -> bool:
     """Whether an INSERT collided with a unique constraint.
 
     Args:
@@ -163,7 +163,7 @@ def violates(error: IntegrityError, name: str, columns: str) -> bool:
         name: The constraint's name, which MySQL and MariaDB say.
         columns: Its "table.column" list, which SQLite says instead.
     """
-    said = str(error.orig)
+    said = str(error)
     return name in said or columns in said
 
 

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine, event
+from sqlalchemy import Engine, NullPool, StaticPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.accounts import AccountId
-from postkeep.services.ports import Unit, UnitOfWork
+from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.transaction import Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
-from postkeep.storage.writer import Writer, is_operational, run_now, runs_on, unavailable
+from postkeep.storage.writer import Writer, run_now, runs_on, unavailable
 
 T = TypeVar("T")
 
@@ -28,26 +28,27 @@ HEAVY_BYTES: Final = 64 * 1024
 PRAGMAS: Final = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": "5000"}
 
 
-def create_embedded_engine(path: Path | None) -> Engine:
-    """Make SQLAlchemy's engine for a database file, or for one in memory (None).
+def connect(path: Path | None) -> sqlite3.Connection:
+    """Open a database file, or make a database in memory (None).
 
     Every connection gets the same settings, and begins and ends its transactions in so many words.
     """
-    engine = create_engine(
+    connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+    for name, value in PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {value}")
+    return connection
+
+
+def create_embedded_engine(path: Path | None) -> Engine:
+    """Make SQLAlchemy's engine over such connections, for migrations and checks."""
+    return create_engine(
         "sqlite://" if path is None else f"sqlite:///{path}",
+        creator=lambda: connect(path),
         # In memory, the one connection is the database.
         poolclass=StaticPool if path is None else NullPool,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
-        connect_args={"check_same_thread": False},
     )
-    event.listen(engine, "connect", _set)
-    return engine
-
-
-def _set(connection: sqlite3.Connection, _record: object) -> None:
-    for name, value in PRAGMAS.items():
-        connection.execute(f"PRAGMA {name} = {value}")
 
 
 class FileLock:
@@ -77,27 +78,15 @@ class FileLock:
 class _Reader:
     """A connection that only reads."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._connection = engine.connect()
-        self._connection.exec_driver_sql("PRAGMA query_only = ON")
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path)
+        self._connection.execute("PRAGMA query_only = ON")
 
     def run(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]]) -> T:
         """Answer a query in the thread that asks."""
         try:
             return run_now(query(SqlUnitOfWork(Transaction(runs_on(self._connection), None))))
-        except DBAPIError as error:
-            raise (unavailable(error) if is_operational(error) else error) from error
-
-    def check(self) -> None:
-        """See that the schema fits.
-
-        Raises:
-            SchemaUnfit: It does not.
-            StorageUnavailable: The database does not answer.
-        """
-        try:
-            refuse_unfit(read_state(self._connection))
-        except DBAPIError as error:
+        except sqlite3.OperationalError as error:
             raise unavailable(error) from error
 
     def close(self) -> None:
@@ -111,10 +100,12 @@ class EmbeddedStorage:
         """Open a database whose schema is there. To be called in the event loop's thread."""
         self._engine = create_embedded_engine(path)
         self._lock = FileLock(path)
-        self._writer = Writer(self._engine, self._lock.held)
-        self._light = _Reader(self._engine)
-        self._heavy = _Reader(self._engine)
+        self._written = connect(path)
+        self._writer = Writer(self._written, self._lock.held)
+        self._light = _Reader(path)
+        self._heavy = _Reader(path)
         self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
+        self._closed = False
 
     async def transact(self, account_id: AccountId, unit: Unit) -> None:
         """Run a unit and commit it, together with others that wait."""
@@ -122,20 +113,27 @@ class EmbeddedStorage:
 
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query: a light one at once, a heavy one in another thread."""
+        if self._closed:
+            raise StorageUnavailable
         if weight <= HEAVY_BYTES:
             return self._light.run(query)
         return await asyncio.get_running_loop().run_in_executor(self._heavy_thread, self._heavy.run, query)
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
-        self._light.check()
+        try:
+            with self._engine.connect() as connection:
+                refuse_unfit(read_state(connection))
+        except DBAPIError as error:
+            raise unavailable(error) from error
 
     async def close(self) -> None:
-        """Finish what was begun, then let go of the file."""
+        """Finish what was begun, then let go of the file; whoever comes later is refused."""
+        self._closed = True
         await self._writer.stop()
         await asyncio.to_thread(self._heavy_thread.shutdown)
-        self._heavy.close()
-        self._light.close()
+        for connection in (self._heavy, self._light, self._written):
+            connection.close()
         self._lock.close()
 
 
@@ -145,7 +143,11 @@ class InMemoryStorage:
     def __init__(self, engine: Engine) -> None:
         """Take the engine of a database in memory whose schema is there."""
         self._engine = engine
-        self._writer = Writer(engine, _always)
+        # The engine's one connection, which is the database; it is lent for as long as this lives.
+        self._lent = engine.raw_connection()
+        connection = self._lent.driver_connection
+        assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - for the type checker: SQLAlchemy cannot say it
+        self._writer = Writer(connection, _always)
 
     async def transact(self, account_id: AccountId, unit: Unit) -> None:
         """Run a unit and commit it, together with others that wait."""

@@ -78,7 +78,7 @@ class SqlPosts:
         else:
             statement = _LIST_BEFORE if limit is None else _LIST_SOME_BEFORE
         found = await self._transaction.read(statement, {"owner": author, "at_most": limit, "before": before})
-        return [_post_of(row) for row in found]
+        return [_post_of(row) for row in found.rows]
 
     async def add(self, post: Post) -> None:
         """Keep a new post and count it in its author's row, which is the unit's first statement.

@@ -1,31 +1,26 @@
-"""A server database: MySQL, MariaDB and their clusters, through SQLAlchemy's async engine on asyncmy."""
+"""A server database: MySQL, MariaDB and their clusters."""
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine
-from enum import Enum, auto
 from typing import Any, Final, TypeVar
 
+from asyncmy.errors import MySQLError
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
 from postkeep.storage.schema import read_state, refuse_unfit
-from postkeep.storage.transaction import AlreadyDone, Parameters, Result, Run, Statement, Transaction
+from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, runs_on
+from postkeep.storage.transaction import AlreadyDone, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-SQL_MODE: Final = (
-    "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
-    "NO_ENGINE_SUBSTITUTION"
-)
 
 _RUNS: Final = 4
 """How often a unit may run: once, and three times again."""
@@ -33,48 +28,20 @@ _RUNS: Final = 4
 _PAUSE_SECONDS: Final = 0.02
 """The longest pause before the second run; it doubles with each further one."""
 
-_LOST: Final = frozenset({1040, 1047, 1053, 1927, 2003, 2006, 2013, 2014, 2045, 2055, 4031})
-"""The connection is gone, or the server cannot take it: another connection may do better."""
-
-_COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
-"""The transaction lost against another one and was, or is now, rolled back."""
-
-
-def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) -> AsyncEngine:
-    """Make SQLAlchemy's engine for a server, with every connection set as it must be.
-
-    Args:
-        url: `mysql+asyncmy://...`.
-        pool_size: How many connections it keeps, and opens at most.
-        autocommit: For reading single statements without a transaction around each.
-    """
-    return create_async_engine(
-        url.update_query_dict({"charset": "utf8mb4"}),
-        isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
-        skip_autocommit_rollback=autocommit,
-        # Units end their transactions themselves; a reset would be one more round trip each.
-        pool_reset_on_return=None,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=3,
-        pool_recycle=1800,
-        hide_parameters=True,
-        connect_args={"connect_timeout": 5, "init_command": f"SET time_zone = '+00:00', sql_mode = '{SQL_MODE}'"},
-    )
-
 
 class ServerStorage:
     """Storage on a database server. See `services.ports.Storage`."""
 
     def __init__(self, url: URL, *, pool_size: int) -> None:
-        """Take the server's address; connections are opened as they are needed.
+        """Take the server's address; connections are opened as they are needed. To be called in the event loop.
 
         Args:
             url: `mysql+asyncmy://...`.
             pool_size: How many connections at most for units, and as many again for queries.
         """
-        self._units = create_server_engine(url, pool_size=pool_size)
-        self._queries = create_server_engine(url, pool_size=pool_size, autocommit=True)
+        self._units = Connections(url, size=pool_size, autocommit=False)
+        self._queries = Connections(url, size=pool_size, autocommit=True)
+        self._checks = create_server_engine(url, pool_size=1, autocommit=True)
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def transact(self, account_id: AccountId, unit: Unit) -> None:
@@ -87,27 +54,31 @@ class ServerStorage:
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query; once more on another connection where the first is lost."""
         del weight
-        return await self._ask(lambda connection: query(SqlUnitOfWork(Transaction(_runs_on(connection), None))))
+        for run in range(_RUNS):
+            try:
+                return await self._queries.use(
+                    lambda connection: query(SqlUnitOfWork(Transaction(runs_on(connection), None)))
+                )
+            except MySQLError as error:
+                await _pause_or_give_up(error, run)
+        raise StorageUnavailable
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
-        refuse_unfit(await self._ask(lambda connection: connection.run_sync(read_state)))
+        try:
+            async with self._checks.connect() as connection:
+                refuse_unfit(await connection.run_sync(read_state))
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            log.warning("storage_failed", extra={"reason": str(getattr(error, "orig", error))})
+            raise StorageUnavailable from error
 
     async def close(self) -> None:
         """Finish what was begun, then close the connections."""
         if self._under_way:
             await asyncio.wait(self._under_way)
-        await self._units.dispose()
-        await self._queries.dispose()
-
-    async def _ask(self, question: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
-        for run in range(_RUNS):
-            try:
-                async with self._queries.connect() as connection:
-                    return await question(connection)
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
-                await _pause_or_give_up(error, run)
-        raise StorageUnavailable
+        await self._units.close()
+        await self._queries.close()
+        await self._checks.dispose()
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -116,70 +87,57 @@ class ServerStorage:
             task.exception()
 
     async def _transact(self, account_id: AccountId, unit: Unit) -> None:
-        settling = False
+        attempt = _Attempt(account_id, unit)
         for run in range(_RUNS):
-            committing = False
             try:
-                async with self._units.connect() as connection:
-                    transaction = Transaction(_runs_on(connection), account_id, settling=settling)
-                    await unit(SqlUnitOfWork(transaction))
-                    committing = True
-                    await connection.commit()
+                await self._units.use(attempt.run)
             except AlreadyDone:
                 return
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
+            except MySQLError as error:
                 # A COMMIT that lost against another transaction was rolled back; one that failed otherwise may have
                 # been done all the same, and the next run looks for its effect.
-                settling = settling or (committing and _fault(error) is not _Fault.COLLIDED)
-                await _pause_or_give_up(error, run, settling=settling)
+                if attempt.committing and Fault.of(error) is not Fault.COLLIDED:
+                    attempt.settling = True
+                await _pause_or_give_up(error, run, settling=attempt.settling)
             else:
                 return
         raise StorageUnavailable
 
 
-class _Fault(Enum):
-    """What an error of the database means for whoever asked."""
+class _Attempt:
+    """One unit's runs, until one is committed."""
 
-    COLLIDED = auto()
-    LOST = auto()
-    OURS = auto()
+    def __init__(self, account_id: AccountId, unit: Unit) -> None:
+        self._account_id = account_id
+        self._unit = unit
+        self.settling = False
+        self.committing = False
+
+    async def run(self, connection: Connection) -> None:
+        """Run the unit and commit it, or leave nothing behind."""
+        self.committing = False
+        transaction = Transaction(runs_on(connection), self._account_id, settling=self.settling)
+        try:
+            await self._unit(SqlUnitOfWork(transaction))
+            self.committing = True
+            await connection.commit()
+        except Exception as error:
+            if not (isinstance(error, MySQLError) and Fault.of(error) is Fault.LOST):
+                await connection.rollback()
+            raise
 
 
-def _fault(error: Exception) -> _Fault:
-    if not isinstance(error, DBAPIError):
-        return _Fault.LOST
-    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
-    if code in _COLLIDED:
-        return _Fault.COLLIDED
-    if error.connection_invalidated or code in _LOST:
-        return _Fault.LOST
-    return _Fault.OURS
-
-
-async def _pause_or_give_up(error: Exception, run: int, *, settling: bool = False) -> None:
+async def _pause_or_give_up(error: MySQLError, run: int, *, settling: bool = False) -> None:
     """Wait a little before the next run, or raise where another run makes no sense.
 
     Raises:
-        StorageUnavailable: It was the last run, or no connection came free.
-        Exception: The error itself, where it is the statement's fault.
+        StorageUnavailable: It was the last run.
+        MySQLError: The error itself, where it is the statement's fault.
     """
-    fault = _fault(error)
-    if fault is _Fault.OURS and not settling:
+    if Fault.of(error) is Fault.OURS and not settling:
         raise error
-    if run == _RUNS - 1 or isinstance(error, PoolTimeoutError):
-        log.error("storage_failed", extra={"reason": _reason(error)})
+    if run == _RUNS - 1:
+        log.error("storage_failed", extra={"reason": str(error)})
         raise StorageUnavailable from error
-    log.warning("storage_retried", extra={"reason": _reason(error), "run": run + 1})
+    log.warning("storage_retried", extra={"reason": str(error), "run": run + 1})
     await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * 2**run))  # noqa: S311 - jitter needs no secrecy
-
-
-def _reason(error: Exception) -> str:
-    """Say what the driver said; SQLAlchemy's own text would add the statement."""
-    return str(error.orig) if isinstance(error, DBAPIError) else str(error)
-
-
-def _runs_on(connection: AsyncConnection) -> Run:
-    async def run(statement: Statement, parameters: Parameters) -> Result:
-        return await connection.execute(statement, parameters)
-
-    return run

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import URL, text
 
 from postkeep.domain.errors import Misconfigured
-from postkeep.storage.server import create_server_engine
+from postkeep.storage.server_pool import create_server_engine
 
 MIN_PACKET_BYTES: Final = 8 * 1024 * 1024
 """A text of a megabyte may double when it is escaped, and a statement holds more than the text."""

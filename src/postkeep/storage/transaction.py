@@ -1,23 +1,13 @@
 """What repositories run their statements on, over either kind of database."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
-from sqlalchemy import CursorResult, Executable
-from sqlalchemy.exc import IntegrityError
-
 from postkeep.domain.accounts import AccountGone, AccountId
-
-Parameters: TypeAlias = Mapping[str, object]
-"""A statement's values by name; "owner" is the account that its rows belong to."""
-
-# A result's rows have the columns of their statement, which Python's types cannot say.
-Result: TypeAlias = CursorResult[Any]
-
-Statement: TypeAlias = Executable
+from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Statement
 
 Run: TypeAlias = Callable[[Statement, Parameters], Coroutine[Any, Any, Result]]
-"""Runs one statement and answers its result, all rows fetched."""
+"""Runs one statement and answers its result; raises ConstraintBroken where it breaks one."""
 
 
 class AlreadyDone(Exception):
@@ -63,7 +53,7 @@ class Transaction:
         """Run the INSERT of the account's row, with which the unit of a new account begins.
 
         Raises:
-            IntegrityError: The row breaks a constraint.
+            ConstraintBroken: The row breaks a constraint.
         """
         self._own(account_id)
         await self._run(statement, parameters)
@@ -93,13 +83,13 @@ class Transaction:
 
         Raises:
             AlreadyDone: The thing is there from an earlier run of this unit.
-            IntegrityError: The row breaks a constraint.
+            ConstraintBroken: The row breaks a constraint.
         """
         self._own(account_id)
         self._follow_claim()
         try:
             await self._run(statement, parameters)
-        except IntegrityError:
+        except ConstraintBroken:
             await self.settle(kept, {"owner": account_id, **parameters})
             raise
 

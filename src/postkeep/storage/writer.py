@@ -10,12 +10,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.dialects import sqlite
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
-from postkeep.storage.transaction import AlreadyDone, Parameters, Result, Run, Statement, Transaction
+from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Statement, compiled
+from postkeep.storage.transaction import AlreadyDone, Run, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 _RUNS: Final = 3
 """How often a unit may run: once, and again after each COMMIT of unknown outcome."""
+
+_DIALECT: Final = sqlite.dialect()
 
 
 @dataclass(slots=True, eq=False)
@@ -42,48 +44,56 @@ class _Job:
 class Writer:
     """Runs units in a thread of its own: each in a savepoint, all that wait in one transaction."""
 
-    def __init__(self, engine: Engine, turn: Callable[[], AbstractContextManager[object]]) -> None:
+    def __init__(self, connection: sqlite3.Connection, turn: Callable[[], AbstractContextManager[object]]) -> None:
         """Start the thread. To be called in the event loop's thread.
 
         Args:
-            engine: Makes the writer's connection.
+            connection: For this thread alone from now on; it begins and commits nothing by itself.
             turn: Holds this process's turn to write for as long as it is entered.
         """
-        self._engine = engine
+        self._connection = connection
         self._turn = turn
         self._loop = asyncio.get_running_loop()
+        self._stopped = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="postkeep-writer", daemon=True)
         self._thread.start()
 
     async def run(self, account_id: AccountId | None, unit: Callable[[UnitOfWork], Coroutine[Any, Any, T]]) -> T:
-        """Have a unit run and committed; with no account it may only read. Cancelling this does not cancel the unit."""
+        """Have a unit run and committed; with no account it may only read. Cancelling this does not cancel the unit.
+
+        Raises:
+            StorageUnavailable: The database cannot work just now, or the writer was stopped.
+            Exception: Whatever the unit raises.
+        """
+        if self._stopped:
+            raise StorageUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put(_Job(account_id, unit, answer))
         return await answer
 
     async def stop(self) -> None:
-        """Finish what waits, then end the thread."""
+        """Finish what waits, then end the thread; whoever comes later is refused."""
+        self._stopped = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        with self._engine.connect() as connection:
-            while True:
-                taken = [self._jobs.get()]
-                while not self._jobs.empty():
-                    taken.append(self._jobs.get())
-                self._settle(connection, [job for job in taken if job is not None])
-                if None in taken:
-                    return
+        while True:
+            taken = [self._jobs.get()]
+            while not self._jobs.empty():
+                taken.append(self._jobs.get())
+            self._settle([job for job in taken if job is not None])
+            if None in taken:
+                return
 
-    def _settle(self, connection: Connection, jobs: list[_Job]) -> None:
+    def _settle(self, jobs: list[_Job]) -> None:
         """Run and commit the jobs until each has an answer, and give it."""
         while jobs:
             again: list[_Job] = []
             try:
                 with self._turn():
-                    again = _commit_together(connection, jobs)
+                    again = _commit_together(self._connection, jobs)
             except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 for job in jobs:
                     job.error = job.error or error
@@ -107,46 +117,50 @@ def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError(message)
 
 
-def runs_on(connection: Connection) -> Run:
-    """Make what a transaction runs its statements with, on a connection that never suspends."""
+def runs_on(connection: sqlite3.Connection) -> Run:
+    """Make what a transaction runs its statements with; it never suspends."""
 
     async def run(statement: Statement, parameters: Parameters) -> Result:
-        return connection.execute(statement, parameters)
+        form = compiled(statement, _DIALECT)
+        try:
+            cursor = connection.execute(form.sql, form.values(parameters))
+            # All of them at once: a cursor left open would hold the connection to the database as it is now.
+            return Result(cursor.rowcount, form.rows(cursor.fetchall()))
+        except sqlite3.IntegrityError as error:
+            raise ConstraintBroken(str(error)) from error
 
     return run
 
 
 def unavailable(cause: Exception) -> StorageUnavailable:
     """Make the port's word for a database that cannot work just now, and tell the operator why."""
-    log.error("storage_failed", extra={"reason": str(getattr(cause, "orig", cause))})
+    log.error("storage_failed", extra={"reason": str(cause)})
     error = StorageUnavailable()
     error.__cause__ = cause
     return error
 
 
-def _commit_together(connection: Connection, jobs: list[_Job]) -> list[_Job]:
+def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Job]:
     """Run the jobs in one transaction and commit it.
 
     Returns:
         Those to run again, because their COMMIT failed and nobody knows how far it came.
     """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker: SQLAlchemy cannot say it
     try:
-        driver.execute("BEGIN IMMEDIATE")
+        connection.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         _refuse(jobs, error)
         return []
     for job in jobs:
-        _run_in_savepoint(connection, driver, job)
-        if not driver.in_transaction:
+        _run_in_savepoint(connection, job)
+        if not connection.in_transaction:
             # A full disk or a failing one makes SQLite take back the whole transaction by itself: the COMMIT says so.
             break
     try:
-        driver.execute("COMMIT")
+        connection.execute("COMMIT")
     except sqlite3.Error as error:
-        if driver.in_transaction:
-            driver.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         return _unsettled(jobs, error)
     return []
 
@@ -164,30 +178,25 @@ def _unsettled(jobs: list[_Job], cause: sqlite3.Error) -> list[_Job]:
     return [job for job in unknown if job.runs < _RUNS]
 
 
-def _run_in_savepoint(connection: Connection, driver: sqlite3.Connection, job: _Job) -> None:
+def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
     """Run one job; if it fails, what it did is undone, and only that."""
     job.runs += 1
     transaction = Transaction(runs_on(connection), job.account_id, settling=job.settling)
     try:
-        driver.execute("SAVEPOINT unit")
+        connection.execute("SAVEPOINT unit")
         try:
             job.result = run_now(job.unit(SqlUnitOfWork(transaction)))
         except BaseException:
-            driver.execute("ROLLBACK TO unit")
+            connection.execute("ROLLBACK TO unit")
             raise
         finally:
-            driver.execute("RELEASE unit")
+            connection.execute("RELEASE unit")
     except AlreadyDone:
         job.result = None
-    except (DBAPIError, sqlite3.Error) as error:
-        job.error = unavailable(error) if is_operational(error) else error
+    except sqlite3.OperationalError as error:
+        job.error = unavailable(error)
     except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for it, not to this thread
         job.error = error
-
-
-def is_operational(error: Exception) -> bool:
-    """Whether an error is about the database's state (locked, full, read-only) and not about the statement."""
-    return isinstance(getattr(error, "orig", error), sqlite3.OperationalError)
 
 
 def _refuse(jobs: list[_Job], cause: sqlite3.Error) -> None:

@@ -1,23 +1,28 @@
 """A database under test: its storage, and a way to look at its tables beside it."""
 
 import os
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, RowMapping, event, text
+from sqlalchemy import URL, Connection, Engine, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from postkeep.services.ports import UnitOfWork
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage, create_embedded_engine
 from postkeep.storage.migrate import upgrade
-from postkeep.storage.server import ServerStorage, create_server_engine
+from postkeep.storage.server import ServerStorage
+from postkeep.storage.server_pool import create_server_engine
+from postkeep.storage.statements import Rows
 from postkeep.storage.transaction import Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
+from tests.integration.storage.watched import watched
+
+T = TypeVar("T")
 
 AnyStorage: TypeAlias = EmbeddedStorage | InMemoryStorage | ServerStorage
 
@@ -65,18 +70,12 @@ class Opened:
     def statements(self) -> Generator[list[str]]:
         """Collect the statements that the storage sends."""
         sent: list[str] = []
-
-        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            sent.append(statement)
-
-        engines = engines_of(self.storage)
-        for engine in engines:
-            event.listen(engine, "before_cursor_execute", note)
-        try:
+        with (
+            watched(self.storage, sent.append)
+            if isinstance(self.storage, ServerStorage)
+            else traced(self.storage, sent.append)
+        ):
             yield sent
-        finally:
-            for engine in engines:
-                event.remove(engine, "before_cursor_execute", note)
 
 
 def _rows(connection: Connection, sql: str, parameters: dict[str, object]) -> Sequence[RowMapping]:
@@ -84,12 +83,25 @@ def _rows(connection: Connection, sql: str, parameters: dict[str, object]) -> Se
     return found.mappings().all() if found.returns_rows else []
 
 
-def engines_of(storage: AnyStorage) -> list[Engine]:
-    """Return the engines that a storage runs its statements on, units' first."""
+@contextmanager
+def traced(storage: EmbeddedStorage | InMemoryStorage, note: Callable[[str], object]) -> Generator[None]:
+    """Note each SELECT, INSERT, UPDATE and DELETE that SQLite runs."""
+
+    def hear(statement: str) -> None:
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+            note(statement)
+
     # Tests watch and disturb what no caller of a storage may see.
-    if isinstance(storage, ServerStorage):
-        return [storage._units.sync_engine, storage._queries.sync_engine]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    return [storage._engine]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    connections = [storage._writer._connection]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if isinstance(storage, EmbeddedStorage):
+        connections += [reader._connection for reader in (storage._light, storage._heavy)]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    for connection in connections:
+        connection.set_trace_callback(hear)
+    try:
+        yield
+    finally:
+        for connection in connections:
+            connection.set_trace_callback(None)
 
 
 def transaction_of(work: UnitOfWork) -> Transaction:
@@ -99,9 +111,9 @@ def transaction_of(work: UnitOfWork) -> Transaction:
     return work.posts._transaction  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
-async def ask(work: UnitOfWork, sql: str, **parameters: object) -> Sequence[RowMapping]:
+async def ask(work: UnitOfWork, sql: str, **parameters: object) -> Rows:
     """Run a test's own statement inside a unit or a reading."""
-    return (await transaction_of(work).read(text(sql), parameters)).mappings().all()
+    return (await transaction_of(work).read(text(sql), parameters)).rows
 
 
 @cache

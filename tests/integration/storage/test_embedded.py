@@ -7,17 +7,17 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from postkeep.domain.posts import Text
 from postkeep.domain.sessions import SessionStatus
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
-from postkeep.storage import embedded as embedded_module
-from postkeep.storage.embedded import EmbeddedStorage, create_embedded_engine
+from postkeep.storage.embedded import EmbeddedStorage
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
     account_by_now,
@@ -38,7 +38,7 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_tim
 
 async def pragmas(work: UnitOfWork) -> dict[str, object]:
     """Ask a connection how it is set."""
-    return {name: next(iter((await ask(work, f"PRAGMA {name}"))[0].values())) for name in (*PRAGMAS, "query_only")}
+    return {name: (await ask(work, f"PRAGMA {name}"))[0][0] for name in (*PRAGMAS, "query_only")}
 
 
 class TestConnections:
@@ -208,17 +208,7 @@ class FailingConnection(sqlite3.Connection):
 @pytest.fixture
 async def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a storage whose COMMITs can be made to fail."""
-
-    def create(path: Path | None) -> Engine:
-        engine = create_embedded_engine(path)
-
-        @event.listens_for(engine, "do_connect")
-        def _fail(_dialect: object, _record: object, _args: object, parameters: dict[str, object]) -> None:
-            parameters["factory"] = FailingConnection
-
-        return engine
-
-    monkeypatch.setattr(embedded_module, "create_embedded_engine", create)
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=FailingConnection))
     FailingConnection.outcomes.clear()
     async with open_embedded(tmp_path / "postkeep.db") as opened:
         yield opened

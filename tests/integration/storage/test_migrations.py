@@ -18,11 +18,11 @@ from sqlalchemy import URL, Connection, Engine, event, inspect, text
 
 from postkeep.services.ports import SchemaUnfit
 from postkeep.storage import embedded as embedded_module
-from postkeep.storage import server as server_module
+from postkeep.storage import server_pool as server_module
 from postkeep.storage.embedded import create_embedded_engine
 from postkeep.storage.migrate import alembic_config, upgrade
 from postkeep.storage.schema import REVISION, SchemaState, read_state, refuse_unfit
-from postkeep.storage.server import create_server_engine
+from postkeep.storage.server_pool import create_server_engine
 from postkeep.storage.tables import Row
 from tests.builders import a_post
 from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts

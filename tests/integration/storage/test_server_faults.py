@@ -2,20 +2,22 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from asyncmy.errors import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post, Text
 from postkeep.domain.sessions import Session, SessionStatus
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
-from postkeep.storage.server import ServerStorage, create_server_engine
+from postkeep.storage import server_pool
+from postkeep.storage.server import ServerStorage
+from postkeep.storage.server_pool import Connection, create_server_engine
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
     account_by_now,
@@ -27,8 +29,9 @@ from tests.contracts.kept import (
     keep_sessions,
     unit_that_keeps,
 )
-from tests.integration.storage.opened import Opened, ask, engines_of, open_server
+from tests.integration.storage.opened import Opened, ask, open_server
 from tests.integration.storage.proxy import Cut, Proxy
+from tests.integration.storage.watched import watched
 
 DEADLOCK = (1213, "Deadlock found when trying to get lock; try restarting transaction")
 LOCK_WAIT = (1205, "Lock wait timeout exceeded; try restarting transaction")
@@ -67,18 +70,28 @@ async def waiting(server: Opened) -> int:
     return int(row["Value"])
 
 
-def fail_statements(storage: Any, begin: str, *errors: tuple[int, str]) -> list[str]:
-    """Have the next statements that begin so fail, one with each error, unexecuted; return those that were tried."""
-    engine, tried, left = engines_of(storage)[0], list[str](), list(errors)
+@contextmanager
+def failing_statements(opened: Opened, begin: str, *errors: tuple[int, str]) -> Generator[list[str]]:
+    """Have the next statements that begin so fail, one with each error, unexecuted; collect those that were tried."""
+    tried, left = list[str](), list(errors)
 
-    @event.listens_for(engine, "do_execute")
-    def _fail(_cursor: object, statement: str, _parameters: object, _context: object) -> None:
+    def fail(statement: str) -> None:
         if statement.startswith(begin):
             tried.append(statement)
             if left:
-                raise engine.dialect.loaded_dbapi.OperationalError(*left.pop(0))
+                raise OperationalError(*left.pop(0))
 
-    return tried
+    assert isinstance(opened.storage, ServerStorage)
+    with watched(opened.storage, fail):
+        yield tried
+
+
+@contextmanager
+def committing(opened: Opened, commit: Callable[[Connection], Awaitable[None]]) -> Generator[None]:
+    """Have every unit committed so."""
+    assert isinstance(opened.storage, ServerStorage)
+    with watched(opened.storage, commit=commit):
+        yield
 
 
 @pytest.fixture
@@ -138,8 +151,8 @@ class TestCollisions:
     ) -> None:
         """In whole, after a rollback: 1205 alone would leave the account's row as the failed run changed it."""
         account = await keep_account(fresh.storage)
-        tried = fail_statements(fresh.storage, "INSERT INTO posts", *[error] * times)
-        await keep_posts(fresh.storage, post := a_post(author=account.id))
+        with failing_statements(fresh, "INSERT INTO posts", *[error] * times) as tried:
+            await keep_posts(fresh.storage, post := a_post(author=account.id))
         assert len(tried) == times + 1
         await assert_counted(fresh.storage, account, post)
         assert (await account_by_now(fresh.storage, account)).posts_version == account.posts_version + 1
@@ -147,8 +160,10 @@ class TestCollisions:
     async def test_db_05_a_unit_that_always_collides_is_given_up(self, fresh: Opened) -> None:
         """After four runs, with nothing left behind and no lock held."""
         account = await keep_account(fresh.storage)
-        tried = fail_statements(fresh.storage, "INSERT INTO posts", *[DEADLOCK] * 4)
-        with pytest.raises(StorageUnavailable):
+        with (
+            failing_statements(fresh, "INSERT INTO posts", *[DEADLOCK] * 4) as tried,
+            pytest.raises(StorageUnavailable),
+        ):
             await keep_posts(fresh.storage, a_post(author=account.id))
         assert len(tried) == 4
         assert await find_account(fresh.storage, account.id) == account
@@ -158,8 +173,8 @@ class TestCollisions:
     async def test_an_error_of_the_statement_itself_is_not_repeated(self, fresh: Opened) -> None:
         """It would fail again; whoever asked must know."""
         account = await keep_account(fresh.storage)
-        tried = fail_statements(fresh.storage, "INSERT INTO posts", (1054, "Unknown column"))
-        with pytest.raises(Exception, match="1054"):
+        unknown = (1054, "Unknown column")
+        with failing_statements(fresh, "INSERT INTO posts", unknown) as tried, pytest.raises(Exception, match="1054"):
             await keep_posts(fresh.storage, a_post(author=account.id))
         assert len(tried) == 1
         assert await find_account(fresh.storage, account.id) == account
@@ -280,9 +295,9 @@ class TestLocks:
         async def unit(work: UnitOfWork, account: Account) -> None:
             await work.accounts.claim_access(account.id)
             await all_there.wait()
-            (mine,) = await ask(work, "SELECT CONNECTION_ID() AS id")
-            (level,) = await ask(work, ISOLATION)
-            seen.append((mine["id"], level["Value"]))
+            ((mine,),) = await ask(work, "SELECT CONNECTION_ID()")
+            ((_, level),) = await ask(work, ISOLATION)
+            seen.append((mine, level))
 
         def unit_of(account: Account) -> Unit:
             return lambda work: unit(work, account)
@@ -311,10 +326,10 @@ class TestLostConnections:
 
         async def unit(work: UnitOfWork) -> None:
             await work.posts.add(post)
-            (mine,) = await ask(work, "SELECT CONNECTION_ID() AS id")
-            runs.append(mine["id"])
+            ((mine,),) = await ask(work, "SELECT CONNECTION_ID()")
+            runs.append(mine)
             if len(runs) == 1:
-                await server.rows(f"KILL {mine['id']}")
+                await server.rows(f"KILL {mine}")
             await work.posts.find(account.id, post.id)
 
         await server.storage.transact(account.id, unit)
@@ -340,11 +355,12 @@ class TestLostConnections:
         await kill_all(fresh, account)
         await fresh.storage.check()
 
-    async def test_db_11_without_a_free_connection_the_answer_is_no(self, fresh: Opened) -> None:
+    async def test_db_11_without_a_free_connection_the_answer_is_no(
+        self, fresh: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """After the pool's patience, not after all retries of it; and later everything works."""
         account = await keep_account(fresh.storage)
-        for engine in engines_of(fresh.storage):
-            engine.pool._timeout = 0.01  # type: ignore[attr-defined]  # noqa: SLF001 # as in production, but shorter
+        monkeypatch.setattr(server_pool, "PATIENCE_SECONDS", 0.01)
         busy, may_end = asyncio.Barrier(4), asyncio.Event()
 
         async def query(_: UnitOfWork) -> None:
@@ -355,8 +371,6 @@ class TestLostConnections:
         await busy.wait()
         with pytest.raises(StorageUnavailable):
             await find_account(fresh.storage, account.id)
-        with pytest.raises(StorageUnavailable):
-            await fresh.storage.check()
         may_end.set()
         await asyncio.gather(*held)
         assert await find_account(fresh.storage, account.id) == account
@@ -418,8 +432,8 @@ async def kill_all(opened: Opened, account: Account) -> None:
     all_there, ids = asyncio.Barrier(6), list[int]()
 
     async def note(work: UnitOfWork) -> None:
-        (mine,) = await ask(work, "SELECT CONNECTION_ID() AS id")
-        ids.append(mine["id"])
+        ((mine,),) = await ask(work, "SELECT CONNECTION_ID()")
+        ids.append(mine)
         await all_there.wait()
 
     units = [opened.storage.transact(account.id, note) for _ in range(3)]
@@ -563,25 +577,21 @@ class TestUnknownCommits:
     """A COMMIT whose answer is lost may have been done; DB-03."""
 
     @pytest.mark.parametrize("done", [(True,), (False,), (True, True), (False, True), (True, False)], ids=str)
-    async def test_it_settles_to_one_effect(
-        self, fresh: Opened, name: str, done: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_it_settles_to_one_effect(self, fresh: Opened, name: str, done: tuple[bool, ...]) -> None:
         """Whether it was done or not, once or twice in a row."""
         case, left = CASES[name], list(done)
         account, thing = await case.prepare(fresh)
-        dialect = engines_of(fresh.storage)[0].dialect
-        commit = dialect.do_commit
 
-        def commit_and_lose(connection: Any) -> None:
+        async def commit_and_lose(connection: Connection) -> None:
             if not left:
-                commit(connection)
+                await connection.commit()
                 return
             if left.pop(0):
-                commit(connection)
-            raise dialect.loaded_dbapi.OperationalError(*LOST)
+                await connection.commit()
+            raise OperationalError(*LOST)
 
-        monkeypatch.setattr(dialect, "do_commit", commit_and_lose)
-        await fresh.storage.transact(account.id, case.unit(account, thing))
+        with committing(fresh, commit_and_lose):
+            await fresh.storage.transact(account.id, case.unit(account, thing))
         await case.look(fresh, account, thing)
 
     @pytest.mark.parametrize("cut", Cut)
@@ -603,69 +613,62 @@ class TestUnknownCommits:
             assert proxy.cuts == []
         await case.look(server, account, thing)
 
-    async def test_db_07_a_commit_that_collided_was_not_done(
-        self, fresh: Opened, name: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_db_07_a_commit_that_collided_was_not_done(self, fresh: Opened, name: str) -> None:
         """1213 at COMMIT (Galera's certification): rolled back for certain, so the unit simply runs again."""
         case, left = CASES[name], [DEADLOCK, DEADLOCK]
         account, thing = await case.prepare(fresh)
-        dialect = engines_of(fresh.storage)[0].dialect
-        commit = dialect.do_commit
 
-        def collide(connection: Any) -> None:
+        async def collide(connection: Connection) -> None:
             if left:
-                connection.rollback()
-                raise dialect.loaded_dbapi.OperationalError(*left.pop())
-            commit(connection)
+                await connection.rollback()
+                raise OperationalError(*left.pop())
+            await connection.commit()
 
-        monkeypatch.setattr(dialect, "do_commit", collide)
-        await fresh.storage.transact(account.id, case.unit(account, thing))
+        with committing(fresh, collide):
+            await fresh.storage.transact(account.id, case.unit(account, thing))
         await case.look(fresh, account, thing)
 
 
 async def test_db_07_a_commit_that_collided_did_not_delete_what_somebody_else_did(
-    fresh: Opened, server: Opened, monkeypatch: pytest.MonkeyPatch
+    fresh: Opened, server: Opened
 ) -> None:
     """It was rolled back for certain: a post that is gone in the second run was not ours to have deleted."""
     account, post = await with_a_kept_post(fresh)
-    dialect, left, found = engines_of(fresh.storage)[0].dialect, [DEADLOCK], list[bool]()
-    commit = dialect.do_commit
+    left, found = [DEADLOCK], list[bool]()
 
-    def collide(connection: Any) -> None:
+    async def collide(connection: Connection) -> None:
         if left:
-            connection.rollback()
-            raise dialect.loaded_dbapi.OperationalError(*left.pop())
-        commit(connection)
+            await connection.rollback()
+            raise OperationalError(*left.pop())
+        await connection.commit()
 
     async def unit(work: UnitOfWork) -> None:
         if found:
             await server.storage.transact(account.id, unit_that_removes(post))
         found.append(await work.posts.remove(account.id, post.id))
 
-    monkeypatch.setattr(dialect, "do_commit", collide)
-    await fresh.storage.transact(account.id, unit)
+    with committing(fresh, collide):
+        await fresh.storage.transact(account.id, unit)
     assert found == [True, False]
     await assert_counted(server.storage, account)
 
 
-async def test_a_commit_that_never_answers_is_given_up(fresh: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_commit_that_never_answers_is_given_up(fresh: Opened) -> None:
     """After four runs; and it was not done, so nothing is there."""
     account = await keep_account(fresh.storage)
-    dialect, runs = engines_of(fresh.storage)[0].dialect, list[int]()
+    runs: list[int] = []
 
-    def lose(_connection: Any) -> None:
+    async def lose(_connection: Connection) -> None:
         runs.append(1)
-        raise dialect.loaded_dbapi.OperationalError(*LOST)
+        raise OperationalError(*LOST)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(dialect, "do_commit", lose)
-        with pytest.raises(StorageUnavailable):
-            await keep_posts(fresh.storage, a_post(author=account.id))
+    with committing(fresh, lose), pytest.raises(StorageUnavailable):
+        await keep_posts(fresh.storage, a_post(author=account.id))
     assert len(runs) == 4
     assert await find_account(fresh.storage, account.id) == account
 
 
-async def test_a_failure_that_nobody_waits_for_is_silent(fresh: Opened) -> None:
+async def test_a_failure_that_nobody_waits_for_is_silent(fresh: Opened, server: Opened) -> None:
     """The caller is gone; the event loop must not complain of an exception that nobody took."""
     account = await keep_account(fresh.storage)
     assert isinstance(fresh.storage, ServerStorage)
@@ -686,4 +689,4 @@ async def test_a_failure_that_nobody_waits_for_is_silent(fresh: Opened) -> None:
     await fresh.storage.close()
     asyncio.get_running_loop().set_exception_handler(None)
     assert complaints == []
-    assert await find_account(fresh.storage, account.id) == account
+    assert await find_account(server.storage, account.id) == account

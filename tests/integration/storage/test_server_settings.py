@@ -97,7 +97,7 @@ async def test_every_connection_is_set(opened: Opened) -> None:
     answers: list[list[object]] = []
 
     async def look(work: UnitOfWork) -> None:
-        answers.append(list((await ask(work, asked))[0].values()))
+        answers.append(list((await ask(work, asked))[0]))
 
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.claim_access(account.id)

@@ -17,7 +17,7 @@ from alembic.operations.ops import MigrationScript
 from sqlalchemy import URL, Connection, Engine, text
 
 from postkeep.storage.embedded import FileLock, create_embedded_engine
-from postkeep.storage.server import create_server_engine
+from postkeep.storage.server_pool import create_server_engine
 from postkeep.storage.tables import Id, Row, UtcDateTime
 
 LOCK_SECONDS = 600

@@ -1,0 +1,220 @@
+"""Connections to a database server: asyncmy's pool, with every connection set as it must be."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from enum import Enum, auto
+from typing import Any, Final, Protocol, Self, TypeVar, cast
+from weakref import WeakSet
+
+import asyncmy
+from asyncmy.errors import IntegrityError, MySQLError
+from sqlalchemy import URL
+from sqlalchemy.dialects.mysql import asyncmy as sqlalchemy_asyncmy
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from postkeep.services.ports import StorageUnavailable
+from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Statement, compiled
+from postkeep.storage.transaction import Run
+
+T = TypeVar("T")
+
+SQL_MODE: Final = (
+    "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION"
+)
+
+PATIENCE_SECONDS: Final = 3.0
+"""How long a request waits for a connection before it is told to come again."""
+
+_CONNECT_SECONDS: Final = 5
+_RECYCLE_SECONDS: Final = 1800
+_ISOLATION: Final = "READ COMMITTED"
+_OPTIONS: Final = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "init_command": f"SET time_zone = '+00:00', sql_mode = '{SQL_MODE}'",
+}
+
+_LOST: Final = frozenset({1040, 1047, 1053, 1927, 4031})
+"""The server ends the connection or cannot take one; another may do better. So do all errors that are the driver's."""
+
+_COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
+"""The transaction lost against another one and was, or is now, rolled back."""
+
+_DIALECT: Final = sqlalchemy_asyncmy.dialect()
+
+
+class Cursor(Protocol):
+    """What is used of asyncmy's cursor."""
+
+    rowcount: int
+    description: object
+
+    async def __aenter__(self) -> Self:
+        """Take it."""
+        ...
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let it go."""
+        ...
+
+    async def execute(self, query: str, args: Sequence[object]) -> int:
+        """Run one statement."""
+        ...
+
+    async def fetchall(self) -> Sequence[Sequence[Any]]:
+        """Return its rows."""
+        ...
+
+
+class Connection(Protocol):
+    """What is used of asyncmy's connection, whose own types are incomplete."""
+
+    def cursor(self) -> Cursor:
+        """Make a cursor."""
+        ...
+
+    async def query(self, sql: str) -> object:
+        """Run a statement as it stands."""
+        ...
+
+    async def commit(self) -> None:
+        """Commit."""
+        ...
+
+    async def rollback(self) -> None:
+        """Roll back."""
+        ...
+
+    def close(self) -> None:
+        """End it, without a word to the server."""
+        ...
+
+
+class Pool(Protocol):
+    """What is used of asyncmy's pool."""
+
+    async def acquire(self) -> Connection:
+        """Take a connection that is open."""
+        ...
+
+    def release(self, connection: Connection) -> object:
+        """Give it back; a closed one, or one in a transaction, is dropped."""
+        ...
+
+    def close(self) -> None:
+        """Lend no more."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Close all connections as they come back."""
+        ...
+
+
+class Fault(Enum):
+    """What an error of the database means for whoever asked."""
+
+    COLLIDED = auto()
+    LOST = auto()
+    OURS = auto()
+
+    @classmethod
+    def of(cls, error: MySQLError) -> "Fault":
+        """Tell by the error's number; one that the driver made up itself is about the connection."""
+        number = error.args[0] if error.args else None
+        if not isinstance(number, int) or number < 1000 or 2000 <= number < 3000 or number in _LOST:  # noqa: PLR2004
+            return cls.LOST
+        return cls.COLLIDED if number in _COLLIDED else cls.OURS
+
+
+class Connections:
+    """A bounded number of connections, each lent to one user at a time."""
+
+    def __init__(self, url: URL, *, size: int, autocommit: bool) -> None:
+        """Take the server's address; connections are opened as they are needed. To be called in the event loop.
+
+        Args:
+            url: `mysql+asyncmy://...`.
+            size: How many at most.
+            autocommit: For single statements without a transaction around each.
+        """
+        _, named = _DIALECT.create_connect_args(_with_charset(url))
+        options: dict[str, Any] = {**named, **_OPTIONS, "autocommit": autocommit, "pool_recycle": _RECYCLE_SECONDS}
+        self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
+        self._ready: WeakSet[Connection] = WeakSet()
+        self._closed = False
+
+    async def use(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        """Have something done on a connection; one that may be out of step afterwards is closed.
+
+        Raises:
+            StorageUnavailable: None came free in time.
+            MySQLError: What the driver said.
+        """
+        connection = await self._take()
+        try:
+            if connection not in self._ready:
+                await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {_ISOLATION}")
+                self._ready.add(connection)
+            return await work(connection)
+        except BaseException as error:
+            if not isinstance(error, Exception) or (isinstance(error, MySQLError) and Fault.of(error) is Fault.LOST):
+                connection.close()
+            raise
+        finally:
+            self._pool.release(connection)
+
+    async def close(self) -> None:
+        """Close all connections; whoever comes later is refused."""
+        self._closed = True
+        self._pool.close()
+        await self._pool.wait_closed()
+
+    async def _take(self) -> Connection:
+        if self._closed:
+            raise StorageUnavailable
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._pool.acquire()
+        except TimeoutError as error:
+            raise StorageUnavailable from error
+
+
+def runs_on(connection: Connection) -> Run:
+    """Make what a transaction runs its statements with."""
+
+    async def run(statement: Statement, parameters: Parameters) -> Result:
+        form = compiled(statement, _DIALECT)
+        try:
+            async with connection.cursor() as cursor:
+                await cursor.execute(form.sql, form.values(parameters))
+                rows = form.rows(await cursor.fetchall()) if cursor.description else ()
+                return Result(cursor.rowcount, rows)
+        except IntegrityError as error:
+            raise ConstraintBroken(str(error)) from error
+
+    return run
+
+
+def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) -> AsyncEngine:
+    """Make SQLAlchemy's engine for a server, for migrations and checks, with every connection set as it must be.
+
+    Args:
+        url: `mysql+asyncmy://...`.
+        pool_size: How many connections it keeps, and opens at most.
+        autocommit: For reading single statements without a transaction around each.
+    """
+    return create_async_engine(
+        _with_charset(url),
+        isolation_level="AUTOCOMMIT" if autocommit else _ISOLATION,
+        skip_autocommit_rollback=autocommit,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=PATIENCE_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=_OPTIONS,
+    )
+
+
+def _with_charset(url: URL) -> URL:
+    return url.update_query_dict({"charset": "utf8mb4"})
