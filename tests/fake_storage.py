@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
-from postkeep.domain.posts import Post, PostId
+from postkeep.domain.posts import ListedPost, Post, PostId
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, SchemaUnfit, StorageUnavailable, Unit, UnitOfWork
 
@@ -268,11 +268,11 @@ class FakePosts:
         """Return the author's post, or None."""
         return self._posts.get((author, post_id))
 
-    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[Post]:
+    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[ListedPost]:
         """Return the author's posts, newest first: at most `limit`, those older than `before`."""
         own = (post for post in self._posts.values() if post.author == author)
         older = (post for post in own if before is None or post.id < before)
-        return sorted(older, key=lambda post: post.id, reverse=True)[:limit]
+        return [ListedPost.of(post) for post in sorted(older, key=lambda post: post.id, reverse=True)[:limit]]
 
     async def add(self, post: Post) -> None:
         """Keep a new post and count it in its author's row."""

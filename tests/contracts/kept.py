@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus
-from postkeep.domain.posts import Post
+from postkeep.domain.posts import ListedPost, Post, parse_post_id
 from postkeep.domain.sessions import Session, SessionId
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import an_account
@@ -71,8 +71,17 @@ async def find_session(storage: Storage, session_id: SessionId) -> Session | Non
 
 
 async def posts_of(storage: Storage, author: AccountId) -> list[Post]:
-    """Return all posts of an account, newest first."""
-    return list(await storage.read(lambda work: work.posts.list_for(author, limit=None, before=None)))
+    """Return all posts of an account, newest first: as they are listed, and each as it is found."""
+
+    async def query(work: UnitOfWork) -> list[Post]:
+        listed = await work.posts.list_for(author, limit=None, before=None)
+        found = [await work.posts.find(author, parse_post_id(post.id)) for post in listed]
+        posts = [post for post in found if post is not None]
+        # Compared as a truth: pytest would print megabytes.
+        assert ([ListedPost.of(post) for post in posts] == list(listed)) is True
+        return posts
+
+    return await storage.read(query)
 
 
 async def until_counted(storage: Storage, account: Account, posts: int) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, Post, PostId, Status, Text, Title
+from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, ListedPost, Post, PostId, Status, Text, Title
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.kept import (
@@ -187,15 +187,16 @@ class PostsContract:
         posts = [a_post(author=account.id if number % 2 else stranger.id) for number in range(20)]
         await keep_posts(storage, *posts)
         own = [post for post in reversed(posts) if post.author == account.id]
+        listed = [ListedPost.of(post) for post in own]
 
-        async def page(limit: int | None, before: PostId | None) -> list[Post]:
+        async def page(limit: int | None, before: PostId | None) -> list[ListedPost]:
             return list(await storage.read(lambda work: work.posts.list_for(account.id, limit=limit, before=before)))
 
-        assert await page(3, None) == own[:3]
-        assert await page(10, None) == await page(11, None) == await page(None, None) == own
-        assert await page(3, own[2].id) == own[3:6]
-        assert await page(None, own[6].id) == own[7:]
-        assert await page(1, own[8].id) == own[9:]
+        assert await page(3, None) == listed[:3]
+        assert await page(10, None) == await page(11, None) == await page(None, None) == listed
+        assert await page(3, own[2].id) == listed[3:6]
+        assert await page(None, own[6].id) == listed[7:]
+        assert await page(1, own[8].id) == listed[9:]
         assert await page(5, own[9].id) == []
         # A stranger's post, between two of mine, says no more than when to begin.
-        assert await page(2, posts[10].id) == own[5:7]
+        assert await page(2, posts[10].id) == listed[5:7]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from postkeep.domain.accounts import Account, AccountGone, AccountStatus
-from postkeep.domain.posts import Post, PostAbsent, Text
+from postkeep.domain.posts import ListedPost, Post, PostAbsent, Text
 from postkeep.domain.sessions import Session
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account
@@ -91,14 +91,14 @@ class StorageContract:
         """Repositories of one unit share its transaction."""
         account = await keep_account(storage)
         post = a_post(author=account.id)
-        seen: list[list[Post]] = []
+        seen: list[list[ListedPost]] = []
 
         async def unit(work: UnitOfWork) -> None:
             await work.posts.add(post)
             seen.append(list(await work.posts.list_for(account.id, limit=None, before=None)))
 
         await storage.transact(account.id, unit)
-        assert seen[-1] == [post]
+        assert seen[-1] == [ListedPost.of(post)]
 
     @pytest.mark.parametrize("error", [Boom(), PostAbsent(), AccountGone(), ValueError("no"), KeyError("k")], ids=repr)
     async def test_whatever_a_unit_raises_undoes_all_of_it(self, storage: Storage, error: Exception) -> None:

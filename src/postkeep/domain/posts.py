@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NewType, Self
+from typing import Final, NamedTuple, NewType, Self
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
@@ -140,3 +140,34 @@ class Post:
     def bytes(self) -> int:
         """The octets of title and text in UTF-8: what a quota counts."""
         return len(self.text.encode()) + len((self.title or "").encode())
+
+
+class ListedPost(NamedTuple):
+    """A post as one of a list, its values written out: lists are long, and asked for more often than anything else.
+
+    Attributes:
+        id: In its canonical spelling (RFC 9562).
+        title: As sent, or none.
+        text: As sent.
+        status: Draft, published or archived.
+        version: 1 when added, one more with each edit.
+        created_date: RFC 3339, UTC, to the microsecond.
+        updated_date: The same.
+    """
+
+    id: str
+    title: str | None
+    text: str
+    status: str
+    version: int
+    created_date: str
+    updated_date: str
+
+    @classmethod
+    def of(cls, post: Post) -> Self:
+        """Write a post out."""
+        created, updated = (
+            moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+            for moment in (post.created_date, post.updated_date)
+        )
+        return cls(str(post.id), post.title, post.text, post.status.value, post.version, created, updated)

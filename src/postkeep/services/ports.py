@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
 from postkeep.domain.errors import Unavailable
-from postkeep.domain.posts import Post, PostId
+from postkeep.domain.posts import ListedPost, Post, PostId
 from postkeep.domain.sessions import Session, SessionId
 
 T = TypeVar("T")
@@ -243,7 +243,7 @@ class Posts(Protocol):
         """Return the author's post, or None."""
         ...
 
-    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[Post]:
+    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[ListedPost]:
         """Return the author's posts, newest first: at most `limit`, those older than `before`."""
         ...
 

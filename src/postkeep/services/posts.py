@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postkeep.domain.accounts import Account, AccountId
-from postkeep.domain.posts import Post, PostAbsent, PostId, Status, Text, Title
+from postkeep.domain.posts import ListedPost, Post, PostAbsent, PostId, Status, Text, Title, parse_post_id
 from postkeep.services.ports import Clock, Storage, UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -13,10 +13,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some posts in a row, and whether more follow."""
+    """Some posts in a row.
 
-    posts: Sequence[Post]
-    has_more: bool
+    Attributes:
+        posts: Newest first.
+        last: The last of them, if more follow: behind it the next page begins.
+    """
+
+    posts: Sequence[ListedPost]
+    last: PostId | None
 
 
 class PostService:
@@ -59,7 +64,9 @@ class PostService:
         posts = await self._storage.read(
             lambda work: work.posts.list_for(author.id, limit=asked, before=before), weight=author.bytes
         )
-        return Page(posts[:limit], has_more=limit is not None and len(posts) > limit)
+        if limit is None or len(posts) <= limit:
+            return Page(posts, None)
+        return Page(posts[:limit], parse_post_id(posts[limit - 1].id))
 
     async def get(self, author: AccountId, post_id: PostId) -> Post:
         """Answer one of the author's own posts.

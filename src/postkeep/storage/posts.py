@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, type_coerce, update
 
 from postkeep.domain.accounts import AccountId, AccountStatus
-from postkeep.domain.posts import Post, PostId, Status, Text, Title
-from postkeep.storage.tables import AccountRow, PostRow
+from postkeep.domain.posts import ListedPost, Post, PostId, Status, Text, Title
+from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 
 _POST: Final = (
@@ -21,11 +21,22 @@ _POST: Final = (
     PostRow.updated_date,
 )
 
+_LISTED: Final = (
+    type_coerce(PostRow.id, IdText),
+    PostRow.title,
+    PostRow.text,
+    PostRow.status,
+    PostRow.version,
+    type_coerce(PostRow.created_date, MomentText),
+    type_coerce(PostRow.updated_date, MomentText),
+)
+"""The columns of a list, in the order of `ListedPost`, read as the text that they become."""
+
 _AUTHOR: Final = PostRow.account_id == bindparam("owner")
 _THIS: Final = (_AUTHOR, PostRow.id == bindparam("post_id"))
 
 _FIND: Final = select(*_POST).where(*_THIS)
-_LIST: Final = select(*_POST).where(_AUTHOR).order_by(PostRow.id.desc())
+_LIST: Final = select(*_LISTED).where(_AUTHOR).order_by(PostRow.id.desc())
 _LIST_SOME: Final = _LIST.limit(bindparam("at_most"))
 _LIST_BEFORE: Final = _LIST.where(PostRow.id < bindparam("before"))
 _LIST_SOME_BEFORE: Final = _LIST_BEFORE.limit(bindparam("at_most"))
@@ -71,14 +82,14 @@ class SqlPosts:
         row = found.first()
         return None if row is None else _post_of(row)
 
-    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[Post]:
+    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[ListedPost]:
         """Return the author's posts, newest first: at most `limit`, those older than `before`."""
         if before is None:
             statement = _LIST if limit is None else _LIST_SOME
         else:
             statement = _LIST_BEFORE if limit is None else _LIST_SOME_BEFORE
         found = await self._transaction.read(statement, {"owner": author, "at_most": limit, "before": before})
-        return [_post_of(row) for row in found.rows]
+        return [ListedPost._make(row) for row in found.rows]
 
     async def add(self, post: Post) -> None:
         """Keep a new post and count it in its author's row, which is the unit's first statement.

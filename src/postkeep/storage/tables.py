@@ -96,6 +96,39 @@ def _moment_of_naive(value: datetime | None) -> datetime | None:
     return None if value is None else value.replace(tzinfo=UTC)
 
 
+class IdText(Id):
+    """A UUID read as its canonical spelling."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """Return what writes the 16 bytes out."""
+        return _spelling_of
+
+
+class MomentText(UtcDateTime):
+    """A moment read as RFC 3339 has it."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """Return what writes the moment out."""
+        return _rfc3339_of_text if dialect.name == "sqlite" else _rfc3339_of_naive
+
+
+def _spelling_of(value: bytes) -> str:
+    digits = bytes(value).hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _rfc3339_of_text(value: str) -> str:
+    return f"{value[:10]}T{value[11:]}Z"
+
+
+def _rfc3339_of_naive(value: datetime) -> str:
+    return value.isoformat(timespec="microseconds") + "Z"
+
+
 class Row(DeclarativeBase):
     """The base of all tables."""
 

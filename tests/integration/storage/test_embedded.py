@@ -410,7 +410,7 @@ class TestFullDisk:
 WRITE_MUCH = """
 import asyncio, json, sys
 from pathlib import Path
-from postkeep.domain.posts import Text
+from postkeep.domain.posts import Text, parse_post_id
 from postkeep.storage.embedded import EmbeddedStorage
 from tests.builders import a_post, an_account
 from postkeep.domain.accounts import Email
@@ -429,7 +429,7 @@ async def main(path, name):
             seen = await work.posts.list_for(account.id, limit=3, before=None)
             await work.posts.add(post)
             if len(seen) == 3 and number % 5 == 0:
-                await work.posts.remove(account.id, seen[0].id)
+                await work.posts.remove(account.id, parse_post_id(seen[0].id))
         try:
             await storage.transact(account.id, unit)
             await storage.read(lambda work: work.accounts.find(account.id))
@@ -441,7 +441,8 @@ async def main(path, name):
     kept = await storage.read(lambda work: work.accounts.find(account.id))
     listed = await storage.read(lambda work: work.posts.list_for(account.id, limit=None, before=None))
     await storage.close()
-    print(json.dumps([errors, kept.posts, kept.bytes, len(listed), sum(post.bytes for post in listed)]), flush=True)
+    size = sum(len((post.text + (post.title or "")).encode()) for post in listed)
+    print(json.dumps([errors, kept.posts, kept.bytes, len(listed), size]), flush=True)
 
 asyncio.run(main(*sys.argv[1:]))
 """

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from postkeep.domain.accounts import AccountGone, AccountStatus
-from postkeep.domain.posts import PostAbsent, Status, Text, Title
+from postkeep.domain.posts import ListedPost, Post, PostAbsent, Status, Text, Title
 from postkeep.services.ports import StorageUnavailable
 from tests.builders import a_post, an_account, an_account_id
 from tests.fakes import a_world
@@ -124,6 +124,11 @@ async def test_what_people_write_is_not_logged(caplog: pytest.LogCaptureFixture)
     assert "secret" not in str([vars(record) for record in caplog.records])
 
 
+def listed(*posts: Post) -> list[ListedPost]:
+    """Return posts as a list has them."""
+    return [ListedPost.of(post) for post in posts]
+
+
 async def test_a_page_without_a_limit_has_all() -> None:
     """Newest first, with one query, and nothing follows."""
     account = an_account()
@@ -132,8 +137,8 @@ async def test_a_page_without_a_limit_has_all() -> None:
     for post in posts:
         world.with_post(post)
     page = await world.posts.page(account)
-    assert list(page.posts) == posts[::-1]
-    assert not page.has_more
+    assert list(page.posts) == listed(*posts[::-1])
+    assert page.last is None
     assert world.journal == ["read"]
 
 
@@ -146,8 +151,8 @@ async def test_a_page_says_whether_more_follow(limit: int, shown: int, *, has_mo
     for post in posts:
         world.with_post(post)
     page = await world.posts.page(account, limit=limit)
-    assert list(page.posts) == posts[::-1][:shown]
-    assert page.has_more is has_more
+    assert list(page.posts) == listed(*posts[::-1][:shown])
+    assert page.last == (posts[::-1][shown - 1].id if has_more else None)
 
 
 async def test_pages_together_are_the_list() -> None:
@@ -158,12 +163,13 @@ async def test_pages_together_are_the_list() -> None:
     for post in posts:
         world.with_post(post)
     first = await world.posts.page(account, limit=3)
-    await world.posts.delete(account.id, first.posts[-1].id)
+    assert first.last == posts[4].id
+    await world.posts.delete(account.id, posts[4].id)
     world.with_post(a_post(author=account.id))
-    second = await world.posts.page(account, limit=3, before=first.posts[-1].id)
-    third = await world.posts.page(account, limit=3, before=second.posts[-1].id)
-    assert [*first.posts, *second.posts, *third.posts] == posts[::-1]
-    assert [first.has_more, second.has_more, third.has_more] == [True, True, False]
+    second = await world.posts.page(account, limit=3, before=first.last)
+    third = await world.posts.page(account, limit=3, before=second.last)
+    assert [*first.posts, *second.posts, *third.posts] == listed(*posts[::-1])
+    assert (second.last, third.last) == (posts[1].id, None)
 
 
 async def test_a_page_has_nobody_else_s_posts() -> None:
@@ -171,5 +177,5 @@ async def test_a_page_has_nobody_else_s_posts() -> None:
     account = an_account()
     world = a_world().with_account(account).with_post(mine := a_post(author=account.id)).with_post(a_post())
     page = await world.posts.page(account, limit=1)
-    assert list(page.posts) == [mine]
-    assert not page.has_more
+    assert list(page.posts) == listed(mine)
+    assert page.last is None

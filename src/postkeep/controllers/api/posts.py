@@ -18,7 +18,7 @@ from postkeep.domain.posts import PostAbsent, TextInvalid, TitleInvalid, parse_p
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
 from postkeep.views.cursors import CursorInvalid
-from postkeep.views.posts import NewPost, PostAdded, PostView
+from postkeep.views.posts import NewPost, PostAdded, PostView, post_list
 
 router = APIRouter(route_class=Route, tags=["posts"])
 
@@ -55,25 +55,24 @@ async def add_post(new: NewPost, account: CurrentAccount, posts: Posts, response
     return PostAdded.of(post)
 
 
-@router.get("/posts", operation_id="getPosts", responses={**LIST_ERRORS, **LINK})
-async def get_posts(  # noqa: PLR0913 - a page, its owner, and where the answer goes
+@router.get("/posts", operation_id="getPosts", response_model=list[PostView], responses={**LIST_ERRORS, **LINK})
+async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next page's address is made of
     *,
     account: CurrentAccount,
     posts: Posts,
     cursors: Cursors,
     request: Request,
-    response: Response,
     limit: Limit = None,
     cursor: Cursor = None,
-) -> list[PostView]:
+) -> Response:
     """Answer the caller's posts, newest first: all of them, or a page."""
     before = None if cursor is None else cursors.read(account.id, cursor)
     page = await posts.page(account, limit=limit, before=before)
-    response.headers.update(PRIVATE)
-    if page.has_more and limit is not None:
-        following = cursors.write(account.id, page.posts[-1].id)
+    response = Response(post_list(page.posts), headers=PRIVATE, media_type="application/json")
+    if page.last is not None:
+        following = cursors.write(account.id, page.last)
         response.headers["Link"] = f'<{request.url.path}?limit={limit}&cursor={following}>; rel="next"'
-    return [PostView.of(post) for post in page.posts]
+    return response
 
 
 @router.get("/posts/{postID}", operation_id="getPost", responses=ONE_ERRORS)
