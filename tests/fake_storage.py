@@ -1,13 +1,13 @@
 """A stand-in for the storage, in dictionaries; it passes the same contract tests as the databases do."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
-from postkeep.domain.posts import ListedPost, Post, PostId
+from postkeep.domain.posts import ListedPost, Post, PostId, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, SchemaUnfit, StorageUnavailable, Unit, UnitOfWork
 
@@ -63,6 +63,15 @@ class FakeStorage:
         found = _drive(query(FakeUnitOfWork(self.state.copy(), None, self.clock)))
         await asyncio.sleep(0)
         return found
+
+    async def stream(
+        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+    ) -> AsyncGenerator[Sequence[ListedPost]]:
+        """Answer an author's posts, one at a time."""
+        posts = await self.read(lambda work: work.posts.list_for(author, limit=None, before=before))
+        for post in posts:
+            if last is None or post.id >= str(last):
+                yield [post]
 
     async def check(self) -> None:
         """See that nothing fails."""
@@ -273,6 +282,11 @@ class FakePosts:
         own = (post for post in self._posts.values() if post.author == author)
         older = (post for post in own if before is None or post.id < before)
         return [ListedPost.of(post) for post in sorted(older, key=lambda post: post.id, reverse=True)[:limit]]
+
+    async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
+        """Return the ids and the bytes of what `list_for` would return."""
+        ids = [parse_post_id(post.id) for post in await self.list_for(author, limit=limit, before=before)]
+        return [(post_id, self._posts[author, post_id].bytes) for post_id in ids]
 
     async def add(self, post: Post) -> None:
         """Keep a new post and count it in its author's row."""

@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with wire(settings) as wired:
             app.state.services = wired.services
             app.state.cursors = wired.cursors
+            app.state.list_seconds = settings.list_seconds
             log.info("started", extra={"version": app.version})
             yield
         log.info("stopped")

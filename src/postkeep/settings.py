@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 10
     docs: bool = True
+    list_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
 
     database_url: SecretStr | None = None
     data_dir: Path = Path("postkeep-data")

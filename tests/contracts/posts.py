@@ -2,11 +2,13 @@
 
 import asyncio
 import unicodedata
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, ListedPost, Post, PostId, Status, Text, Title
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_post, an_account
@@ -53,6 +55,11 @@ async def remove(storage: Storage, post: Post) -> bool:
 async def find_post(storage: Storage, post: Post) -> Post | None:
     """Look a post up in its author's name."""
     return await storage.read(lambda work: work.posts.find(post.author, post.id))
+
+
+async def streamed(storage: Storage, author: AccountId, **bounds: PostId) -> list[ListedPost]:
+    """Read a long list to its end."""
+    return [post async for part in storage.stream(author, **bounds) for post in part]
 
 
 class PostsContract:
@@ -200,3 +207,76 @@ class PostsContract:
         assert await page(5, own[9].id) == []
         # A stranger's post, between two of mine, says no more than when to begin.
         assert await page(2, posts[10].id) == listed[5:7]
+
+    async def test_a_long_list_is_the_list(self, storage: Storage) -> None:
+        """In parts that together are all posts, or those between two of them, whether these exist or not."""
+        account, stranger = await keep_account(storage), await keep_account(storage)
+        posts = [a_post(author=(account if n % 3 else stranger).id, text=Text("ü" * 20_000)) for n in range(60)]
+        await keep_posts(storage, *posts)
+        own = [post for post in reversed(posts) if post.author == account.id]
+        listed = [ListedPost.of(post) for post in own]
+        # Compared as truths: pytest would print megabytes.
+        assert (await streamed(storage, account.id) == listed) is True
+        assert (await streamed(storage, account.id, before=own[4].id) == listed[5:]) is True
+        assert (await streamed(storage, account.id, last=own[7].id) == listed[:8]) is True
+        assert (await streamed(storage, account.id, before=own[4].id, last=own[7].id) == listed[5:8]) is True
+        assert (await streamed(storage, account.id, before=posts[-3].id, last=posts[3].id) == listed[2:-2]) is True
+        assert await streamed(storage, an_account().id) == []
+
+    async def test_sizes_are_those_of_the_list(self, storage: Storage) -> None:
+        """They say how large a page is and where it ends, without its texts."""
+        account = await keep_account(storage)
+        posts = [a_post(author=account.id, text=Text("ü" * n), title=Title("t")) for n in range(1, 6)]
+        await keep_posts(storage, *posts, a_post(author=(await keep_account(storage)).id))
+
+        async def sizes(limit: int, before: PostId | None) -> list[tuple[PostId, int]]:
+            return list(await storage.read(lambda work: work.posts.list_sizes(account.id, limit=limit, before=before)))
+
+        assert await sizes(9, None) == [(post.id, post.bytes) for post in posts[::-1]]
+        assert await sizes(2, None) == [(posts[4].id, 11), (posts[3].id, 9)]
+        assert await sizes(2, posts[3].id) == [(posts[2].id, 7), (posts[1].id, 5)]
+
+    async def test_a_long_list_is_as_it_was_at_one_moment(self, storage: Storage) -> None:
+        """Whatever comes and goes while it is read."""
+        account = await keep_account(storage)
+        posts = [a_post(author=account.id, text=Text("x" * 30_000)) for _ in range(40)]
+        await keep_posts(storage, *posts)
+        async with aclosing(storage.stream(account.id)) as parts:
+            read = list(await anext(parts))
+            for post in posts[::2]:
+                await remove(storage, post)
+            await keep_posts(storage, later := a_post(author=account.id))
+            async for part in parts:
+                read += part
+        assert ([post.id for post in read] == [str(post.id) for post in posts[::-1]]) is True
+        left = [later, *posts[::-2]]
+        assert ([post.id for post in await streamed(storage, account.id)] == [str(post.id) for post in left]) is True
+
+    async def test_a_long_list_that_nobody_reads_on_holds_nothing(self, storage: Storage) -> None:
+        """Many begun and left, in every way of leaving: the next ones are answered, and writes go on."""
+        account = await keep_account(storage)
+        await keep_posts(storage, *(a_post(author=account.id, text=Text("x" * 30_000)) for _ in range(40)))
+
+        async def begin() -> None:
+            async with aclosing(storage.stream(account.id)) as parts:
+                await anext(parts)
+                begun.set()
+                await asyncio.sleep(3600)
+
+        for _ in range(10):
+            begun = asyncio.Event()
+            leaving = asyncio.create_task(begin())
+            await begun.wait()
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+        for _ in range(10):
+            async with aclosing(storage.stream(account.id)) as parts:
+                await anext(parts)
+        for pause in range(20):
+            task = asyncio.create_task(streamed(storage, account.id))
+            for _ in range(pause):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert len(await streamed(storage, account.id)) == 40
+        await keep_posts(storage, a_post(author=account.id))

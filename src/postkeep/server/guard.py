@@ -30,6 +30,8 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError(message)
         super().on_headers_complete()
         self.headers: list[tuple[bytes, bytes]] = []
+        # For an answer that cannot be finished: closing would first wait for a client that does not read.
+        self.scope.setdefault("state", {})["abort"] = self.transport.abort
         if self.parser is not None and self.parser.should_upgrade():
             # The parser takes all that follows for the other protocol, and uvicorn for the next request: it is neither.
             self.cycle.keep_alive = False

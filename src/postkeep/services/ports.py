@@ -1,6 +1,6 @@
 """What the services need of the outside world. One contract test class per port runs on its fake and its adapters."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -247,6 +247,10 @@ class Posts(Protocol):
         """Return the author's posts, newest first: at most `limit`, those older than `before`."""
         ...
 
+    async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
+        """Return the ids and the bytes of what `list_for` would return."""
+        ...
+
     async def add(self, post: Post) -> None:
         """Keep a new post and count it in its author's row, which is the unit's first statement.
 
@@ -319,6 +323,23 @@ class Storage(Protocol):
 
         Raises:
             StorageUnavailable: The database does not answer.
+        """
+        ...
+
+    def stream(
+        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+    ) -> AsyncGenerator[Sequence[ListedPost]]:
+        """Answer an author's posts, newest first, some at a time: as they all were at one moment, in bounded memory.
+
+        It holds a connection until it is closed or read to its end; only few may be open at the same time.
+
+        Args:
+            author: Whose posts.
+            before: Only those older than this one.
+            last: Only down to this one, which counts.
+
+        Raises:
+            StorageUnavailable: The database does not answer, or too many are open. Also in the middle.
         """
         ...
 

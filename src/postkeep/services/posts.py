@@ -1,8 +1,10 @@
 """Posts: adding, listing, reading and deleting one's own."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final
 
 from postkeep.domain.accounts import Account, AccountId
 from postkeep.domain.posts import ListedPost, Post, PostAbsent, PostId, Status, Text, Title, parse_post_id
@@ -11,16 +13,36 @@ from postkeep.services.ports import Clock, Storage, UnitOfWork
 log = logging.getLogger(__name__)
 
 
+LONG_BYTES: Final = 1024 * 1024
+"""A longer list is not held in memory as a whole."""
+
+_MEMBER_BYTES: Final = 256
+"""About what a list needs for a post besides its text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some posts in a row.
+    """Some posts in a row, newest first.
 
     Attributes:
-        posts: Newest first.
+        posts: All of them.
         last: The last of them, if more follow: behind it the next page begins.
     """
 
     posts: Sequence[ListedPost]
+    last: PostId | None
+
+
+@dataclass(frozen=True, slots=True)
+class LongPage:
+    """More posts in a row than one wants to have in memory.
+
+    Attributes:
+        parts: Some of them at a time, newest first; to be closed, or read to the end.
+        last: As in `Page`.
+    """
+
+    parts: AsyncGenerator[Sequence[ListedPost]]
     last: PostId | None
 
 
@@ -48,8 +70,8 @@ class PostService:
         log.info("post_added", extra={"account": author, "post": post.id, "bytes": post.bytes})
         return post
 
-    async def page(self, author: Account, *, limit: int | None = None, before: PostId | None = None) -> Page:
-        """Answer the author's own posts, newest first; one query.
+    async def page(self, author: Account, *, limit: int | None = None, before: PostId | None = None) -> Page | LongPage:
+        """Answer the author's own posts, newest first.
 
         Args:
             author: Whose posts.
@@ -57,16 +79,34 @@ class PostService:
             before: Only those older than this one, which need not exist any more.
 
         Raises:
-            StorageUnavailable: The database does not answer.
+            StorageUnavailable: The database does not answer, or too many long lists are being read.
         """
+        size = author.bytes + author.posts * _MEMBER_BYTES
+        if size <= LONG_BYTES:
+            return await self._short_page(author.id, limit, before, size)
+        if limit is None:
+            return await self._long_page(author.id, before, None)
+        sizes = await self._storage.read(lambda work: work.posts.list_sizes(author.id, limit=limit + 1, before=before))
+        size = sum(each + _MEMBER_BYTES for _, each in sizes)
+        if size <= LONG_BYTES:
+            return await self._short_page(author.id, limit, before, size)
+        return await self._long_page(author.id, before, sizes[limit - 1][0] if len(sizes) > limit else None)
+
+    async def _short_page(self, author: AccountId, limit: int | None, before: PostId | None, size: int) -> Page:
         # One more than asked for says whether there are more.
         asked = None if limit is None else limit + 1
         posts = await self._storage.read(
-            lambda work: work.posts.list_for(author.id, limit=asked, before=before), weight=author.bytes
+            lambda work: work.posts.list_for(author, limit=asked, before=before), weight=size
         )
         if limit is None or len(posts) <= limit:
             return Page(posts, None)
         return Page(posts[:limit], parse_post_id(posts[limit - 1].id))
+
+    async def _long_page(self, author: AccountId, before: PostId | None, last: PostId | None) -> LongPage:
+        parts = self._storage.stream(author, before=before, last=last)
+        # What can go wrong at the beginning does so before anything is answered.
+        first = await anext(parts, ())
+        return LongPage(_resumed(first, parts), last)
 
     async def get(self, author: AccountId, post_id: PostId) -> Post:
         """Answer one of the author's own posts.
@@ -100,3 +140,12 @@ class PostService:
             log.info("post_missed", extra={"account": author, "post": post_id})
             raise
         log.info("post_deleted", extra={"account": author, "post": post_id})
+
+
+async def _resumed(
+    first: Sequence[ListedPost], parts: AsyncGenerator[Sequence[ListedPost]]
+) -> AsyncGenerator[Sequence[ListedPost]]:
+    async with aclosing(parts):
+        yield first
+        async for part in parts:
+            yield part

@@ -4,9 +4,9 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,16 +14,25 @@ from sqlalchemy import Engine, NullPool, StaticPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.posts import ListedPost, PostId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
+from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.transaction import Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
-from postkeep.storage.writer import Writer, run_now, runs_on, unavailable
+from postkeep.storage.writer import Writer, read_rows, run_now, runs_on, unavailable
 
 T = TypeVar("T")
 
 HEAVY_BYTES: Final = 64 * 1024
 """Queries that read more leave the event loop's thread; below it, changing threads costs more than reading."""
+
+STREAMS: Final = 4
+"""How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""
+
+_PATIENCE_SECONDS: Final = 3.0
+"""How long a request waits for one of them before it is told to come again."""
 
 PRAGMAS: Final = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": "5000"}
 
@@ -93,12 +102,40 @@ class _Reader:
         self._connection.close()
 
 
+class _LongList:
+    """A long list on a connection of its own, which sees the database as it was when the reading began."""
+
+    def __init__(self, path: Path, statement: Statement, parameters: Parameters) -> None:
+        self._connection = connect(path)
+        self._connection.execute("PRAGMA query_only = ON")
+        self._rows = read_rows(self._connection, statement, parameters)
+
+    def next_part(self) -> Sequence[ListedPost]:
+        """Return the next posts, none at the end. To be called in another thread than the event loop's."""
+        part: list[ListedPost] = []
+        try:
+            for rows in self._rows:
+                part += listed(rows)
+                if is_part(part):
+                    break
+        except sqlite3.OperationalError as error:
+            raise unavailable(error) from error
+        return part
+
+    def close(self) -> None:
+        """Let go of the database. To be called in the same thread."""
+        self._rows.close()
+        self._connection.close()
+
+
 class EmbeddedStorage:
     """Storage in a SQLite file, for any number of processes on one machine. See `services.ports.Storage`."""
 
     def __init__(self, path: Path) -> None:
         """Open a database whose schema is there. To be called in the event loop's thread."""
+        self._path = path
         self._engine = create_embedded_engine(path)
+        self._streams = asyncio.Semaphore(STREAMS)
         self._lock = FileLock(path)
         self._written = connect(path)
         self._writer = Writer(self._written, self._lock.held)
@@ -117,7 +154,33 @@ class EmbeddedStorage:
             raise StorageUnavailable
         if weight <= HEAVY_BYTES:
             return self._light.run(query)
-        return await asyncio.get_running_loop().run_in_executor(self._heavy_thread, self._heavy.run, query)
+        return await self._in_thread(lambda: self._heavy.run(query))
+
+    async def stream(
+        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+    ) -> AsyncGenerator[Sequence[ListedPost]]:
+        """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._streams.acquire()
+        except TimeoutError as error:
+            raise StorageUnavailable from error
+        try:
+            posts = _LongList(self._path, *list_statement(author, before=before, last=last))
+            try:
+                while part := await self._in_thread(posts.next_part):
+                    yield part
+            finally:
+                # Whoever is cancelled leaves the thread reading; it closes behind itself. After a shutdown nobody does.
+                with suppress(RuntimeError):
+                    self._heavy_thread.submit(posts.close)
+        finally:
+            self._streams.release()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise StorageUnavailable
+        return await asyncio.get_running_loop().run_in_executor(self._heavy_thread, work)
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
@@ -157,6 +220,17 @@ class InMemoryStorage:
         """Answer a query, in turn with the units."""
         del weight
         return await self._writer.run(None, query)
+
+    async def stream(
+        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+    ) -> AsyncGenerator[Sequence[ListedPost]]:
+        """Answer an author's posts; they are in memory as they are, so all of them at once."""
+
+        async def query(work: UnitOfWork) -> Sequence[ListedPost]:
+            posts = await work.posts.list_for(author, limit=None, before=before)
+            return [post for post in posts if last is None or post.id >= str(last)]
+
+        yield await self.read(query)
 
     async def check(self) -> None:
         """Nothing to see: nobody else can have changed the schema."""

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, func, insert, literal, select, type_co
 
 from postkeep.domain.accounts import AccountId, AccountStatus
 from postkeep.domain.posts import ListedPost, Post, PostId, Status, Text, Title
+from postkeep.storage.statements import Parameters, Rows, Statement
 from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 
@@ -40,6 +41,14 @@ _LIST: Final = select(*_LISTED).where(_AUTHOR).order_by(PostRow.id.desc())
 _LIST_SOME: Final = _LIST.limit(bindparam("at_most"))
 _LIST_BEFORE: Final = _LIST.where(PostRow.id < bindparam("before"))
 _LIST_SOME_BEFORE: Final = _LIST_BEFORE.limit(bindparam("at_most"))
+_LIST_TO: Final = _LIST.where(PostRow.id >= bindparam("last"))
+_LIST_BETWEEN: Final = _LIST_BEFORE.where(PostRow.id >= bindparam("last"))
+
+_SIZES: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id.desc()).limit(bindparam("at_most"))
+_SIZES_BEFORE: Final = _SIZES.where(PostRow.id < bindparam("before"))
+
+PART_BYTES: Final = 64 * 1024
+"""A part of a long list is done when its texts have so many characters."""
 
 _COUNT: Final = update(AccountRow).where(
     AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
@@ -89,7 +98,13 @@ class SqlPosts:
         else:
             statement = _LIST_BEFORE if limit is None else _LIST_SOME_BEFORE
         found = await self._transaction.read(statement, {"owner": author, "at_most": limit, "before": before})
-        return [ListedPost._make(row) for row in found.rows]
+        return listed(found.rows)
+
+    async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
+        """Return the ids and the bytes of what `list_for` would return."""
+        values = {"owner": author, "at_most": limit, "before": before}
+        found = await self._transaction.read(_SIZES if before is None else _SIZES_BEFORE, values)
+        return [(PostId(post_id), size) for post_id, size in found.rows]
 
     async def add(self, post: Post) -> None:
         """Keep a new post and count it in its author's row, which is the unit's first statement.
@@ -114,6 +129,25 @@ class SqlPosts:
         if not removed and self._transaction.settling:
             raise AlreadyDone
         return removed
+
+
+def list_statement(author: AccountId, *, before: PostId | None, last: PostId | None) -> tuple[Statement, Parameters]:
+    """Return the SELECT of a long list, newest first: older than `before`, down to `last`."""
+    if before is None:
+        statement = _LIST if last is None else _LIST_TO
+    else:
+        statement = _LIST_BEFORE if last is None else _LIST_BETWEEN
+    return statement, {"owner": author, "before": before, "last": last}
+
+
+def listed(rows: Rows) -> list[ListedPost]:
+    """Make the posts that a list's rows hold."""
+    return [ListedPost._make(row) for row in rows]
+
+
+def is_part(posts: Sequence[ListedPost]) -> bool:
+    """Whether so many posts are enough for one part of a long list."""
+    return sum(len(post.text) for post in posts) >= PART_BYTES
 
 
 def _post_of(values: Sequence[Any]) -> Post:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 from asyncmy.errors import MySQLError
@@ -12,9 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.posts import ListedPost, PostId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
-from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, runs_on
+from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, read_rows, runs_on
 from postkeep.storage.transaction import AlreadyDone, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 
@@ -24,6 +27,9 @@ T = TypeVar("T")
 
 _RUNS: Final = 4
 """How often a unit may run: once, and three times again."""
+
+STREAMS: Final = 4
+"""How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""
 
 _PAUSE_SECONDS: Final = 0.02
 """The longest pause before the second run; it doubles with each further one."""
@@ -41,6 +47,7 @@ class ServerStorage:
         """
         self._units = Connections(url, size=pool_size, autocommit=False)
         self._queries = Connections(url, size=pool_size, autocommit=True)
+        self._streams = Connections(url, size=STREAMS, autocommit=True)
         self._checks = create_server_engine(url, pool_size=1, autocommit=True)
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -56,12 +63,30 @@ class ServerStorage:
         del weight
         for run in range(_RUNS):
             try:
-                return await self._queries.use(
-                    lambda connection: query(SqlUnitOfWork(Transaction(runs_on(connection), None)))
-                )
+                async with self._queries.lent() as connection:
+                    return await query(SqlUnitOfWork(Transaction(runs_on(connection), None)))
             except MySQLError as error:
                 await _pause_or_give_up(error, run)
         raise StorageUnavailable
+
+    async def stream(
+        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+    ) -> AsyncGenerator[Sequence[ListedPost]]:
+        """Answer an author's posts some at a time, from one SELECT; once it has begun, a fault ends it."""
+        statement, values = list_statement(author, before=before, last=last)
+        try:
+            async with self._streams.lent() as connection, aclosing(read_rows(connection, statement, values)) as rows:
+                part: list[ListedPost] = []
+                async for some in rows:
+                    part += listed(some)
+                    if is_part(part):
+                        yield part
+                        part = []
+                if part:
+                    yield part
+        except MySQLError as error:
+            log.warning("storage_failed", extra={"reason": str(error)})
+            raise StorageUnavailable from error
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
@@ -78,6 +103,7 @@ class ServerStorage:
             await asyncio.wait(self._under_way)
         await self._units.close()
         await self._queries.close()
+        await self._streams.close()
         await self._checks.dispose()
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -90,7 +116,8 @@ class ServerStorage:
         attempt = _Attempt(account_id, unit)
         for run in range(_RUNS):
             try:
-                await self._units.use(attempt.run)
+                async with self._units.lent() as connection:
+                    await attempt.run(connection)
             except AlreadyDone:
                 return
             except MySQLError as error:

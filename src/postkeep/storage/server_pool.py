@@ -1,22 +1,22 @@
 """Connections to a database server: asyncmy's pool, with every connection set as it must be."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from enum import Enum, auto
-from typing import Any, Final, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Protocol, Self, cast
 from weakref import WeakSet
 
 import asyncmy
+from asyncmy.cursors import SSCursor
 from asyncmy.errors import IntegrityError, MySQLError
 from sqlalchemy import URL
 from sqlalchemy.dialects.mysql import asyncmy as sqlalchemy_asyncmy
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from postkeep.services.ports import StorageUnavailable
-from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Statement, compiled
+from postkeep.storage.statements import ROWS_AT_ONCE, ConstraintBroken, Parameters, Result, Rows, Statement, compiled
 from postkeep.storage.transaction import Run
-
-T = TypeVar("T")
 
 SQL_MODE: Final = (
     "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
@@ -61,6 +61,10 @@ class Cursor(Protocol):
         """Run one statement."""
         ...
 
+    async def fetchmany(self, size: int) -> Sequence[Sequence[Any]]:
+        """Return the next rows."""
+        ...
+
     async def fetchall(self) -> Sequence[Sequence[Any]]:
         """Return its rows."""
         ...
@@ -69,8 +73,10 @@ class Cursor(Protocol):
 class Connection(Protocol):
     """What is used of asyncmy's connection, whose own types are incomplete."""
 
-    def cursor(self) -> Cursor:
-        """Make a cursor."""
+    _transport: asyncio.ReadTransport
+
+    def cursor(self, cursor: type[Any] | None = None) -> Cursor:
+        """Make a cursor, of another class where one is given."""
         ...
 
     async def query(self, sql: str) -> object:
@@ -143,8 +149,9 @@ class Connections:
         self._ready: WeakSet[Connection] = WeakSet()
         self._closed = False
 
-    async def use(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Have something done on a connection; one that may be out of step afterwards is closed.
+    @asynccontextmanager
+    async def lent(self) -> AsyncGenerator[Connection]:
+        """Lend a connection; one that may be out of step afterwards is closed.
 
         Raises:
             StorageUnavailable: None came free in time.
@@ -155,7 +162,7 @@ class Connections:
             if connection not in self._ready:
                 await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {_ISOLATION}")
                 self._ready.add(connection)
-            return await work(connection)
+            yield connection
         except BaseException as error:
             if not isinstance(error, Exception) or (isinstance(error, MySQLError) and Fault.of(error) is Fault.LOST):
                 connection.close()
@@ -193,6 +200,21 @@ def runs_on(connection: Connection) -> Run:
             raise ConstraintBroken(str(error)) from error
 
     return run
+
+
+async def read_rows(connection: Connection, statement: Statement, parameters: Parameters) -> AsyncGenerator[Rows]:
+    """Run a SELECT and answer its rows as the server sends them, some at a time.
+
+    Whoever does not read to the end must close the connection.
+    """
+    form = compiled(statement, _DIALECT)
+    cursor = connection.cursor(SSCursor)
+    await cursor.execute(form.sql, form.values(parameters))
+    while fetched := await cursor.fetchmany(ROWS_AT_ONCE):
+        # asyncmy takes whatever the server sends, wanted or not: all of it would wait in memory here.
+        connection._transport.pause_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it has no other way
+        yield form.rows(fetched)
+        connection._transport.resume_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) -> AsyncEngine:

@@ -22,6 +22,9 @@ Rows: TypeAlias = Sequence[Sequence[Any]]
 
 _Processor: TypeAlias = Callable[[Any], Any]
 
+ROWS_AT_ONCE: Final = 4
+"""How many rows of a long list are fetched together; each may have a megabyte."""
+
 _KEPT: Final = 256
 """How many compiled statements are remembered; the repositories have some thirty."""
 

@@ -5,8 +5,8 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
-from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Statement, compiled
+from postkeep.storage.statements import ROWS_AT_ONCE, ConstraintBroken, Parameters, Result, Rows, Statement, compiled
 from postkeep.storage.transaction import AlreadyDone, Run, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 
@@ -130,6 +130,14 @@ def runs_on(connection: sqlite3.Connection) -> Run:
             raise ConstraintBroken(str(error)) from error
 
     return run
+
+
+def read_rows(connection: sqlite3.Connection, statement: Statement, parameters: Parameters) -> Generator[Rows]:
+    """Run a SELECT and answer its rows some at a time; the connection sees the database as it was when it began."""
+    form = compiled(statement, _DIALECT)
+    with closing(connection.execute(form.sql, form.values(parameters))) as cursor:
+        while fetched := cursor.fetchmany(ROWS_AT_ONCE):
+            yield form.rows(fetched)
 
 
 def unavailable(cause: Exception) -> StorageUnavailable:

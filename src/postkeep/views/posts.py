@@ -1,6 +1,7 @@
 """Posts as clients see them."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from json import JSONEncoder
 from typing import Annotated, ClassVar, Final, Self
 from uuid import UUID
@@ -82,6 +83,17 @@ class PostView(BaseModel):
 def post_list(posts: Iterable[ListedPost]) -> bytes:
     """Write a list of posts as JSON: the same bytes as of `list[PostView]`, at a tenth of the cost."""
     return f"[{','.join(map(_member, posts))}]".encode()
+
+
+async def long_post_list(parts: AsyncGenerator[Sequence[ListedPost]]) -> AsyncGenerator[bytes]:
+    """Write a list that comes in parts as JSON, part by part; closes them in the end."""
+    async with aclosing(parts):
+        before = "["
+        async for part in parts:
+            if part:
+                yield (before + ",".join(map(_member, part))).encode()
+                before = ","
+        yield b"]" if before == "," else b"[]"
 
 
 def _member(post: ListedPost) -> str:

@@ -1,15 +1,13 @@
 """Coming between a server's storage and its connections: to hear what it sends, and to make it fail."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from unittest.mock import patch
 
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_pool import Connection, Connections
-
-T = TypeVar("T")
 
 Before = Callable[[str], object]
 Commit = Callable[[Connection], Awaitable[None]]
@@ -74,12 +72,12 @@ def watched(
     """
     # Tests watch and disturb what no caller of a storage may see.
     mine = [storage._units, storage._queries]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    use = Connections.use
+    lent = Connections.lent
 
-    async def use_watched(self: Connections, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
-        if self not in mine:
-            return await use(self, work)
-        return await use(self, lambda connection: work(WatchedConnection(connection, before, commit)))
+    @asynccontextmanager
+    async def lent_watched(self: Connections) -> AsyncGenerator[Any]:
+        async with lent(self) as connection:
+            yield WatchedConnection(connection, before, commit) if self in mine else connection
 
-    with patch.object(Connections, "use", use_watched):
+    with patch.object(Connections, "lent", lent_watched):
         yield

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from postkeep.domain.accounts import AccountGone, AccountStatus
-from postkeep.domain.posts import ListedPost, Post, PostAbsent, Status, Text, Title
+from postkeep.domain.accounts import Account, AccountGone, AccountStatus
+from postkeep.domain.posts import ListedPost, Post, PostAbsent, PostId, Status, Text, Title
 from postkeep.services.ports import StorageUnavailable
+from postkeep.services.posts import LONG_BYTES, LongPage, Page
 from tests.builders import a_post, an_account, an_account_id
-from tests.fakes import a_world
+from tests.fakes import World, a_world
 
 
 async def test_an_added_post_is_kept() -> None:
@@ -129,6 +130,13 @@ def listed(*posts: Post) -> list[ListedPost]:
     return [ListedPost.of(post) for post in posts]
 
 
+async def page_of(world: World, account: Account, *, limit: int | None = None, before: PostId | None = None) -> Page:
+    """Ask for a page that is not long."""
+    page = await world.posts.page(account, limit=limit, before=before)
+    assert isinstance(page, Page)
+    return page
+
+
 async def test_a_page_without_a_limit_has_all() -> None:
     """Newest first, with one query, and nothing follows."""
     account = an_account()
@@ -136,7 +144,7 @@ async def test_a_page_without_a_limit_has_all() -> None:
     posts = [a_post(author=account.id) for _ in range(5)]
     for post in posts:
         world.with_post(post)
-    page = await world.posts.page(account)
+    page = await page_of(world, account)
     assert list(page.posts) == listed(*posts[::-1])
     assert page.last is None
     assert world.journal == ["read"]
@@ -150,7 +158,7 @@ async def test_a_page_says_whether_more_follow(limit: int, shown: int, *, has_mo
     posts = [a_post(author=account.id) for _ in range(5)]
     for post in posts:
         world.with_post(post)
-    page = await world.posts.page(account, limit=limit)
+    page = await page_of(world, account, limit=limit)
     assert list(page.posts) == listed(*posts[::-1][:shown])
     assert page.last == (posts[::-1][shown - 1].id if has_more else None)
 
@@ -162,12 +170,12 @@ async def test_pages_together_are_the_list() -> None:
     posts = [a_post(author=account.id) for _ in range(7)]
     for post in posts:
         world.with_post(post)
-    first = await world.posts.page(account, limit=3)
+    first = await page_of(world, account, limit=3)
     assert first.last == posts[4].id
     await world.posts.delete(account.id, posts[4].id)
     world.with_post(a_post(author=account.id))
-    second = await world.posts.page(account, limit=3, before=first.last)
-    third = await world.posts.page(account, limit=3, before=second.last)
+    second = await page_of(world, account, limit=3, before=first.last)
+    third = await page_of(world, account, limit=3, before=second.last)
     assert [*first.posts, *second.posts, *third.posts] == listed(*posts[::-1])
     assert (second.last, third.last) == (posts[1].id, None)
 
@@ -176,6 +184,46 @@ async def test_a_page_has_nobody_else_s_posts() -> None:
     """Not even as the sign that more follow."""
     account = an_account()
     world = a_world().with_account(account).with_post(mine := a_post(author=account.id)).with_post(a_post())
-    page = await world.posts.page(account, limit=1)
+    page = await page_of(world, account, limit=1)
     assert list(page.posts) == listed(mine)
     assert page.last is None
+
+
+async def test_a_list_of_more_than_a_megabyte_comes_in_parts() -> None:
+    """All of it, or a page; what the page's end is made of says how long it is, too."""
+    account = an_account(posts=5, bytes=3 * LONG_BYTES)
+    world = a_world().with_account(account)
+    posts = [a_post(author=account.id, text=Text("x" * (LONG_BYTES * 2 // 5))) for _ in range(5)]
+    for post in posts:
+        world.with_post(post)
+
+    async def long_page(limit: int | None, before: PostId | None = None) -> tuple[list[ListedPost], PostId | None]:
+        page = await world.posts.page(account, limit=limit, before=before)
+        assert isinstance(page, LongPage)
+        return [post async for part in page.parts for post in part], page.last
+
+    everything = listed(*posts[::-1])
+    assert await long_page(None) == (everything, None)
+    assert await long_page(3) == (everything[:3], posts[2].id)
+    assert await long_page(3, posts[3].id) == (everything[2:], None)
+    assert await page_of(world, account, limit=1) == Page(everything[:1], posts[4].id)
+    assert await page_of(world, account, limit=9, before=posts[1].id) == Page(everything[4:], None)
+
+
+async def test_many_small_posts_are_a_long_list_too() -> None:
+    """A list of a million posts of one character has more than a megabyte."""
+    account = an_account(posts=1_000_000, bytes=1_000_000)
+    world = a_world().with_account(account).with_post(a_post(author=account.id))
+    page = await world.posts.page(account)
+    assert isinstance(page, LongPage)
+    await page.parts.aclose()
+
+
+async def test_a_long_list_fails_before_it_begins() -> None:
+    """So that whoever asked hears of it by the status."""
+    account = an_account(posts=1, bytes=3 * LONG_BYTES)
+    world = a_world().with_account(account)
+    world.storage.fails = StorageUnavailable()
+    for limit in (None, 5):
+        with pytest.raises(StorageUnavailable):
+            await world.posts.page(account, limit=limit)

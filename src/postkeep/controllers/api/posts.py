@@ -13,12 +13,14 @@ from postkeep.controllers.errors import (
     Responses,
     documented,
 )
+from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
 from postkeep.domain.posts import PostAbsent, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
+from postkeep.services.posts import LongPage
 from postkeep.views.cursors import CursorInvalid
-from postkeep.views.posts import NewPost, PostAdded, PostView, post_list
+from postkeep.views.posts import NewPost, PostAdded, PostView, long_post_list, post_list
 
 router = APIRouter(route_class=Route, tags=["posts"])
 
@@ -68,7 +70,11 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     """Answer the caller's posts, newest first: all of them, or a page."""
     before = None if cursor is None else cursors.read(account.id, cursor)
     page = await posts.page(account, limit=limit, before=before)
-    response = Response(post_list(page.posts), headers=PRIVATE, media_type="application/json")
+    response: Response
+    if isinstance(page, LongPage):
+        response = LongAnswer(long_post_list(page.parts), seconds=request.app.state.list_seconds, headers=PRIVATE)
+    else:
+        response = Response(post_list(page.posts), headers=PRIVATE, media_type="application/json")
     if page.last is not None:
         following = cursors.write(account.id, page.last)
         response.headers["Link"] = f'<{request.url.path}?limit={limit}&cursor={following}>; rel="next"'

@@ -1,0 +1,117 @@
+"""Long lists: streamed from the database, in bounded memory, never at the cost of others (SZ-19)."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clients import Person
+from tests.e2e.raw import Wire
+from tests.e2e.servers import PostkeepServer
+
+MEGABYTE = 1_000_000
+COUNT = 40
+
+
+@pytest.fixture
+def impatient(server: PostkeepServer, tmp_path: Path) -> Iterator[PostkeepServer]:
+    """Serve the same database from a process that cuts long lists off after a second."""
+    url = server.database_url.render_as_string(hide_password=False)
+    settings = {**server.settings, "POSTKEEP_DATABASE_URL": url, "POSTKEEP_LIST_SECONDS": "1"}
+    with PostkeepServer(tmp_path, settings).running() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def _known() -> dict[str, Person]:
+    return {}
+
+
+@pytest.fixture
+def ann(server: PostkeepServer, _known: dict[str, Person]) -> Person:
+    """Return somebody with forty posts of a megabyte; the same one for all tests on a database."""
+    if server.url not in _known:
+        person = _known[server.url] = Person.signs_up(server.http)
+        for number in range(COUNT):
+            person.add(f"{number:03} " + "x" * MEGABYTE)
+    return _known[server.url]
+
+
+def numbers(person: Person, path: str = "/getPosts") -> list[int]:
+    """Return which of the posts a list has."""
+    return [int(post["text"][:3]) for post in person.gets(path).json()]
+
+
+def begin(server: PostkeepServer, person: Person) -> socket.socket:
+    """Ask for the list, and read nothing of it."""
+    connection = socket.create_connection(("127.0.0.1", server.port), 10)
+    head = f"GET /getPosts HTTP/1.1\r\nHost: x\r\nAuthorization: {person.authorization['Authorization']}\r\n\r\n"
+    connection.sendall(head.encode())
+    return connection
+
+
+def test_sz_19_a_long_list_is_whole_in_bounded_memory(impatient: PostkeepServer, ann: Person) -> None:
+    """Forty megabytes, newest first, and the server never grows by as many: read at once, they would grow threefold."""
+    person = ann.at(impatient.http)
+    assert person.me().status_code == 200
+    before = impatient.peak_bytes()
+    assert numbers(person) == list(range(COUNT))[::-1]
+    assert impatient.peak_bytes() - before < COUNT * MEGABYTE
+
+
+def test_sz_19_long_pages_are_the_list(server: PostkeepServer, ann: Person) -> None:
+    """A page that is long by itself is streamed, too, and says where the next one begins."""
+    found: list[int] = []
+    path: str | None = "/getPosts?limit=15"
+    while path is not None:
+        answer = ann.gets(path)
+        found += [int(post["text"][:3]) for post in answer.json()]
+        path = answer.links["next"]["url"] if "next" in answer.links else None
+    assert found == list(range(COUNT))[::-1]
+    assert numbers(ann, "/getPosts?limit=1") == [COUNT - 1]
+    assert server.http.head("/getPosts", headers=ann.authorization).status_code == 200
+
+
+def test_a_long_list_is_chunked_json(server: PostkeepServer) -> None:
+    """With the headers of every list."""
+    bob = Person.signs_up(server.http)
+    for _ in range(2):
+        bob.add("x" * MEGABYTE)
+    with Wire(server) as wire:
+        authorization = bob.authorization["Authorization"]
+        wire.send(f"GET /api/v1/posts HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n")
+        answer = wire.answer()
+    assert (answer.status, answer.header("content-type")) == (200, "application/json")
+    assert answer.header("transfer-encoding") == "chunked"
+    assert answer.header("cache-control") == "private, no-cache"
+
+
+def test_who_does_not_read_is_cut_off(impatient: PostkeepServer, ann: Person) -> None:
+    """After its time, and it sees that the list is not whole; meanwhile and afterwards everybody else is served."""
+    person = ann.at(impatient.http)
+    slow = [begin(impatient, person) for _ in range(4)]
+    bob = Person.signs_up(impatient.http)
+    bob.add("quick")
+    assert bob.texts() == ["quick"]
+    deadline = time.monotonic() + 20
+    while len(impatient.events("answer_cut")) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for connection in slow:
+        read = b""
+        with connection, suppress(ConnectionResetError):
+            while come := connection.recv(1 << 20):
+                read += come
+        assert not read.endswith(b"0\r\n\r\n")
+    assert numbers(person, "/getPosts?limit=3") == [39, 38, 37]
+    assert impatient.events("failed") == []
+
+
+def test_who_leaves_holds_nothing(server: PostkeepServer, ann: Person) -> None:
+    """Twenty clients that vanish in the middle: the next one gets its list."""
+    for _ in range(20):
+        begin(server, ann).close()
+    assert numbers(ann) == list(range(COUNT))[::-1]
