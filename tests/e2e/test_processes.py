@@ -197,6 +197,20 @@ def test_sv_04_a_dead_worker_comes_back(two_workers: PostkeepServer) -> None:
         assert person.at(other).texts() == ["after"]
 
 
+def test_sv_06_while_no_worker_lives_the_next_ones_are_awaited(two_workers: PostkeepServer) -> None:
+    """Not one connection is refused: the listening socket is the parent's, and its queue waits."""
+    person = Person.signs_up(two_workers.http)
+    person.add("kept")
+    dead = workers_of(two_workers)
+    for worker in dead:
+        os.kill(worker, signal.SIGKILL)
+    with ThreadPoolExecutor(8) as pool, ExitStack() as stack:
+        clients = [stack.enter_context(connect(two_workers.url)) for _ in range(8)]
+        assert list(pool.map(lambda http: person.at(http).texts(), clients)) == [["kept"]] * 8
+    assert eventually(lambda: len(workers_of(two_workers)) == 2)
+    assert not set(dead) & set(workers_of(two_workers))
+
+
 def test_the_database_in_memory_is_one_setting_away(tmp_path: Path) -> None:
     """Everything works, and nothing touches the disk ("save in memory", taken literally)."""
     server = PostkeepServer(tmp_path, {"POSTKEEP_DATABASE_URL": "sqlite://"})
