@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from postkeep.domain.accounts import Account, AccountId
+from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import Post, PostAbsent, PostId, Status, Text, Title
 from postkeep.services.ports import Clock, Storage, UnitOfWork
 
@@ -43,13 +43,16 @@ class PostService:
         log.info("post_added", extra={"account": author, "post": post.id, "bytes": post.bytes})
         return post
 
-    async def page(self, author: Account, *, limit: int | None = None, before: PostId | None = None) -> Page:
+    async def page(
+        self, author: AccountId, *, limit: int | None = None, before: PostId | None = None, weight: int = 0
+    ) -> Page:
         """Answer the author's own posts, newest first; one query.
 
         Args:
             author: Whose posts.
             limit: At most so many (1 or more), or None for all.
             before: Only those older than this one, which need not exist any more.
+            weight: About how many bytes all the author's posts have.
 
         Raises:
             StorageUnavailable: The database does not answer.
@@ -57,7 +60,7 @@ class PostService:
         # One more than asked for says whether there are more.
         asked = None if limit is None else limit + 1
         posts = await self._storage.read(
-            lambda work: work.posts.list_for(author.id, limit=asked, before=before), weight=author.bytes
+            lambda work: work.posts.list_for(author, limit=asked, before=before), weight=weight
         )
         return Page(posts[:limit], has_more=limit is not None and len(posts) > limit)
 

@@ -118,7 +118,7 @@ async def test_what_people_write_is_not_logged(caplog: pytest.LogCaptureFixture)
     caplog.set_level("DEBUG")
     world = a_world().with_account(account := an_account())
     post = await world.posts.add(account.id, Text("a secret"), title=Title("a secret"), status=Status.DRAFT)
-    await world.posts.page(account)
+    await world.posts.page(account.id)
     await world.posts.get(account.id, post.id)
     await world.posts.delete(account.id, post.id)
     assert "secret" not in str([vars(record) for record in caplog.records])
@@ -131,7 +131,7 @@ async def test_a_page_without_a_limit_has_all() -> None:
     posts = [a_post(author=account.id) for _ in range(5)]
     for post in posts:
         world.with_post(post)
-    page = await world.posts.page(account)
+    page = await world.posts.page(account.id)
     assert list(page.posts) == posts[::-1]
     assert not page.has_more
     assert world.journal == ["read"]
@@ -145,7 +145,7 @@ async def test_a_page_says_whether_more_follow(limit: int, shown: int, *, has_mo
     posts = [a_post(author=account.id) for _ in range(5)]
     for post in posts:
         world.with_post(post)
-    page = await world.posts.page(account, limit=limit)
+    page = await world.posts.page(account.id, limit=limit)
     assert list(page.posts) == posts[::-1][:shown]
     assert page.has_more is has_more
 
@@ -157,11 +157,11 @@ async def test_pages_together_are_the_list() -> None:
     posts = [a_post(author=account.id) for _ in range(7)]
     for post in posts:
         world.with_post(post)
-    first = await world.posts.page(account, limit=3)
+    first = await world.posts.page(account.id, limit=3)
     await world.posts.delete(account.id, first.posts[-1].id)
     world.with_post(a_post(author=account.id))
-    second = await world.posts.page(account, limit=3, before=first.posts[-1].id)
-    third = await world.posts.page(account, limit=3, before=second.posts[-1].id)
+    second = await world.posts.page(account.id, limit=3, before=first.posts[-1].id)
+    third = await world.posts.page(account.id, limit=3, before=second.posts[-1].id)
     assert [*first.posts, *second.posts, *third.posts] == posts[::-1]
     assert [first.has_more, second.has_more, third.has_more] == [True, True, False]
 
@@ -170,6 +170,6 @@ async def test_a_page_has_nobody_else_s_posts() -> None:
     """Not even as the sign that more follow."""
     account = an_account()
     world = a_world().with_account(account).with_post(mine := a_post(author=account.id)).with_post(a_post())
-    page = await world.posts.page(account, limit=1)
+    page = await world.posts.page(account.id, limit=1)
     assert list(page.posts) == [mine]
     assert not page.has_more
