@@ -1,7 +1,7 @@
 """A stand-in for the storage, in dictionaries; it passes the same contract tests as the databases do."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.posts import ListedPost, Post, PostId, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
-from postkeep.services.ports import Clock, SchemaUnfit, StorageUnavailable, Unit, UnitOfWork
+from postkeep.services.ports import Clock, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork
 
 T = TypeVar("T")
 
@@ -165,6 +165,14 @@ class FakeAccounts:
         """Return up to `limit` accounts in the order of their e-mail keys, those behind the key `after`."""
         behind = (account for account in self._accounts.values() if account.email.key > after)
         return sorted(behind, key=lambda account: account.email.key)[:limit]
+
+    async def stamps(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, Stamp]:
+        """Return the stamps of those accounts that are there."""
+        return {
+            account_id: Stamp.of(account)
+            for account_id in account_ids
+            if (account := self._accounts.get(account_id)) is not None
+        }
 
     async def add(self, account: Account) -> None:
         """Keep a new account."""

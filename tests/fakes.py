@@ -19,6 +19,7 @@ from postkeep.services.ports import (
     AccessClaims,
     HashingBusy,
     RefreshClaims,
+    Stamp,
 )
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
@@ -166,6 +167,30 @@ class FakeTokens:
         return f"refresh.{session.id}.{counter}.{mac}"
 
 
+class FakeFreshness:
+    """Reads stamps from a fake storage.
+
+    Attributes:
+        fails: Whether every read fails.
+        asked: How many reads there were.
+    """
+
+    def __init__(self, storage: FakeStorage) -> None:
+        """Take the storage."""
+        self.fails = False
+        self.asked = 0
+        self._storage = storage
+
+    async def stamp(self, account_id: AccountId) -> Stamp | None:
+        """Return the account's stamp as it is when the answer leaves the database."""
+        self.asked += 1
+        await asyncio.sleep(0)
+        account = self._storage.state.accounts.get(account_id)
+        stamp = None if account is None else Stamp.of(account)
+        await asyncio.sleep(0)
+        return None if self.fails else stamp
+
+
 class World:
     """The services over fakes, and what is in them.
 
@@ -182,6 +207,7 @@ class World:
         self.clock = FakeClock()
         self.database_clock = FakeClock()
         self.storage = FakeStorage(self.database_clock, self.journal)
+        self.freshness = FakeFreshness(self.storage)
         self.passwords = FakePasswords(self.journal)
         self.tokens = FakeTokens(self.clock)
         policy = PasswordPolicy(FakeCommonPasswords(), min_length=password_min_length)

@@ -4,9 +4,10 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep import logs
 from postkeep.bootstrap import wire
@@ -14,9 +15,12 @@ from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, health, posts, sessions
 from postkeep.controllers.web import pages
 from postkeep.server.access_log import AccessLog
+from postkeep.server.callers import Callers
 from postkeep.server.failures import Failures
 from postkeep.server.head import Head
+from postkeep.server.memory import Memory
 from postkeep.server.request_id import RequestId
+from postkeep.server.response_cache import ResponseCache
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
 
@@ -34,7 +38,24 @@ TAGS: Final = [
 ]
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class Postkeep(FastAPI):
+    """FastAPI with a door in front of everything that it does by itself.
+
+    Attributes:
+        door: What servers call.
+    """
+
+    def __init__(self, **described: Any) -> None:  # noqa: ANN401 - FastAPI's own parameters
+        """Make an application whose door stands open."""
+        super().__init__(**described)
+        self.door: ASGIApp = super().__call__
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        await self.door(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Postkeep:
     """Make the application.
 
     Args:
@@ -45,18 +66,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or load_settings()
     logs.configure(settings.log_level, settings.log_format)
+    memory = Memory(settings.cache_bytes)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
         async with wire(settings) as wired:
             app.state.services = wired.services
             app.state.cursors = wired.cursors
             app.state.list_seconds = settings.list_seconds
             log.info("started", extra={"version": app.version})
-            yield
+            callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
+            yield {"callers": callers}
         log.info("stopped")
 
-    app = FastAPI(
+    app = Postkeep(
         title="Postkeep",
         summary="Keeps people's posts.",
         description=DESCRIPTION,
@@ -76,10 +99,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     pages.install(app, docs=settings.docs)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    # The last one added stands outermost.
+    _put_in_front(app, settings, memory)
+    return app
+
+
+def _put_in_front(app: Postkeep, settings: Settings, memory: Memory) -> None:
+    """Put the door in front of the application, from the inside out."""
+    # What the application's own framework would answer by itself must come out as ours, so these stand within it.
     for layer in (Head, UnreadBody, Failures):
         app.add_middleware(layer)
-    if settings.access_log == "all":
+    if settings.access_log == "misses":
         app.add_middleware(AccessLog)
-    app.add_middleware(RequestId)
-    return app
+    # What is answered from memory costs no step of the framework, so these stand before it.
+    door: ASGIApp = ResponseCache(app.door, paths=posts.LIST_PATHS, memory=memory, ttl=settings.cache_ttl)
+    if settings.access_log == "all":
+        door = AccessLog(door)
+    app.door = RequestId(door)

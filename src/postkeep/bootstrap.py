@@ -25,10 +25,12 @@ from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService, PasswordPolicy
 from postkeep.services.health import HealthService
+from postkeep.services.ports import Freshness
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage, create_embedded_engine
+from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
 from postkeep.storage.schema import REVISION, read_state
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server
@@ -45,10 +47,11 @@ _ANSWER_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """Everything that the controllers need."""
+    """Everything that the door and the controllers need."""
 
     services: Services
     cursors: Cursors
+    freshness: Freshness
 
 
 @asynccontextmanager
@@ -60,6 +63,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
     """
     secret = find_secret(settings)
     storage = await _open_storage(settings)
+    freshness = freshness_of(storage, database_url(settings))
     hasher = Argon2Passwords(
         memory_kib=settings.hash_memory_kib, passes=settings.hash_passes, queue=settings.hash_queue
     )
@@ -81,9 +85,11 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
                 health=HealthService(storage),
             ),
             Cursors(secret),
+            freshness,
         )
     finally:
         await hasher.close()
+        await freshness.close()
         await storage.close()
 
 
@@ -114,6 +120,15 @@ def database_url(settings: Settings) -> URL:
 def is_in_memory(url: URL) -> bool:
     """Whether a URL means the database that is gone with its process."""
     return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+
+
+def freshness_of(
+    storage: EmbeddedStorage | InMemoryStorage | ServerStorage, url: URL
+) -> EmbeddedFreshness | SharedFreshness:
+    """Make what reads the stamps in a storage: beside it from a file, through it where that takes a while."""
+    if isinstance(storage, EmbeddedStorage):
+        return EmbeddedFreshness(Path(url.database or ""))
+    return SharedFreshness(lambda account_ids: storage.read(lambda work: work.accounts.stamps(account_ids)))
 
 
 def prepare(settings: Settings) -> None:

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_wait: Annotated[int, Field(ge=0, le=3600)] = 30
 
+    cache_ttl: Annotated[int, Field(ge=0, le=300)] = 300
+    cache_bytes: Annotated[int, Field(ge=1024 * 1024, le=64 * 1024**3)] = 64 * 1024 * 1024
+
     secret_key: SecretStr | None = None
     token_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"  # noqa: S105 - an algorithm's name
     access_token_seconds: Annotated[int, Field(ge=30, le=900)] = 900
@@ -73,7 +76,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "text"] = "auto"
-    access_log: Literal["all", "off"] = "all"
+    access_log: Literal["all", "misses", "off"] = "misses"
 
     @field_validator("port", mode="before")
     @classmethod

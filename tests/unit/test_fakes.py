@@ -7,6 +7,7 @@ from postkeep.services.ports import HashingBusy, StorageUnavailable, UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.accounts import AccountsContract
 from tests.contracts.clock import ClockContract
+from tests.contracts.freshness import FreshnessContract
 from tests.contracts.kept import Boom
 from tests.contracts.passwords import DUCKS, CommonPasswordsContract, PasswordHasherContract
 from tests.contracts.posts import PostsContract
@@ -14,13 +15,19 @@ from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
 from tests.contracts.tokens import TokenSignerContract
 from tests.fake_storage import FakeStorage
-from tests.fakes import FakeClock, FakeCommonPasswords, FakePasswords, FakeTokens, a_world
+from tests.fakes import FakeClock, FakeCommonPasswords, FakeFreshness, FakePasswords, FakeTokens, a_world
 
 
 @pytest.fixture
 def storage() -> FakeStorage:
     """Return an empty storage."""
     return FakeStorage(FakeClock())
+
+
+@pytest.fixture
+def freshness(storage: FakeStorage) -> FakeFreshness:
+    """Return what reads its stamps."""
+    return FakeFreshness(storage)
 
 
 @pytest.fixture
@@ -67,6 +74,10 @@ class TestFakeSessions(SessionsContract):
 
 class TestFakePosts(PostsContract):
     """Posts."""
+
+
+class TestFakeFreshness(FreshnessContract):
+    """Stamps."""
 
 
 class TestFakePasswords(PasswordHasherContract):

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID, uuid4
 
@@ -26,7 +25,6 @@ AUDIENCE: Final = "postkeep-api"
 TYPE: Final = "at+jwt"
 LEEWAY_SECONDS: Final = 30
 MAX_TOKEN_LENGTH: Final = 4096
-REMEMBERED_TOKENS: Final = 4096
 
 _YEAR_10000: Final = 253_402_300_800
 _REQUIRED: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
@@ -65,9 +63,6 @@ class JwtTokens:
         self._current = keys[0]
         self._keys = {key.kid: key for key in keys}
         self._algorithm: Algorithm = algorithm
-        # The same token comes with every request of its 15 minutes, and checking it costs more than anything else of
-        # one. Only good tokens are remembered.
-        self._verified = lru_cache(REMEMBERED_TOKENS)(self._verify)
 
     def sign_access(self, claims: AccessClaims) -> str:
         """Return the access token that says so."""
@@ -91,7 +86,7 @@ class JwtTokens:
         """
         if len(token) > MAX_TOKEN_LENGTH:
             raise TokenInvalid
-        claims = self._verified(token)
+        claims = self._verify(token)
         if not expired_too and time.time() >= claims.expires.timestamp() + LEEWAY_SECONDS:
             raise TokenInvalid
         return claims

@@ -1,18 +1,18 @@
 """What operations ask for, by name: who calls, and the services."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Protocol, TypeAlias
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
-from postkeep.domain.accounts import Account
-from postkeep.domain.sessions import Origin, TokenInvalid, TokenMissing
+from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.health import HealthService
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller, SessionService
+from postkeep.views.authorization import bearer_token
 from postkeep.views.cursors import Cursors as CursorWriter
 
 
@@ -29,13 +29,13 @@ class _Bearer(OAuth2PasswordBearer):
         )
 
 
-class CallersAccount(_Bearer):
-    """The account of who calls, as `Route` found out before it looked at anything else."""
+class WhoCalls(_Bearer):
+    """Who calls, as `Route` found out before it looked at anything else."""
 
-    async def __call__(self, request: HTTPConnection) -> Account:  # type: ignore[override]  # any dependency may
+    async def __call__(self, request: HTTPConnection) -> Caller:  # type: ignore[override]  # any dependency may
         """Return it."""
         caller: Caller = request.state.caller
-        return caller.account
+        return caller
 
 
 class _PresentedToken(_Bearer):
@@ -43,7 +43,7 @@ class _PresentedToken(_Bearer):
 
     async def __call__(self, request: HTTPConnection) -> str:
         """Return it."""
-        return bearer_token(request)
+        return bearer_token(_authorization(request))
 
 
 def services_of(request: Request) -> Services:
@@ -52,24 +52,18 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def bearer_token(request: HTTPConnection) -> str:
-    """Return the access token that a request carries.
+class Callers(Protocol):
+    """Finds out who calls; the door does, and tells it to the response cache, too."""
 
-    Raises:
-        TokenMissing: None, or another scheme.
-        TokenInvalid: The scheme without one token, or more than one Authorization header.
+    async def identify(self, authorization: bytes) -> Caller:
+        """Return who sent this Authorization header.
 
-    Source: RFC 9110 11.6.2, RFC 6750 2.1.
-    """
-    given = request.headers.getlist("authorization")
-    if not given:
-        raise TokenMissing
-    scheme, _, token = given[0].partition(" ")
-    if scheme.lower() != "bearer":
-        raise TokenMissing
-    if len(given) > 1 or not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise TokenInvalid
-    return token
+        Raises:
+            TokenMissing: It carries no token.
+            TokenInvalid: It is not a good one.
+            StorageUnavailable: The database does not answer.
+        """
+        ...
 
 
 async def authenticate(request: Request) -> Caller:
@@ -78,8 +72,27 @@ async def authenticate(request: Request) -> Caller:
     Raises:
         TokenMissing: The request carries no token.
         TokenInvalid: It is not a good one.
+        StorageUnavailable: The database does not answer.
     """
-    return await services_of(request).sessions.authenticate(bearer_token(request))
+    found: Caller | Exception | None = request.scope["state"].get("caller")
+    if isinstance(found, Exception):
+        raise found
+    if found is not None:
+        return found
+    callers: Callers = request.state.callers
+    return await callers.identify(_authorization(request))
+
+
+def _authorization(request: HTTPConnection) -> bytes:
+    """Return the Authorization header; several as the one list that they are together. Source: RFC 9110 5.3.
+
+    Raises:
+        TokenMissing: There is none.
+    """
+    given = [value for name, value in request.scope["headers"] if name == b"authorization"]
+    if not given:
+        raise TokenMissing
+    return b", ".join(given)
 
 
 async def _origin(request: Request) -> Origin:
@@ -107,8 +120,8 @@ async def _cursors(request: Request) -> CursorWriter:
     return cursors
 
 
-CurrentAccount: TypeAlias = Annotated[Account, Depends(CallersAccount())]
-"""The caller's account. Without a good token the answer is 401, before the body is asked for."""
+CurrentCaller: TypeAlias = Annotated[Caller, Depends(WhoCalls())]
+"""Who calls. Without a good token the answer is 401, before the body is asked for."""
 
 PresentedToken: TypeAlias = Annotated[str, Depends(_PresentedToken())]
 """The access token as it was sent, not yet looked at."""

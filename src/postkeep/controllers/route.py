@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from postkeep.controllers import strict_json
-from postkeep.controllers.dependencies import CallersAccount, authenticate
+from postkeep.controllers.dependencies import WhoCalls, authenticate
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, FormInvalid, MediaTypeUnsupported
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES, declared_length
 
@@ -70,7 +70,7 @@ class _ReadRequest(Request):
 
 def _asks_who(dependant: Dependant) -> bool:
     """Whether an operation depends on who calls, however indirectly."""
-    return any(isinstance(child.call, CallersAccount) or _asks_who(child) for child in dependant.dependencies)
+    return any(isinstance(child.call, WhoCalls) or _asks_who(child) for child in dependant.dependencies)
 
 
 def _expected_body(route: APIRoute) -> tuple[str | None, int]:

@@ -21,6 +21,10 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 TITLE_MAX_LENGTH: Final = 200
 
 
+LISTED_BYTES: Final = 256
+"""About what a list needs for a post besides its text."""
+
+
 class PostAbsent(Absent):
     """There is no such post."""
 

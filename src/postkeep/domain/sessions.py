@@ -127,7 +127,11 @@ class Session:
 
     def is_live(self, now: datetime, idle: timedelta) -> bool:
         """Whether its tokens count: not ended, not past its end, renewed within the last `idle`."""
-        return self.status is SessionStatus.ACTIVE and now < min(self.expires_date, self.refreshed_date + idle)
+        return self.status is SessionStatus.ACTIVE and now < self.live_until(idle)
+
+    def live_until(self, idle: timedelta) -> datetime:
+        """Return when it will be over if nobody renews or ends it."""
+        return min(self.expires_date, self.refreshed_date + idle)
 
 
 def _printable(text: str) -> str:

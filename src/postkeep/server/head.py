@@ -14,9 +14,19 @@ class Head:
         """Serve a request."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
-            return
+        else:
+            await self._app(as_get(scope), receive, without_bodies(send))
 
-        async def answer(message: Message) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self._app({**scope, "method": "GET"}, receive, answer)
+def as_get(scope: Scope) -> Scope:
+    """Return the GET whose headers a HEAD asks for."""
+    return {**scope, "method": "GET"}
+
+
+def without_bodies(send: Send) -> Send:
+    """Send everything of an answer but its body."""
+
+    async def answer(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return answer

@@ -1,16 +1,16 @@
 """An id for each request, on its answer and on every log line."""
 
+import random
 import re
-import secrets
 from contextvars import ContextVar
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER: Final = "X-Request-ID"
 
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+_NAME: Final = HEADER.lower().encode()
 
 current_request_id: ContextVar[str | None] = ContextVar("current_request_id", default=None)
 """The id of the request that the running code serves, if any."""
@@ -18,7 +18,7 @@ current_request_id: ContextVar[str | None] = ContextVar("current_request_id", de
 
 def new_request_id() -> str:
     """Make an id that no other request has."""
-    return secrets.token_hex(8)
+    return f"{random.getrandbits(64):016x}"
 
 
 class RequestId:
@@ -33,14 +33,23 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _ACCEPTED.fullmatch(given) else new_request_id()
+        request_id = _given(scope) or new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         current_request_id.set(request_id)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                # The application may send the same headers again and again.
+                headers = [*message["headers"], (_NAME, request_id.encode())]
+                message = {"type": "http.response.start", "status": message["status"], "headers": headers}
             await send(message)
 
         await self._app(scope, receive, answer)
+
+
+def _given(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == _NAME:
+            given = value.decode("latin-1")
+            return given if _ACCEPTED.fullmatch(given) else None
+    return None

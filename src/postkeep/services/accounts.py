@@ -9,6 +9,8 @@ from typing import Final
 from postkeep.domain.accounts import (
     PASSWORD_MIN_LENGTH,
     Account,
+    AccountGone,
+    AccountId,
     AccountStatus,
     Email,
     Password,
@@ -112,6 +114,18 @@ class AccountService:
         await self._storage.transact(account.id, unit)
         log.info("signed_up", extra={"account": account.id, "session": session.id, "address": origin.address})
         return session
+
+    async def get(self, account_id: AccountId) -> Account:
+        """Answer an account as it is now.
+
+        Raises:
+            AccountGone: It was removed or disabled meanwhile.
+            StorageUnavailable: The database does not answer.
+        """
+        account = await self._storage.read(lambda work: work.accounts.find(account_id))
+        if account is None or not account.is_active:
+            raise AccountGone
+        return account
 
     async def create(self, email: Email, password: Password) -> Account:
         """Open an account for somebody else: no login.

@@ -1,13 +1,13 @@
 """What the services need of the outside world. One contract test class per port runs on its fake and its adapters."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
 from postkeep.domain.errors import Unavailable
-from postkeep.domain.posts import ListedPost, Post, PostId
+from postkeep.domain.posts import LISTED_BYTES, ListedPost, Post, PostId
 from postkeep.domain.sessions import Session, SessionId
 
 T = TypeVar("T")
@@ -70,6 +70,43 @@ class CommonPasswords(Protocol):
 
     def __contains__(self, password: Password) -> bool:
         """Whether this is one of them, however its letters are cased."""
+        ...
+
+
+class Stamp(NamedTuple):
+    """What an account's row says of everything that is remembered about it.
+
+    Both versions rise in the same transaction as the change that they stand for, so what was read when they were the
+    same is the same.
+
+    Attributes:
+        access_version: Raised by every change of who may get in: sessions, password, status, removal.
+        posts_version: Raised by every change of a post.
+        list_bytes: About how many bytes the list of all posts has.
+    """
+
+    access_version: int
+    posts_version: int
+    list_bytes: int
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """Return the stamp that an account's row gives."""
+        return cls(account.access_version, account.posts_version, account.bytes + account.posts * LISTED_BYTES)
+
+
+class Freshness(Protocol):
+    """Reads accounts' stamps: cheap, often, and never older than the question."""
+
+    async def stamp(self, account_id: AccountId) -> Stamp | None:
+        """Return the account's stamp as some commit left it that is no older than this call.
+
+        Cancelling one caller costs no other caller its answer.
+
+        Returns:
+            None where there is no such account, and where the database is busy or fails: who remembers something
+            must find it out anew then.
+        """
         ...
 
 
@@ -148,6 +185,10 @@ class Accounts(Protocol):
 
     async def list_all(self, *, after: str, limit: int) -> Sequence[Account]:
         """Return up to `limit` accounts in the order of their e-mail keys, those behind the key `after`."""
+        ...
+
+    async def stamps(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, Stamp]:
+        """Return the stamps of those accounts that are there."""
         ...
 
     async def add(self, account: Account) -> None:

@@ -6,8 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from postkeep.domain.accounts import Account, AccountId
-from postkeep.domain.posts import ListedPost, Post, PostAbsent, PostId, Status, Text, Title, parse_post_id
+from postkeep.domain.accounts import AccountId
+from postkeep.domain.posts import LISTED_BYTES, ListedPost, Post, PostAbsent, PostId, Status, Text, Title, parse_post_id
 from postkeep.services.ports import Clock, Storage, UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -15,9 +15,6 @@ log = logging.getLogger(__name__)
 
 LONG_BYTES: Final = 1024 * 1024
 """A longer list is not held in memory as a whole."""
-
-_MEMBER_BYTES: Final = 256
-"""About what a list needs for a post besides its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +67,29 @@ class PostService:
         log.info("post_added", extra={"account": author, "post": post.id, "bytes": post.bytes})
         return post
 
-    async def page(self, author: Account, *, limit: int | None = None, before: PostId | None = None) -> Page | LongPage:
+    async def page(
+        self, author: AccountId, *, limit: int | None = None, before: PostId | None = None, size: int = 0
+    ) -> Page | LongPage:
         """Answer the author's own posts, newest first.
 
         Args:
             author: Whose posts.
             limit: At most so many (1 or more), or None for all.
             before: Only those older than this one, which need not exist any more.
+            size: About how many bytes the list of all the author's posts has.
 
         Raises:
             StorageUnavailable: The database does not answer, or too many long lists are being read.
         """
-        size = author.bytes + author.posts * _MEMBER_BYTES
         if size <= LONG_BYTES:
-            return await self._short_page(author.id, limit, before, size)
+            return await self._short_page(author, limit, before, size)
         if limit is None:
-            return await self._long_page(author.id, before, None)
-        sizes = await self._storage.read(lambda work: work.posts.list_sizes(author.id, limit=limit + 1, before=before))
-        size = sum(each + _MEMBER_BYTES for _, each in sizes)
+            return await self._long_page(author, before, None)
+        sizes = await self._storage.read(lambda work: work.posts.list_sizes(author, limit=limit + 1, before=before))
+        size = sum(each + LISTED_BYTES for _, each in sizes)
         if size <= LONG_BYTES:
-            return await self._short_page(author.id, limit, before, size)
-        return await self._long_page(author.id, before, sizes[limit - 1][0] if len(sizes) > limit else None)
+            return await self._short_page(author, limit, before, size)
+        return await self._long_page(author, before, sizes[limit - 1][0] if len(sizes) > limit else None)
 
     async def _short_page(self, author: AccountId, limit: int | None, before: PostId | None, size: int) -> Page:
         # One more than asked for says whether there are more.

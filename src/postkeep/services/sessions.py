@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from postkeep.domain.accounts import Account, AccountGone, Email, Password
+from postkeep.domain.accounts import Account, AccountGone, AccountId, Email, Password
 from postkeep.domain.sessions import (
     SALT_BYTES,
     CredentialsInvalid,
@@ -13,6 +13,7 @@ from postkeep.domain.sessions import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     Session,
+    SessionId,
     SessionStatus,
     TokenInvalid,
 )
@@ -21,6 +22,7 @@ from postkeep.services.ports import (
     Clock,
     PasswordHasher,
     RefreshClaims,
+    Stamp,
     Storage,
     TokenSigner,
     Unit,
@@ -67,10 +69,19 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling: an active account and the live session it calls with."""
+    """Who is calling: an active account, with a live session of it.
 
-    account: Account
-    session: Session
+    Attributes:
+        account_id: The account.
+        session_id: The session that the token names.
+        stamp: The account's, read no earlier than the request came. While its access version stays, so does all this.
+        until: From this moment on the token or its session must be looked at again, whatever the stamp says.
+    """
+
+    account_id: AccountId
+    session_id: SessionId
+    stamp: Stamp
+    until: datetime
 
 
 class _Overtaken(Exception):
@@ -146,7 +157,10 @@ class SessionService:
         account, session = found
         if not (account.is_active and session.is_live(self._clock.now(), self._limits.idle)):
             raise TokenInvalid
-        return Caller(account, session)
+        # One statement read the stamp, the status and the session, so they belong together.
+        stamp = Stamp.of(account)
+        until = min(claims.expires, session.live_until(self._limits.idle))
+        return Caller(account.id, session.id, stamp, until)
 
     async def refresh(self, token: str) -> Session:
         """Use a refresh token up and answer the session as it is then, to make its tokens from.

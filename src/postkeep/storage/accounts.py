@@ -1,13 +1,15 @@
 """Accounts in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
+from postkeep.domain.posts import LISTED_BYTES
+from postkeep.services.ports import Stamp
 from postkeep.storage.statements import ConstraintBroken
-from postkeep.storage.tables import AccountRow, PostRow, SessionRow
+from postkeep.storage.tables import AccountRow, Id, PostRow, SessionRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 
 ACCOUNT: Final = (
@@ -23,6 +25,13 @@ ACCOUNT: Final = (
     AccountRow.created_date,
 )
 
+STAMP: Final = (
+    AccountRow.access_version,
+    AccountRow.posts_version,
+    AccountRow.bytes + AccountRow.posts * literal_column(str(LISTED_BYTES)),
+)
+"""A stamp's columns, in its order."""
+
 _THIS: Final = AccountRow.id == bindparam("owner")
 _ACTIVE: Final = AccountRow.status == AccountStatus.ACTIVE.value
 _ACCESS_RAISED: Final = {"access_version": AccountRow.access_version + 1}
@@ -35,6 +44,14 @@ _LIST: Final = (
     .order_by(AccountRow.email_key)
     .limit(bindparam("at_most"))
 )
+# Statements of a few sizes, the ids padded with the last one: whoever prepares statements prepares these once.
+_STAMPS: Final = {
+    size: select(AccountRow.id, *STAMP).where(
+        AccountRow.id.in_([bindparam(f"id_{n}", type_=Id()) for n in range(size)])
+    )
+    for size in (1, 8, 64)
+}
+_MOST_STAMPS: Final = max(_STAMPS)
 _ADD: Final = insert(AccountRow)
 _CLAIM_ACCESS: Final = update(AccountRow).where(_THIS, _ACTIVE).values(_ACCESS_RAISED)
 _ADMIT: Final = (
@@ -75,6 +92,17 @@ class SqlAccounts:
         """Return up to `limit` accounts in the order of their e-mail keys, those behind the key `after`."""
         found = await self._transaction.read(_LIST, {"after": after.encode(), "at_most": limit})
         return [account_of(row) for row in found.rows]
+
+    async def stamps(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, Stamp]:
+        """Return the stamps of those accounts that are there."""
+        found: dict[AccountId, Stamp] = {}
+        for begin in range(0, len(account_ids), _MOST_STAMPS):
+            asked = account_ids[begin : begin + _MOST_STAMPS]
+            size = next(size for size in _STAMPS if size >= len(asked))
+            parameters = {f"id_{n}": asked[min(n, len(asked) - 1)] for n in range(size)}
+            for account_id, *values in (await self._transaction.read(_STAMPS[size], parameters)).rows:
+                found[AccountId(account_id)] = Stamp(*values)
+        return found
 
     async def add(self, account: Account) -> None:
         """Keep a new account. The first statement of its unit.

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from sqlalchemy import URL
 
+from postkeep.bootstrap import freshness_of
+from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
 from postkeep.storage.migrate import upgrade
 from tests.databases import MariaDbServer, OutsideServer, Server
 from tests.integration.storage.opened import (
@@ -90,6 +92,14 @@ def server(request: pytest.FixtureRequest, anyio_backend: str) -> Opened:
 def storage(opened: Opened) -> AnyStorage:
     """Return a storage over each kind of database in turn."""
     return opened.storage
+
+
+@pytest.fixture
+async def freshness(opened: Opened) -> AsyncIterator[EmbeddedFreshness | SharedFreshness]:
+    """Return what reads the stamps of the storage on each kind of database."""
+    found = freshness_of(opened.storage, opened.url)
+    yield found
+    await found.close()
 
 
 @pytest.fixture(params=SERVERS)

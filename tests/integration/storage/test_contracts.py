@@ -1,6 +1,7 @@
 """The storage keeps the contract of its port on every database."""
 
 from tests.contracts.accounts import AccountsContract
+from tests.contracts.freshness import FreshnessContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
@@ -20,3 +21,7 @@ class TestSessions(SessionsContract):
 
 class TestPosts(PostsContract):
     """Posts."""
+
+
+class TestFreshness(FreshnessContract):
+    """Stamps."""

@@ -53,8 +53,8 @@ USES: dict[str, tuple[Use, list[str]]] = {
         ["UPDATE accounts", "INSERT INTO posts"],
     ),
     "deletePost": (lambda by: by.posts.delete(by.account.id, by.post.id), ["UPDATE accounts", "DELETE FROM posts"]),
-    "getPosts": (lambda by: by.posts.page(by.account), ["SELECT posts"]),
-    "getPosts, a page": (lambda by: by.posts.page(by.account, limit=2, before=by.post.id), ["SELECT posts"]),
+    "getPosts": (lambda by: by.posts.page(by.account.id), ["SELECT posts"]),
+    "getPosts, a page": (lambda by: by.posts.page(by.account.id, limit=2, before=by.post.id), ["SELECT posts"]),
     "getPost": (lambda by: by.posts.get(by.account.id, by.post.id), ["SELECT posts"]),
     "authenticate": (
         lambda by: by.sessions.authenticate(by.sessions.tokens(by.session).access),
@@ -135,7 +135,7 @@ async def test_a_list_is_one_range_of_the_primary_key(server: Opened) -> None:
     caller = await Caller.over(server.storage)
     await keep_posts(server.storage, *(a_post(author=caller.account.id) for _ in range(20)))
     with server.statements() as sent:
-        await caller.posts.page(caller.account)
+        await caller.posts.page(caller.account.id)
     (row,) = await server.rows(
         f"EXPLAIN FORMAT=TRADITIONAL {sent[0].replace('%s', ':owner')}", owner=caller.account.id.bytes
     )

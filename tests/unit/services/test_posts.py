@@ -6,7 +6,7 @@ import pytest
 
 from postkeep.domain.accounts import Account, AccountGone, AccountStatus
 from postkeep.domain.posts import ListedPost, Post, PostAbsent, PostId, Status, Text, Title
-from postkeep.services.ports import StorageUnavailable
+from postkeep.services.ports import Stamp, StorageUnavailable
 from postkeep.services.posts import LONG_BYTES, LongPage, Page
 from tests.builders import a_post, an_account, an_account_id
 from tests.fakes import World, a_world
@@ -119,7 +119,7 @@ async def test_what_people_write_is_not_logged(caplog: pytest.LogCaptureFixture)
     caplog.set_level("DEBUG")
     world = a_world().with_account(account := an_account())
     post = await world.posts.add(account.id, Text("a secret"), title=Title("a secret"), status=Status.DRAFT)
-    await world.posts.page(account)
+    await world.posts.page(account.id)
     await world.posts.get(account.id, post.id)
     await world.posts.delete(account.id, post.id)
     assert "secret" not in str([vars(record) for record in caplog.records])
@@ -132,7 +132,7 @@ def listed(*posts: Post) -> list[ListedPost]:
 
 async def page_of(world: World, account: Account, *, limit: int | None = None, before: PostId | None = None) -> Page:
     """Ask for a page that is not long."""
-    page = await world.posts.page(account, limit=limit, before=before)
+    page = await world.posts.page(account.id, limit=limit, before=before, size=Stamp.of(account).list_bytes)
     assert isinstance(page, Page)
     return page
 
@@ -198,7 +198,7 @@ async def test_a_list_of_more_than_a_megabyte_comes_in_parts() -> None:
         world.with_post(post)
 
     async def long_page(limit: int | None, before: PostId | None = None) -> tuple[list[ListedPost], PostId | None]:
-        page = await world.posts.page(account, limit=limit, before=before)
+        page = await world.posts.page(account.id, limit=limit, before=before, size=Stamp.of(account).list_bytes)
         assert isinstance(page, LongPage)
         return [post async for part in page.parts for post in part], page.last
 
@@ -214,7 +214,7 @@ async def test_many_small_posts_are_a_long_list_too() -> None:
     """A list of a million posts of one character has more than a megabyte."""
     account = an_account(posts=1_000_000, bytes=1_000_000)
     world = a_world().with_account(account).with_post(a_post(author=account.id))
-    page = await world.posts.page(account)
+    page = await world.posts.page(account.id, size=Stamp.of(account).list_bytes)
     assert isinstance(page, LongPage)
     await page.parts.aclose()
 
@@ -226,4 +226,4 @@ async def test_a_long_list_fails_before_it_begins() -> None:
     world.storage.fails = StorageUnavailable()
     for limit in (None, 5):
         with pytest.raises(StorageUnavailable):
-            await world.posts.page(account, limit=limit)
+            await world.posts.page(account.id, limit=limit, size=Stamp.of(account).list_bytes)

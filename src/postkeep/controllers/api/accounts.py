@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, status
 
-from postkeep.controllers.dependencies import Accounts, CurrentAccount, LoginOrigin, Sessions
+from postkeep.controllers.dependencies import Accounts, CurrentCaller, LoginOrigin, Sessions
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
 from postkeep.controllers.route import Route
 from postkeep.domain.accounts import EmailInvalid, EmailTaken, PasswordCompromised, PasswordTooShort
@@ -35,6 +35,6 @@ async def signup(new: NewAccount, accounts: Accounts, sessions: Sessions, origin
 
 
 @router.get("/me", operation_id="me", responses=documented(TokenMissing, TokenInvalid, StorageUnavailable))
-async def me(account: CurrentAccount) -> Me:
+async def me(caller: CurrentCaller, accounts: Accounts) -> Me:
     """Answer the caller's own account."""
-    return Me.of(account)
+    return Me.of(await accounts.get(caller.account_id))

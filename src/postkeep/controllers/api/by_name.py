@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, status
 
 from postkeep.controllers.api import accounts, posts, sessions
-from postkeep.controllers.dependencies import CurrentAccount, Posts
+from postkeep.controllers.dependencies import CurrentCaller, Posts
 from postkeep.controllers.route import Route
 from postkeep.domain.posts import parse_post_id
 from postkeep.views.posts import PostView
@@ -34,8 +34,8 @@ router.delete("/deletePost/{postID}", operation_id="deletePostByName", responses
 @router.delete("/deletePost", operation_id="deletePostByQuery", responses=posts.QUERY_ERRORS, **_GONE)
 async def delete_post_by_query(
     post_id: Annotated[str, Query(alias="postID", json_schema_extra={"format": "uuid"})],
-    account: CurrentAccount,
+    caller: CurrentCaller,
     service: Posts,
 ) -> None:
     """Delete one of the caller's posts, named in the query."""
-    await service.delete(account.id, parse_post_id(post_id))
+    await service.delete(caller.account_id, parse_post_id(post_id))

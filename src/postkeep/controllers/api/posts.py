@@ -1,10 +1,10 @@
 """Posts: addPost, getPosts, getPost, deletePost."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
 
-from postkeep.controllers.dependencies import CurrentAccount, Cursors, Posts
+from postkeep.controllers.dependencies import CurrentCaller, Cursors, Posts
 from postkeep.controllers.errors import (
     BodyTooLarge,
     BodyUnreadable,
@@ -39,6 +39,9 @@ LINK: Responses = {
     }
 }
 
+LIST_PATHS: Final = ("/api/v1/posts", "/getPosts")
+"""Where getPosts answers."""
+
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """The headers of answers with posts: nobody else may keep them, and a browser asks again each time."""
 
@@ -50,9 +53,9 @@ Cursor = Annotated[str | None, Query(max_length=100, description="Where the page
 @router.post(
     "/posts", operation_id="addPost", status_code=status.HTTP_201_CREATED, responses={**ADD_ERRORS, **LOCATION}
 )
-async def add_post(new: NewPost, account: CurrentAccount, posts: Posts, response: Response) -> PostAdded:
+async def add_post(new: NewPost, caller: CurrentCaller, posts: Posts, response: Response) -> PostAdded:
     """Keep a post for the caller and answer its id."""
-    post = await posts.add(account.id, new.text, title=new.title, status=new.status)
+    post = await posts.add(caller.account_id, new.text, title=new.title, status=new.status)
     response.headers["Location"] = f"/api/v1/posts/{post.id}"
     return PostAdded.of(post)
 
@@ -60,7 +63,7 @@ async def add_post(new: NewPost, account: CurrentAccount, posts: Posts, response
 @router.get("/posts", operation_id="getPosts", response_model=list[PostView], responses={**LIST_ERRORS, **LINK})
 async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next page's address is made of
     *,
-    account: CurrentAccount,
+    caller: CurrentCaller,
     posts: Posts,
     cursors: Cursors,
     request: Request,
@@ -68,23 +71,23 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     cursor: Cursor = None,
 ) -> Response:
     """Answer the caller's posts, newest first: all of them, or a page."""
-    before = None if cursor is None else cursors.read(account.id, cursor)
-    page = await posts.page(account, limit=limit, before=before)
+    before = None if cursor is None else cursors.read(caller.account_id, cursor)
+    page = await posts.page(caller.account_id, limit=limit, before=before, size=caller.stamp.list_bytes)
     response: Response
     if isinstance(page, LongPage):
         response = LongAnswer(long_post_list(page.parts), seconds=request.app.state.list_seconds, headers=PRIVATE)
     else:
         response = Response(post_list(page.posts), headers=PRIVATE, media_type="application/json")
     if page.last is not None:
-        following = cursors.write(account.id, page.last)
+        following = cursors.write(caller.account_id, page.last)
         response.headers["Link"] = f'<{request.url.path}?limit={limit}&cursor={following}>; rel="next"'
     return response
 
 
 @router.get("/posts/{postID}", operation_id="getPost", responses=ONE_ERRORS)
-async def get_post(post_id: PostIdInPath, account: CurrentAccount, posts: Posts, response: Response) -> PostView:
+async def get_post(post_id: PostIdInPath, caller: CurrentCaller, posts: Posts, response: Response) -> PostView:
     """Answer one of the caller's posts."""
-    post = await posts.get(account.id, parse_post_id(post_id))
+    post = await posts.get(caller.account_id, parse_post_id(post_id))
     response.headers.update(PRIVATE)
     return PostView.of(post)
 
@@ -92,6 +95,6 @@ async def get_post(post_id: PostIdInPath, account: CurrentAccount, posts: Posts,
 @router.delete(
     "/posts/{postID}", operation_id="deletePost", status_code=status.HTTP_204_NO_CONTENT, responses=ONE_ERRORS
 )
-async def delete_post(post_id: PostIdInPath, account: CurrentAccount, posts: Posts) -> None:
+async def delete_post(post_id: PostIdInPath, caller: CurrentCaller, posts: Posts) -> None:
     """Delete one of the caller's posts."""
-    await posts.delete(account.id, parse_post_id(post_id))
+    await posts.delete(caller.account_id, parse_post_id(post_id))

@@ -1,0 +1,68 @@
+"""What one process remembers for a while, in so many bytes."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from cachetools import LRUCache
+
+ENTRY_BYTES: Final = 1024
+"""What remembering one thing costs besides its own bytes: keys, objects and places in three tables, as measured."""
+
+
+class Remembered(Protocol):
+    """Something that is remembered under a key."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, all in all."""
+        ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """What remembering was good for, since the start.
+
+    Attributes:
+        hits: Lists answered from memory.
+        misses: Lists that the application was asked for.
+        collapsed: Lists answered with what another request was loading.
+        stores: Answers that were remembered.
+        evictions: Things forgotten because others needed the room.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    collapsed: int = 0
+    stores: int = 0
+    evictions: int = 0
+
+
+class Memory(LRUCache[Hashable, Remembered]):
+    """What was used last, up to a size in bytes. To be touched from the event loop's thread only.
+
+    Attributes:
+        counts: What it was good for.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Begin empty, with room for so many bytes."""
+        super().__init__(size, getsizeof=lambda remembered: remembered.size)
+        self.counts = Counts()
+
+    @property
+    def largest(self) -> int:
+        """How many bytes one thing may have: nothing is worth forgetting everything else for."""
+        return int(self.maxsize) // 16
+
+    def find(self, key: Hashable) -> Remembered | None:
+        """Return what is remembered under a key, and count it as used."""
+        try:
+            return self[key]
+        except KeyError:
+            return None
+
+    def popitem(self) -> tuple[Hashable, Remembered]:
+        """Forget what was not used for the longest time."""
+        self.counts.evictions += 1
+        return super().popitem()

@@ -1,0 +1,126 @@
+"""Reading accounts' stamps. See `services.ports.Freshness`."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects import sqlite
+
+from postkeep.domain.accounts import AccountId
+from postkeep.services.ports import Stamp
+from postkeep.storage.accounts import STAMP
+from postkeep.storage.tables import AccountRow
+
+log = logging.getLogger(__name__)
+
+READ_SECONDS: Final = 2.0
+"""How long a shared read may take: who waits longer finds out anew, and is told there that the database is slow."""
+
+MOST_STAMPS: Final = 10_000
+"""How many stamps of a file are remembered, for as long as nobody writes."""
+
+ReadStamps: TypeAlias = Callable[[Sequence[AccountId]], Coroutine[Any, Any, Mapping[AccountId, Stamp]]]
+"""Reads the stamps of those accounts that are there, with a statement that begins after the call."""
+
+_STAMP: Final = str(select(*STAMP).where(AccountRow.id == bindparam("id")).compile(dialect=sqlite.dialect()))
+
+
+class EmbeddedFreshness:
+    """Reads stamps from a SQLite file, in the event loop's thread: a prepared statement, by primary key, on its own.
+
+    Outside any transaction, each read sees the newest commit of whatever process. Most of what a read costs are locks,
+    so all who ask in one turn of the event loop share one question: has anybody committed anything? As long as nobody
+    has, stamps that were read stay as they are. Whoever asks in a turn came before it began: what comes in during a
+    turn, from a socket or from another thread, is looked at in the next one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a database whose schema is there. To be called in the event loop's thread."""
+        self._loop = asyncio.get_running_loop()
+        # Whoever has to wait may as well find out anew.
+        self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+        self._connection.execute("PRAGMA query_only = ON")
+        self._cursor = self._connection.cursor()
+        self._has_looked = False
+        self._version: object = None
+        self._stamps: dict[int, Stamp] = {}
+
+    async def stamp(self, account_id: AccountId) -> Stamp | None:
+        """Return the account's stamp as the newest commit left it when this turn of the event loop first asked."""
+        try:
+            if not self._has_looked:
+                self._look()
+            stamp = self._stamps.get(account_id.int)
+            if stamp is None:
+                row = self._cursor.execute(_STAMP, (account_id.bytes,)).fetchone()
+                if row is not None:
+                    stamp = self._stamps[account_id.int] = Stamp(*row)
+        except sqlite3.Error as error:
+            log.warning("stamp_unread", extra={"reason": str(error)})
+            return None
+        return stamp
+
+    def _look(self) -> None:
+        """Forget all stamps if anybody has committed anything."""
+        # In this order: whatever happens from here on waits in the loop's queue behind the end of this turn.
+        self._loop.call_soon(self._end_turn)
+        version = self._cursor.execute("PRAGMA data_version").fetchone()
+        if version != self._version or len(self._stamps) >= MOST_STAMPS:
+            self._version = version
+            self._stamps.clear()
+        self._has_looked = True
+
+    def _end_turn(self) -> None:
+        self._has_looked = False
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+class SharedFreshness:
+    """Reads stamps together: all who ask while one read is under way share the next one."""
+
+    def __init__(self, read: ReadStamps) -> None:
+        """Take what reads stamps."""
+        self._read = read
+        self._asked: dict[AccountId, asyncio.Future[Stamp | None]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def stamp(self, account_id: AccountId) -> Stamp | None:
+        """Return the account's stamp from a read that begins after this call."""
+        answer = self._asked.get(account_id)
+        if answer is None:
+            answer = self._asked[account_id] = asyncio.get_running_loop().create_future()
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._answer())
+        # Others may wait for the same answer: who is cancelled leaves it to them.
+        return await asyncio.shield(answer)
+
+    async def close(self) -> None:
+        """Let the read under way come to its end."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+
+    async def _answer(self) -> None:
+        """Read for those who wait, and again for those who came meanwhile, until nobody waits."""
+        try:
+            while self._asked:
+                asked, self._asked = self._asked, {}
+                found = await self._find(list(asked))
+                for account_id, answer in asked.items():
+                    answer.set_result(found.get(account_id))
+        finally:
+            self._reading = None
+
+    async def _find(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, Stamp]:
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                return await self._read(account_ids)
+        except Exception as error:  # noqa: BLE001 - whatever it is, everybody finds out anew
+            log.warning("stamp_unread", extra={"reason": type(error).__name__})
+            return {}

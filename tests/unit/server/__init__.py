@@ -1,0 +1,1 @@
+"""The door: what stands in front of the application."""
