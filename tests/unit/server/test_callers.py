@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from postkeep.domain.posts import LISTED_BYTES
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.server.memory import ENTRY_BYTES
 from tests.unit.server.door import Door
@@ -31,7 +32,8 @@ async def test_a_caller_has_the_newest_stamp() -> None:
         for _ in range(2):
             caller = await door.callers.identify(person.authorization)
             account = door.world.account(person.account_id)
-            assert caller.stamp == (account.access_version, account.posts_version, number * post.bytes)
+            size = number * (post.bytes + LISTED_BYTES)
+            assert caller.stamp == (account.access_version, account.posts_version, size)
         assert door.world.journal == []
 
 
