@@ -1,6 +1,7 @@
 """Migrations: forward and back, by many at once, cut off anywhere; and which schemas a release works on."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -159,6 +160,20 @@ def test_s_24_to_the_letter(bare: Bare) -> None:
     command.downgrade(bare.config, "base")
     bare.ask(Row.metadata.create_all)
     assert bare.definitions() == migrated
+
+
+def test_a_written_revision_makes_the_tables_in_the_code(bare: Bare, tmp_path: Path) -> None:
+    """To the letter, too: whoever adds a table gets its checks where they belong."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(PROJECT / "src/postkeep/storage/migrations", scripts, ignore=shutil.ignore_patterns("0*.py"))
+    config = bare.config
+    config.set_main_option("script_location", str(scripts))
+    command.revision(config, "everything", autogenerate=True)
+    command.upgrade(config, "head")
+    written = bare.definitions()
+    command.downgrade(config, "base")
+    bare.ask(Row.metadata.create_all)
+    assert bare.definitions() == written
 
 
 def test_a_migration_that_is_done_is_done(bare: Bare) -> None:

@@ -32,7 +32,12 @@ def number(_context: object, _revision: object, directives: list[MigrationScript
 
 
 def render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 - Alembic's signature
-    """Write our own types as the plain ones they are kept as, so that a migration does not change with the code."""
+    """Write our own types as the plain ones they are kept as, so that a migration does not change with the code.
+
+    Checks of lengths are SQLite's alone, which Alembic forgets.
+    """
+    if kind == "check" and item.name.endswith("_length"):
+        return f'sa.CheckConstraint("{item.sqltext}", name=op.f("{item.name}")).ddl_if(dialect="sqlite")'
     if kind != "type" or not isinstance(item, Id | UtcDateTime):
         return False
     autogenerate.imports.add("from sqlalchemy.dialects import mysql")
