@@ -27,7 +27,9 @@ from postkeep.domain.posts import TITLE_MAX_LENGTH, Status
 from postkeep.domain.sessions import ADDRESS_MAX_LENGTH, DEVICE_MAX_LENGTH, SALT_BYTES, SessionStatus
 from postkeep.storage.lengths import limit_lengths
 
-# utf8mb4_bin is the one collation that MySQL and every MariaDB know and that calls no two texts equal that differ.
+# utf8mb4_bin is the one collation that MySQL and every MariaDB know and that tells cases, accents and forms apart. It
+# takes "a" and "a " for equal (PAD SPACE), which does no harm: what must differ is kept as bytes (ids, email_key), and
+# what else is compared (statuses, password hashes, revisions) is never written with a space behind it.
 _TABLE: Final = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 SERVERS: Final = ("mysql", "mariadb")
