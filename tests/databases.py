@@ -1,6 +1,7 @@
 """Real databases for tests: started here, on loopback, in a folder of their own, stopped by their own handle."""
 
 import asyncio
+import atexit
 import os
 import pwd
 import secrets
@@ -9,9 +10,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 from sqlalchemy import URL, make_url, text
@@ -151,6 +153,16 @@ class MySqlServer(Server):
         finally:
             process.terminate()
             process.wait(START_SECONDS)
+
+
+def start_mysql() -> None:
+    """Start MySQL where it is on PATH and none was named: the tests run on it as on one that somebody else started."""
+    if os.environ.get("POSTKEEP_TEST_MYSQL_URL") or find_mysqld() is None:
+        return
+    stack = ExitStack()
+    atexit.register(stack.close)
+    server = stack.enter_context(MySqlServer.started(Path(stack.enter_context(TemporaryDirectory()))))
+    os.environ["POSTKEEP_TEST_MYSQL_URL"] = server.url.render_as_string(hide_password=False)
 
 
 class OutsideServer(Server):

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import MariaDbServer, OutsideServer, Server, find_outside_server
+from tests.databases import MariaDbServer, OutsideServer, Server, find_outside_server, start_mysql
 from tests.e2e.clients import secrets_in
 from tests.e2e.servers import AUDIT, LOGS, PROGRAM, PostkeepServer, environment
+
+# Before the tests are collected, which are as many as there are databases.
+start_mysql()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

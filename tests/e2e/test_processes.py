@@ -205,8 +205,8 @@ def test_sv_06_while_no_worker_lives_the_next_ones_are_awaited(two_workers: Post
     for worker in dead:
         os.kill(worker, signal.SIGKILL)
     with ThreadPoolExecutor(8) as pool, ExitStack() as stack:
-        clients = [stack.enter_context(connect(two_workers.url)) for _ in range(8)]
-        assert list(pool.map(lambda http: person.at(http).texts(), clients)) == [["kept"]] * 8
+        elsewhere = [person.at(stack.enter_context(connect(two_workers.url))) for _ in range(8)]
+        assert list(pool.map(Person.texts, elsewhere)) == [["kept"]] * 8
     assert eventually(lambda: len(workers_of(two_workers)) == 2)
     assert not set(dead) & set(workers_of(two_workers))
 

@@ -5,8 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import settings
 
-settings.register_profile("unit", deadline=None, max_examples=50)
-settings.load_profile("unit")
+settings.register_profile("unit", deadline=None, max_examples=20)
+settings.register_profile("long", deadline=None, max_examples=2000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Hypothesis try a few examples at every run, and many in a long one."""
+    settings.load_profile("long" if config.getoption("--long") else "unit")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""The tables: columns, keys, checks and the names of constraints. Every database gets the same ones."""
+"""The tables: columns, keys, checks and the names of constraints. Every database gets the same rules."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,8 +25,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from postkeep.domain.accounts import EMAIL_MAX_LENGTH, AccountStatus
 from postkeep.domain.posts import TITLE_MAX_LENGTH, Status
 from postkeep.domain.sessions import ADDRESS_MAX_LENGTH, DEVICE_MAX_LENGTH, SALT_BYTES, SessionStatus
+from postkeep.storage.lengths import limit_lengths
 
-# utf8mb4_bin is the one collation that MySQL and every MariaDB know and that calls no two texts equal that differ.
+# utf8mb4_bin is the one collation that MySQL and every MariaDB know and that tells cases, accents and forms apart. It
+# takes "a" and "a " for equal (PAD SPACE), which does no harm: what must differ is kept as bytes (ids, email_key), and
+# what else is compared (statuses, password hashes, revisions) is never written with a space behind it.
 _TABLE: Final = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 SERVERS: Final = ("mysql", "mariadb")
@@ -133,6 +136,11 @@ class Row(DeclarativeBase):
     """The base of all tables."""
 
     metadata = MetaData(naming_convention=_NAMES)
+
+    def __init_subclass__(cls, **options: object) -> None:
+        """Hold a table to the lengths of its columns, on SQLite too."""
+        super().__init_subclass__(**options)
+        limit_lengths(cls.metadata.tables[cls.__tablename__])
 
 
 def _one_of(column: str, values: type[AccountStatus | SessionStatus | Status]) -> CheckConstraint:

@@ -6,7 +6,8 @@ from tests.e2e.clients import Person
 from tests.e2e.servers import PostkeepServer
 
 
-@pytest.fixture(scope="session")
+# For a module and not for the run, which may take longer than an access token lives.
+@pytest.fixture(scope="module")
 def _residents() -> dict[str, Person]:
     return {}
 

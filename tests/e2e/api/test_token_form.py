@@ -152,13 +152,13 @@ def test_another_grant_is_unsupported(sqlite_server: PostkeepServer, ann: Person
     assert error_of(answer) == (400, "unsupported_grant_type")
 
 
-def test_all_wrong_credentials_look_the_same(sqlite_server: PostkeepServer, ann: Person) -> None:
+def test_all_wrong_credentials_look_the_same(sqlite_server: PostkeepServer) -> None:
     """As with the JSON login: nobody learns which addresses have an account (PW-12, RFC 6749 5.2)."""
-    disabled = Person.signs_up(sqlite_server.http)
+    person, disabled = Person.signs_up(sqlite_server.http), Person.signs_up(sqlite_server.http)
     sqlite_server.rows.change("UPDATE accounts SET status = 'disabled' WHERE email = :email", email=disabled.email)
     wrong = [
-        (ann.email, a_password()),
-        (ann.email, "short"),
+        (person.email, a_password()),
+        (person.email, "short"),
         (an_address(), a_password()),
         (disabled.email, disabled.password),
         ("nobody", a_password()),
@@ -172,12 +172,11 @@ def test_all_wrong_credentials_look_the_same(sqlite_server: PostkeepServer, ann:
 
 
 @pytest.mark.parametrize("password", ["d" * 129, "d" * 10_000])
-def test_a_password_that_nobody_can_have_is_wrong(sqlite_server: PostkeepServer, ann: Person, password: str) -> None:
+def test_a_password_that_nobody_can_have_is_wrong(sqlite_server: PostkeepServer, password: str) -> None:
     """Too long is wrong like any other, in OAuth 2's words."""
-    assert error_of(ask(sqlite_server, grant_type="password", username=ann.email, password=password)) == (
-        400,
-        "invalid_grant",
-    )
+    person = Person.signs_up(sqlite_server.http)
+    answer = ask(sqlite_server, grant_type="password", username=person.email, password=password)
+    assert error_of(answer) == (400, "invalid_grant")
 
 
 @pytest.mark.parametrize("token", ["nonsense", "x" * 5000, "\u202e", "{access}", "{id}"])

@@ -1,10 +1,11 @@
 """Migrations: forward and back, by many at once, cut off anywhere; and which schemas a release works on."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from asyncmy.errors import MySQLError
 from sqlalchemy import URL, Connection, Engine, event, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from postkeep.services.ports import SchemaUnfit
 from postkeep.storage import embedded as embedded_module
@@ -161,6 +164,20 @@ def test_s_24_to_the_letter(bare: Bare) -> None:
     assert bare.definitions() == migrated
 
 
+def test_a_written_revision_makes_the_tables_in_the_code(bare: Bare, tmp_path: Path) -> None:
+    """To the letter, too: whoever adds a table gets its checks where they belong."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(PROJECT / "src/postkeep/storage/migrations", scripts, ignore=shutil.ignore_patterns("0*.py"))
+    config = bare.config
+    config.set_main_option("script_location", str(scripts))
+    command.revision(config, "everything", autogenerate=True)
+    command.upgrade(config, "head")
+    written = bare.definitions()
+    command.downgrade(config, "base")
+    bare.ask(Row.metadata.create_all)
+    assert bare.definitions() == written
+
+
 def test_a_migration_that_is_done_is_done(bare: Bare) -> None:
     """A server that starts, starts it again."""
     upgrade(bare.url)
@@ -240,18 +257,21 @@ def kill_at(number: int, patch: pytest.MonkeyPatch) -> None:
     """Have the engines that migrations make kill everything at a statement."""
     sent = [0]
 
-    def kill(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        # Letting go of the lock is what the server does when a process ends.
-        if "RELEASE_LOCK" in statement:
-            return
+    def kill(*_: object) -> None:
         sent[0] += 1
         if sent[0] == number:
             raise Killed
 
+    listen_to_migrations(kill, patch)
+
+
+def listen_to_migrations(hear: Callable[..., None], patch: pytest.MonkeyPatch) -> None:
+    """Have a function hear of each statement of the engines that migrations make, before it is sent."""
+
     def listening_to(make: Callable[..., Any]) -> Callable[..., Any]:
         def make_and_listen(*arguments: Any, **options: Any) -> Any:
             engine = make(*arguments, **options)
-            event.listen(getattr(engine, "sync_engine", engine), "before_cursor_execute", kill)
+            event.listen(getattr(engine, "sync_engine", engine), "before_cursor_execute", hear)
             return engine
 
         return make_and_listen
@@ -260,6 +280,22 @@ def kill_at(number: int, patch: pytest.MonkeyPatch) -> None:
         for name in ("create_embedded_engine", "create_server_engine"):
             if hasattr(module, name):
                 patch.setattr(module, name, listening_to(getattr(module, name)))
+
+
+def test_the_error_that_ended_a_migration_comes_out(database_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here, that the server ended the connection; not that the lock could not be let go of over it."""
+
+    def kill(_connection: object, cursor: Any, statement: str, *_: object) -> None:
+        if "CREATE TABLE IF NOT EXISTS accounts" in statement:
+            with suppress(MySQLError):
+                cursor.execute("KILL CONNECTION_ID()")
+
+    listen_to_migrations(kill, monkeypatch)
+    with database_server.database() as url:
+        with pytest.raises(OperationalError, match="CREATE TABLE IF NOT EXISTS accounts"):
+            upgrade(url)
+        monkeypatch.undo()
+        upgrade(url)
 
 
 def was_killed(bare: Bare) -> bool:

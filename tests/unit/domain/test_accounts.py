@@ -27,6 +27,13 @@ LABELS = ["example", "bücher", "xn--bcher-kva", "пример", "例え", "MiXe
 ENDS = ["com", "COM", "example", "рф", "xn--p1ai", "中国", "de"]
 LOCALS = string.ascii_letters + string.digits + "!#$%&'*+-/=?^_`{|}~."
 
+# Hypothesis's own domains() takes longer to make an address than Postkeep to read it.
+DOMAINS = st.builds(
+    "{}.{}".format,
+    st.text(string.ascii_letters + string.digits + "-.", min_size=1, max_size=80) | st.sampled_from(LABELS),
+    st.sampled_from(ENDS),
+)
+
 
 def an_odd_address(chance: random.Random) -> str:
     """Return what may be an address: any local part over a domain in some spelling."""
@@ -98,20 +105,23 @@ class TestEmail:
     @pytest.mark.parametrize(
         "mark", ["\r", "\n", "\r\n", "\x00", "\x1b", "\t", "\u202e", "\u200b", "\u2028", "\x85", "\xad", "\ud800"]
     )
-    @pytest.mark.parametrize(
-        "where", ["{}u@ex.com", "u{}v@ex.com", "u{}@ex.com", "u@{}ex.com", "u@e{}x.com", "u@ex.com{}"]
-    )
-    def test_iv_07_marks_that_steer_are_refused(self, mark: str, where: str) -> None:
+    def test_iv_07_marks_that_steer_are_refused(self, mark: str) -> None:
         """Mail headers, terminals and readers would act on them; the reason given must not carry them on."""
-        with pytest.raises(EmailInvalid) as caught:
-            Email.parse(where.format(mark))
-        assert caught.value.detail.isprintable()
+        for where in ("{}u@ex.com", "u{}v@ex.com", "u{}@ex.com", "u@{}ex.com", "u@e{}x.com", "u@ex.com{}"):
+            with pytest.raises(EmailInvalid) as caught:
+                Email.parse(where.format(mark))
+            assert caught.value.detail.isprintable()
 
     def test_iv_08_the_key_of_a_key_is_the_key(self) -> None:
         """Otherwise a second signup could reach the first one's account (darthnull.org/unicode-account-hijacking)."""
-        for email in valid_addresses(100):
+        for email in valid_addresses(50):
             assert Email.parse(email.key).key == email.key
             assert Email.parse(email.address) == email
+
+    def test_a_builder_s_address_is_as_if_parsed(self) -> None:
+        """Builders leave parsing out, for speed."""
+        email = an_email()
+        assert Email.parse(email.address) == email
 
     @pytest.mark.long
     def test_iv_08_the_key_of_a_key_is_the_key_for_10000(self) -> None:
@@ -120,7 +130,7 @@ class TestEmail:
             assert Email.parse(email.key).key == email.key
             assert Email.parse(email.address) == email
 
-    @given(st.emails())
+    @given(st.emails(domains=DOMAINS))
     def test_iv_08_every_address_of_hypothesis_is_stable_or_refused(self, typed: str) -> None:
         """RFC 5322 knows odder addresses than people do."""
         try:

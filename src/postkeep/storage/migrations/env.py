@@ -6,8 +6,6 @@ The database is handed in: as `target` by `postkeep migrate` and at start, or by
 
 import asyncio
 import pkgutil
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +30,12 @@ def number(_context: object, _revision: object, directives: list[MigrationScript
 
 
 def render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:  # noqa: ANN401 - Alembic's signature
-    """Write our own types as the plain ones they are kept as, so that a migration does not change with the code."""
+    """Write our own types as the plain ones they are kept as, so that a migration does not change with the code.
+
+    Checks of lengths are SQLite's alone, which Alembic forgets.
+    """
+    if kind == "check" and item.name.endswith("_length"):
+        return f'sa.CheckConstraint("{item.sqltext}", name=op.f("{item.name}")).ddl_if(dialect="sqlite")'
     if kind != "type" or not isinstance(item, Id | UtcDateTime):
         return False
     autogenerate.imports.add("from sqlalchemy.dialects import mysql")
@@ -41,17 +44,12 @@ def render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[
     return 'sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")'
 
 
-@contextmanager
-def turn_on_server(connection: Connection) -> Generator[None]:
-    """Hold the one runner's lock of a server's database, on this very connection."""
+def take_turn(connection: Connection) -> None:
+    """Take the one runner's lock of a server's database; it ends with this very connection."""
     name = text("SELECT GET_LOCK(CONCAT('postkeep.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), :seconds)")
     if connection.execute(name, {"seconds": LOCK_SECONDS}).scalar() != 1:
         message = f"another migration has been running for {LOCK_SECONDS} seconds"
         raise RuntimeError(message)
-    try:
-        yield
-    finally:
-        connection.execute(text("SELECT RELEASE_LOCK(CONCAT('postkeep.migrate.', LEFT(SHA2(DATABASE(), 256), 32)))"))
 
 
 def migrate(connection: Connection) -> None:
@@ -94,9 +92,9 @@ async def migrate_server(url: URL) -> None:
 
 
 def migrate_in_turn(connection: Connection) -> None:
-    """Migrate over a server's connection while holding the lock."""
-    with turn_on_server(connection):
-        migrate(connection)
+    """Migrate over a server's connection that is closed afterwards, and the lock with it."""
+    take_turn(connection)
+    migrate(connection)
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ depends_on = None
 def upgrade() -> None:
     """Go to 0001."""
     identifier = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
+    # SQLite ignores the lengths in the types.
+    lengths = {"id": "= 16", "email": "<= 254", "email_key": "<= 254", "password_hash": "<= 255", "status": "<= 16"}
     op.create_table(
         "accounts",
         sa.Column("id", identifier, nullable=False),
@@ -37,6 +39,12 @@ def upgrade() -> None:
         sa.CheckConstraint("status IN ('active', 'disabled')", name=op.f("ck_accounts_status_known")),
         sa.CheckConstraint("access_version > 0 AND posts_version > 0", name=op.f("ck_accounts_versions_positive")),
         sa.CheckConstraint("posts >= 0 AND bytes >= 0", name=op.f("ck_accounts_counts_not_negative")),
+        *(
+            sa.CheckConstraint(f"length({column}) {limit}", name=op.f(f"ck_accounts_{column}_length")).ddl_if(
+                dialect="sqlite"
+            )
+            for column, limit in lengths.items()
+        ),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",

@@ -17,6 +17,15 @@ def upgrade() -> None:
     """Go to 0002."""
     identifier = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
     moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    # SQLite ignores the lengths in the types.
+    lengths = {
+        "id": "= 16",
+        "account_id": "= 16",
+        "salt": "= 32",
+        "status": "<= 16",
+        "device": "<= 200",
+        "address": "<= 45",
+    }
     op.create_table(
         "sessions",
         sa.Column("id", identifier, nullable=False),
@@ -36,6 +45,12 @@ def upgrade() -> None:
         sa.CheckConstraint("status IN ('active', 'ended')", name=op.f("ck_sessions_status_known")),
         sa.CheckConstraint("counter > 0", name=op.f("ck_sessions_counter_positive")),
         sa.CheckConstraint("(status = 'ended') = (ended_date IS NOT NULL)", name=op.f("ck_sessions_ended_when_ended")),
+        *(
+            sa.CheckConstraint(f"length({column}) {limit}", name=op.f(f"ck_sessions_{column}_length")).ddl_if(
+                dialect="sqlite"
+            )
+            for column, limit in lengths.items()
+        ),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",

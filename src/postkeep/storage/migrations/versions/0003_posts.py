@@ -17,6 +17,8 @@ def upgrade() -> None:
     """Go to 0003."""
     identifier = sa.LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
     moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    # SQLite ignores the lengths in the types.
+    lengths = {"account_id": "= 16", "id": "= 16", "title": "<= 200", "status": "<= 16"}
     op.create_table(
         "posts",
         sa.Column("account_id", identifier, nullable=False),
@@ -35,6 +37,12 @@ def upgrade() -> None:
         sa.CheckConstraint("text <> ''", name=op.f("ck_posts_text_not_empty")),
         sa.CheckConstraint("version > 0", name=op.f("ck_posts_version_positive")),
         sa.CheckConstraint("bytes > 0", name=op.f("ck_posts_bytes_positive")),
+        *(
+            sa.CheckConstraint(f"length({column}) {limit}", name=op.f(f"ck_posts_{column}_length")).ddl_if(
+                dialect="sqlite"
+            )
+            for column, limit in lengths.items()
+        ),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",

@@ -18,6 +18,9 @@ def upgrade() -> None:
         "schema_support",
         sa.Column("oldest_revision", sa.String(32), nullable=False),
         sa.PrimaryKeyConstraint("oldest_revision", name=op.f("pk_schema_support")),
+        sa.CheckConstraint(
+            "length(oldest_revision) <= 32", name=op.f("ck_schema_support_oldest_revision_length")
+        ).ddl_if(dialect="sqlite"),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
