@@ -1,6 +1,7 @@
 """A storage that was closed answers at once, and says that it does not."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,18 @@ from tests.contracts.kept import find_account, keep_account, keep_posts
 from tests.integration.storage.opened import KINDS, Opened, open_embedded, open_in_memory, open_server
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_after_closing_nobody_waits(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+@pytest.fixture(params=KINDS)
+def opening(request: pytest.FixtureRequest, tmp_path: Path) -> AbstractAsyncContextManager[Opened]:
+    """Return what opens a storage of each kind in turn."""
+    if request.param == "embedded":
+        return open_embedded(tmp_path / "postkeep.db")
+    if request.param == "memory":
+        return open_in_memory()
+    return open_server(request.param, request.getfixturevalue(f"{request.param}_url"))
+
+
+async def test_after_closing_nobody_waits(opening: AbstractAsyncContextManager[Opened]) -> None:
     """Neither a unit nor a query: a request that comes in the last moment is told to try again."""
-    if kind == "embedded":
-        opening = open_embedded(tmp_path / "postkeep.db")
-    elif kind == "memory":
-        opening = open_in_memory()
-    else:
-        opening = open_server(kind, request.getfixturevalue(f"{kind}_url"))
     async with opening as opened:
         account = await keep_account(opened.storage)
     async with asyncio.timeout(10):
