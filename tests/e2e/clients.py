@@ -216,7 +216,7 @@ def paths_of(response: httpx2.Response) -> list[str]:
 
 def comparable(response: httpx2.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
     """Return all of an answer that may not differ where two answers must be the same."""
-    own = {"date", "x-request-id"}
+    own = {"date", "x-request-id", "cache-status"}
     headers = {name: value for name, value in response.headers.items() if name not in own}
     return response.status_code, headers, {**response.json(), "request_id": None}
 

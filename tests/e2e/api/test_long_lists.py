@@ -76,9 +76,9 @@ def test_sz_19_long_pages_are_the_list(server: PostkeepServer, ann: Person) -> N
 
 
 def test_a_long_list_is_chunked_json(server: PostkeepServer) -> None:
-    """With the headers of every list."""
+    """With the headers of every list; a shorter one has a length."""
     bob = Person.signs_up(server.http)
-    for _ in range(2):
+    for _ in range(5):
         bob.add("x" * MEGABYTE)
     with Wire(server) as wire:
         authorization = bob.authorization["Authorization"]

@@ -17,8 +17,9 @@ from postkeep.domain.sessions import Origin, Session
 from postkeep.server.callers import Callers
 from postkeep.server.memory import Memory
 from postkeep.server.response_cache import ResponseCache
-from postkeep.services.posts import Page
-from postkeep.services.sessions import Caller
+from postkeep.services.ports import Freshness, Storage
+from postkeep.services.posts import Page, PostService
+from postkeep.services.sessions import Caller, Limits, SessionService
 from tests.builders import a_session, an_account
 from tests.fakes import World, a_world
 
@@ -82,7 +83,7 @@ class Application:
     """Lists posts, as the real one does behind the cache.
 
     Attributes:
-        world: Where the posts are.
+        posts: What it reads lists with.
         loads: How many lists it was asked for.
         before: What happens before it reads a list, once for each load that is begun.
         after: What happens between reading and answering.
@@ -91,7 +92,7 @@ class Application:
         headers: What it says besides.
     """
 
-    world: World
+    posts: PostService
     loads: int = 0
     before: Callable[[], Awaitable[object]] | None = None
     after: Callable[[], Awaitable[object]] | None = None
@@ -111,7 +112,7 @@ class Application:
             raise caller
         self.loads += 1
         await _happen(self.before)
-        page = await self.world.posts.page(caller.account_id)
+        page = await self.posts.page(caller.account_id)
         assert isinstance(page, Page)
         await _happen(self.after)
         other = self.answers.pop(0) if self.answers else 200
@@ -183,15 +184,31 @@ class Door:
         monotonic: What its monotonic clock shows.
     """
 
-    def __init__(self, world: World | None = None, *, ttl: float = 300, size: int = 16 * MIB) -> None:
-        """Begin with nothing remembered."""
-        self.world = world or a_world()
+    def __init__(
+        self,
+        world: World | None = None,
+        *,
+        ttl: float = 300,
+        size: int = 16 * MIB,
+        kept: tuple[Storage, Freshness] | None = None,
+    ) -> None:
+        """Begin with nothing remembered.
+
+        Args:
+            world: Its own one, or one that is shared.
+            ttl: As it is set.
+            size: How much may be remembered.
+            kept: Where everything is kept in place of the world's storage, and what reads stamps there.
+        """
+        self.world = world = world or a_world()
         self.monotonic = 1000.0
-        self.application = Application(self.world)
+        storage, freshness = kept or (world.storage, world.freshness)
+        sessions = SessionService(storage, world.passwords, world.tokens, world.clock, Limits())
+        self.application = Application(PostService(storage, world.clock))
         self.memory = Memory(size)
         self.callers = Callers(
-            self.world.sessions,
-            self.world.freshness,
+            sessions,
+            freshness,
             self.memory,
             remembers=ttl > 0,
             now=lambda: self.world.clock.now().timestamp(),
