@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Awaitable
 from contextvars import ContextVar
 from typing import Final
 
@@ -22,34 +23,34 @@ def new_request_id() -> str:
 
 
 class RequestId:
-    """Gives each request an id: the client's, if it sent a harmless one, or a new one."""
+    """Gives each request an id: the client's, if it sent a harmless one, or a new one.
+
+    Every request passes here, answered from memory or not, so nothing awaits what it can hand on.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         """Stand in front of an application."""
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = _given(scope) or new_request_id()
-        scope.setdefault("state", {})["request_id"] = request_id
+            return self._app(scope, receive, send)
+        request_id = ""
+        for name, value in scope["headers"]:
+            if name == _NAME:
+                request_id = value.decode("latin-1")
+                break
+        if not request_id or not _ACCEPTED.fullmatch(request_id):
+            request_id = new_request_id()
+        scope["state"]["request_id"] = request_id
         current_request_id.set(request_id)
+        header = (_NAME, request_id.encode())
 
-        async def answer(message: Message) -> None:
+        def answer(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                # The application may send the same headers again and again.
-                headers = [*message["headers"], (_NAME, request_id.encode())]
-                message = {"type": "http.response.start", "status": message["status"], "headers": headers}
-            await send(message)
+                # A new list: the application may send the same headers again and again.
+                message["headers"] = [*message["headers"], header]
+            return send(message)
 
-        await self._app(scope, receive, answer)
-
-
-def _given(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == _NAME:
-            given = value.decode("latin-1")
-            return given if _ACCEPTED.fullmatch(given) else None
-    return None
+        return self._app(scope, receive, answer)

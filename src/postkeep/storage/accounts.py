@@ -95,9 +95,7 @@ class SqlAccounts:
             asked = account_ids[begin : begin + _MOST_STAMPS]
             size = next(size for size in _STAMPS if size >= len(asked))
             parameters = {f"id_{n}": asked[min(n, len(asked) - 1)] for n in range(size)}
-            for row in await self._transaction.read(_STAMPS[size], parameters):
-                values: Sequence[Any] = row
-                found[AccountId(values[0])] = Stamp(*values[1:])
+            found.update(map(_stamp_of, await self._transaction.read(_STAMPS[size], parameters)))
         return found
 
     async def add(self, account: Account) -> None:
@@ -189,6 +187,12 @@ def violates(error: IntegrityError, name: str, columns: str) -> bool:
     """
     said = str(error.orig)
     return name in said or columns in said
+
+
+def _stamp_of(values: Sequence[Any]) -> tuple[AccountId, Stamp]:
+    """Make the stamp that a row holds, with whose it is."""
+    account_id, *numbers = values
+    return AccountId(account_id), Stamp(*numbers)
 
 
 def _values_of(account: Account) -> dict[str, object]:
