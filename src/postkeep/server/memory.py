@@ -46,25 +46,19 @@ class Memory(Cache[Hashable, Remembered]):
 
     Attributes:
         counts: What it was good for.
+        by_use: Everything, in the order of its last use. Whoever takes something from here moves it to the end.
     """
 
     def __init__(self, size: int) -> None:
         """Begin empty, with room for so many bytes."""
         super().__init__(size, getsizeof=lambda remembered: remembered.size)
         self.counts = Counts()
-        self._by_use: OrderedDict[Hashable, Remembered] = OrderedDict()
+        self.by_use: OrderedDict[Hashable, Remembered] = OrderedDict()
 
     @property
     def largest(self) -> int:
         """How many bytes one thing may have: nothing is worth forgetting everything else for."""
         return int(self.maxsize) // 16
-
-    def find(self, key: Hashable) -> Remembered | None:
-        """Return what is remembered under a key, and count it as used."""
-        found = self._by_use.get(key)
-        if found is not None:
-            self._by_use.move_to_end(key)
-        return found
 
     def __setitem__(self, key: Hashable, remembered: Remembered) -> None:
         """Remember something, and forget what was not used for the longest time if there is no room.
@@ -73,16 +67,16 @@ class Memory(Cache[Hashable, Remembered]):
             ValueError: It would not fit into an empty memory.
         """
         super().__setitem__(key, remembered)
-        self._by_use[key] = remembered
-        self._by_use.move_to_end(key)
+        self.by_use[key] = remembered
+        self.by_use.move_to_end(key)
 
     def __delitem__(self, key: Hashable) -> None:
         """Forget something."""
         super().__delitem__(key)
-        del self._by_use[key]
+        del self.by_use[key]
 
     def popitem(self) -> tuple[Hashable, Remembered]:
         """Forget what was not used for the longest time."""
         self.counts.evictions += 1
-        key = next(iter(self._by_use))
+        key = next(iter(self.by_use))
         return key, self.pop(key)

@@ -115,6 +115,7 @@ class ResponseCache:
         self._app = app
         self._paths = frozenset(paths)
         self._memory = memory
+        self._by_use = memory.by_use
         self._ttl = ttl
         self._monotonic = monotonic
         # Twice the overhead leaves room for headers, and for a body that grows when it is compressed.
@@ -160,9 +161,10 @@ class ResponseCache:
 
     def _find(self, key: Hashable, stamp: Stamp) -> _Kept | None:
         """Return the list that is remembered under a key, if it is what the account's posts are now."""
-        kept = self._memory.find(key)
+        kept = self._by_use.get(key)
         if not isinstance(kept, _Kept) or kept.posts_version != stamp.posts_version:
             return None
+        self._by_use.move_to_end(key)
         return kept if self._monotonic() < kept.trusted_until else None
 
     async def _load(self, request: _Request) -> None:
