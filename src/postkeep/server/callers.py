@@ -49,6 +49,7 @@ class Callers:
         self._sessions = sessions
         self._freshness = freshness
         self._memory = memory
+        self._by_use = memory.by_use
         self._remembers = remembers
         self._now = now
 
@@ -60,9 +61,10 @@ class Callers:
             TokenInvalid: It is not a good one.
             StorageUnavailable: The database does not answer.
         """
-        known = self._memory.find(authorization)
+        known = self._by_use.get(authorization)
         if not isinstance(known, _Known) or self._now() >= known.until:
             return await self._find_out(authorization)
+        self._by_use.move_to_end(authorization)
         caller = known.caller
         stamp = await self._freshness.stamp(caller.account_id)
         if stamp == caller.stamp:

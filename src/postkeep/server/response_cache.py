@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeGuard
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep.server.head import as_get, without_bodies
 from postkeep.server.loads import ListKey, Load, Loads, Recorder, Target
-from postkeep.server.memory import ENTRY_BYTES, Memory, Remembered
+from postkeep.server.memory import ENTRY_BYTES, Memory
 from postkeep.server.representations import Coding, Header, Loaded, Representation, coding_for, has_tag
 from postkeep.services.ports import Stamp
 from postkeep.services.sessions import Caller
@@ -115,6 +115,7 @@ class ResponseCache:
         self._app = app
         self._paths = frozenset(paths)
         self._memory = memory
+        self._by_use = memory.by_use
         self._ttl = ttl
         self._monotonic = monotonic
         # Twice the overhead leaves room for headers, and for a body that grows when it is compressed.
@@ -142,24 +143,29 @@ class ResponseCache:
             return
         query = scope["query_string"]
         target: Target = (scope["path"], query) if query else ""
-        coding = coding_for(fields.get(b"accept-encoding"))
+        coding = coding_for(fields[b"accept-encoding"]) if b"accept-encoding" in fields else "identity"
         if_none_match = fields.get(b"if-none-match")
         if scope["method"] == "HEAD":
             scope, send = as_get(scope), without_bodies(send)
-        kept = self._memory.find((caller.account_id.int, target, coding))
-        if self._is_good(kept, caller.stamp):
-            self._memory.counts.hits += 1
-            await _answer(send, kept.representation, kept.headers, kept.unmodified, if_none_match)
-        else:
+        kept = self._find((caller.account_id.int, target, coding), caller.stamp)
+        if kept is None:
             await self._load(_Request(scope, receive, send, caller, target, coding, if_none_match))
+            return
+        self._memory.counts.hits += 1
+        if if_none_match is not None and has_tag(if_none_match, kept.representation.etag):
+            await send({"type": "http.response.start", "status": 304, "headers": kept.unmodified})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": kept.headers})
+            await send({"type": "http.response.body", "body": kept.representation.body})
 
-    def _is_good(self, kept: Remembered | None, stamp: Stamp) -> TypeGuard[_Kept]:
-        """Whether what is remembered is a list as the account's posts are now."""
-        return (
-            isinstance(kept, _Kept)
-            and kept.posts_version == stamp.posts_version
-            and self._monotonic() < kept.trusted_until
-        )
+    def _find(self, key: Hashable, stamp: Stamp) -> _Kept | None:
+        """Return the list that is remembered under a key, if it is what the account's posts are now."""
+        kept = self._by_use.get(key)
+        if not isinstance(kept, _Kept) or kept.posts_version != stamp.posts_version:
+            return None
+        self._by_use.move_to_end(key)
+        return kept if self._monotonic() < kept.trusted_until else None
 
     async def _load(self, request: _Request) -> None:
         """Answer with what the application says, or with what it is saying to somebody else."""
@@ -198,7 +204,7 @@ class ResponseCache:
         """Send a list that came just now, and remember it in this coding."""
         made = await loaded.representation(request.coding)
         posts_version = request.caller.stamp.posts_version
-        if self._ttl and not self._is_good(self._memory.find(request.key), request.caller.stamp):
+        if self._ttl and self._find(request.key, request.caller.stamp) is None:
             self._memory[request.key] = _Kept(posts_version, begun + self._ttl, made)
             self._memory.counts.stores += 1
         await _answer(request.send, made, [*made.headers, status], [*made.unmodified, status], request.if_none_match)

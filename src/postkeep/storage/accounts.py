@@ -100,8 +100,7 @@ class SqlAccounts:
             asked = account_ids[begin : begin + _MOST_STAMPS]
             size = next(size for size in _STAMPS if size >= len(asked))
             parameters = {f"id_{n}": asked[min(n, len(asked) - 1)] for n in range(size)}
-            for account_id, *values in (await self._transaction.read(_STAMPS[size], parameters)).rows:
-                found[AccountId(account_id)] = Stamp(*values)
+            found.update(map(_stamp_of, (await self._transaction.read(_STAMPS[size], parameters)).rows))
         return found
 
     async def add(self, account: Account) -> None:
@@ -193,6 +192,12 @@ def violates(error: ConstraintBroken, name: str, columns: str) -> bool:
     """
     said = str(error)
     return name in said or columns in said
+
+
+def _stamp_of(values: Sequence[Any]) -> tuple[AccountId, Stamp]:
+    """Make the stamp that a row holds, with whose it is."""
+    account_id, *numbers = values
+    return AccountId(account_id), Stamp(*numbers)
 
 
 def _values_of(account: Account) -> dict[str, object]:

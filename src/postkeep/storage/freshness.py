@@ -88,18 +88,17 @@ class SharedFreshness:
     def __init__(self, read: ReadStamps) -> None:
         """Take what reads stamps."""
         self._read = read
-        self._asked: dict[AccountId, asyncio.Future[Stamp | None]] = {}
+        self._asked: dict[AccountId, list[asyncio.Future[Stamp | None]]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     async def stamp(self, account_id: AccountId) -> Stamp | None:
         """Return the account's stamp from a read that begins after this call."""
-        answer = self._asked.get(account_id)
-        if answer is None:
-            answer = self._asked[account_id] = asyncio.get_running_loop().create_future()
+        # A future of one's own: who is cancelled cancels nobody else's.
+        answer: asyncio.Future[Stamp | None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(account_id, []).append(answer)
         if self._reading is None:
             self._reading = asyncio.create_task(self._answer())
-        # Others may wait for the same answer: who is cancelled leaves it to them.
-        return await asyncio.shield(answer)
+        return await answer
 
     async def close(self) -> None:
         """Let the read under way come to its end."""
@@ -112,8 +111,10 @@ class SharedFreshness:
             while self._asked:
                 asked, self._asked = self._asked, {}
                 found = await self._find(list(asked))
-                for account_id, answer in asked.items():
-                    answer.set_result(found.get(account_id))
+                for account_id, answers in asked.items():
+                    for answer in answers:
+                        if not answer.done():
+                            answer.set_result(found.get(account_id))
         finally:
             self._reading = None
 

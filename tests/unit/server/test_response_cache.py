@@ -1,6 +1,7 @@
 """The response cache: what it answers from memory, and what it never may (CASES.md 6, CA)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from postkeep.domain.accounts import AccountStatus
 from postkeep.server.request_id import RequestId
-from postkeep.services.ports import StorageUnavailable, UnitOfWork
+from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
 from tests.builders import a_post, an_account
 from tests.unit.server.door import MIB, NAMES, Answer, Client, Door, Gate, Person
 
@@ -102,7 +103,7 @@ async def _nothing() -> Any:
     return {"type": "http.request"}
 
 
-WRITES = {
+WRITES: dict[str, Callable[[Person], Awaitable[object]]] = {
     "add": lambda person: person.add("new"),
     "delete": lambda person: person.door.world.posts.delete(person.account_id, _newest(person).id),
 }
@@ -316,7 +317,7 @@ class TestTokens:
         for door in (here, there):
             assert [(await person.lists(door)).status for _ in range(2)] == [200, 200]
         now, token = here.now, person.authorization.decode().removeprefix("Bearer ")
-        units = {
+        units: dict[str, Unit] = {
             "disable": lambda work: work.accounts.set_status(account.id, AccountStatus.DISABLED),
             "password": lambda work: _new_password(work, account.id, now),
             "delete": lambda work: work.accounts.remove(account.id),
