@@ -14,7 +14,7 @@ from postkeep.services.sessions import Limits, SessionService
 from tests.builders import a_post, an_email
 from tests.contracts.kept import account_by_now, keep_account, keep_posts
 from tests.fakes import FakeClock, FakeCommonPasswords, FakePasswords, FakeTokens
-from tests.integration.storage.opened import AnyStorage, Opened
+from tests.integration.storage.opened import AnyStorage, Opened, open_server
 
 DUCKS = Password.parse("five purple ducks")
 
@@ -106,18 +106,19 @@ async def test_a_use_case_sends_these_statements_and_no_others(opened: Opened, n
 async def test_a_use_case_takes_no_further_round_trips(server: Opened, name: str) -> None:
     """One per statement and one for the COMMIT of a unit: no BEGIN, no ROLLBACK, no ping, no SET."""
     use, wanted = USES[name]
-    caller = await Caller.over(server.storage)
-    await use(await Caller.over(server.storage))  # every connection that is needed is open now
 
     async def questions() -> int:
         (row,) = await server.rows("SHOW GLOBAL STATUS LIKE 'Questions'")
         return int(row["Value"])
 
-    alone = await questions() - await questions()
-    before = await questions()
-    await use(caller)
-    units = any(not statement.startswith("SELECT") for statement in wanted)
-    assert await questions() - before + alone == len(wanted) + units
+    async with open_server(server.kind, server.url, pool_size=1) as opened:
+        caller = await Caller.over(opened.storage)
+        await use(await Caller.over(opened.storage))  # every connection that is needed is open now
+        alone = await questions() - await questions()
+        before = await questions()
+        await use(caller)
+        units = any(not statement.startswith("SELECT") for statement in wanted)
+        assert await questions() - before + alone == len(wanted) + units
 
 
 async def test_the_session_check_reads_one_row_of_each(server: Opened) -> None:
