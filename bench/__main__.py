@@ -123,7 +123,7 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=5, help="of load for each side in each repeat (default: 5)")
+    parser.add_argument("--seconds", type=int, default=4, help="of load for each side in each repeat (default: 4)")
     parser.add_argument("--repeats", type=int, default=3, help="how often all sides are measured in turn (default: 3)")
     parser.add_argument("--starts", type=int, default=3, help="how often Postkeep is started (default: 3)")
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS, help="measure these parts (default: all)")

@@ -100,9 +100,8 @@ def adds(arena: Arena) -> Iterator[Group]:
         requests = Additions(house.api, house.people.writers)
         name = house.database.name
         postkeep = Adding(f"Postkeep, {name}", house.server, requests, house.database)
-        yield Group(
-            f"addPost, {name}", "", [*_adding_beside(arena, house), postkeep, _loop(house), *_literal(arena, house)]
-        )
+        beside, literal = _adding_beside(arena, house), _literal(arena, house)
+        yield Group(f"addPost, {name}", "", [*beside, postkeep, _loop(house), *literal])
 
 
 def mixes(arena: Arena, seconds: int) -> Iterator[Group]:
@@ -125,8 +124,8 @@ def mixes(arena: Arena, seconds: int) -> Iterator[Group]:
 _FORMS: Final = "One person's list. A 304 goes to who has it already, gzip to who takes it."
 _COLD: Final = (
     "Two kinds: {:,} persons in turn, more than memory holds, so that neither their tokens nor their lists are known"
-    " when they come again; and persons whose tokens are known, with another `limit` each time, which is another list to the"
-    " memory though it has the same posts. The log shows that each answer came from the database."
+    " when they come again; and persons whose tokens are known, with another `limit` each time, which is another list"
+    " to the memory though it has the same posts. The log shows that each answer came from the database."
 )
 _MIX: Final = (
     "200 persons with 20 posts each in the beginning, others in each repeat; who adds often has longer lists to send."

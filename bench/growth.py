@@ -50,10 +50,10 @@ def of_memory(plan: Plan, folder: Path, host: MariaDbHost | None) -> Growth:
         for database in databases(plan.databases, folder, host, stack):
             postkeep = Postkeep(database, folder / database.name)
             people = postkeep.crowd.settle(_PEOPLE, posts=POSTS)
-            servers.append(_grown(f"Postkeep, {database.name}", postkeep, partial(_list_all, people), plan.repeats))
+            servers.append(_grown(f"Postkeep, {database.name}", postkeep, partial(_list_all, people), 1))
     note = (
         f"{_PEOPLE:,} persons list their {POSTS} posts once each, one after the other; POSTKEEP_CACHE_BYTES is at its"
-        " default. Each repeat is a new server."
+        " default. Once, on a new server."
     )
     return Growth("Remembering", note, _ALLOWED_MIB, servers)
 

@@ -1,6 +1,7 @@
 """The report: medians over the repeats, each with its least and its most."""
 
 import shlex
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,8 @@ first line in the same repeat. CPU is user and system time of a process and its 
 own. p99 includes opening the connections. Disks of virtual machines may flush faster than real ones: compare within a
 run, not between machines.
 """
+
+_WIDTH: Final = 120
 
 _HEAD: Final = (
     "",
@@ -149,7 +152,7 @@ def write(
     if starts:
         lines += ["## Start and memory", "", *_starts_table(starts), ""]
     for table in tables:
-        lines += [f"## {table.title}", "", *([table.note, ""] if table.note else [])]
+        lines += [f"## {table.title}", "", *([textwrap.fill(table.note, _WIDTH), ""] if table.note else [])]
         lines += [*(_comparison_table(table) if isinstance(table, Comparison) else _growth_table(table)), ""]
     return "\n".join([*lines, "## How to read this", "", _WHAT])
 
