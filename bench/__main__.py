@@ -12,13 +12,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench import groups, growth, pages
+from bench import groups, growth, mix, pages
 from bench.arena import DATABASES, Plan, databases, opened
 from bench.databases import MariaDbHost
+from bench.figures import Comparison, Growth, Start
 from bench.load import Void
+from bench.machine import time_fixed_work
 from bench.measure import Measured
 from bench.postkeep import Postkeep
-from bench.report import Comparison, Growth, Start, write
+from bench.report import write
 
 _LOADS: Final = ("hits", "cold", "adds", "mix")
 _PARTS: Final = ("starts", *_LOADS, "pages", "long", "memory")
@@ -39,14 +41,18 @@ def main() -> None:
             tables = run.tables()
     except Void as error:
         sys.exit(f"void: {error}")
-    text = write(begun, starts, tables, sys.argv[1:])
+    text = write(begun, starts, tables, run.paces, sys.argv[1:])
     print(text)
     if given.write is not None:
         given.write.write_text(text)
 
 
 class Run:
-    """One run over the parts that were chosen."""
+    """One run over the parts that were chosen.
+
+    Attributes:
+        paces: What the same piece of work took now and then, milliseconds of processor time.
+    """
 
     def __init__(self, given: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
         """Take what was chosen, a folder for all data, and what stops the database server in the end."""
@@ -60,6 +66,7 @@ class Run:
             literal=given.literal,
             pocketbase=given.pocketbase,
         )
+        self.paces: list[float] = []
         wanted = "mariadb" in self._plan.databases
         self._host = stack.enter_context(MariaDbHost.started(folder / "mariadb")) if wanted else None
 
@@ -83,7 +90,7 @@ class Run:
                 chosen += groups.hits(arena) if "hits" in only else ()
                 chosen += groups.cold(arena) if "cold" in only else ()
                 chosen += groups.adds(arena) if "adds" in only else ()
-                chosen += groups.mixes(arena, self._given.seconds) if "mix" in only else ()
+                chosen += mix.mixes(arena, self._given.seconds) if "mix" in only else ()
                 tables += self._compare(chosen)
                 arena.check()
         if "pages" in only:
@@ -100,6 +107,7 @@ class Run:
         measured: list[list[list[Measured]]] = [[[] for _ in group.sides] for group in chosen]
         for repeat in range(self._plan.repeats):
             for group, found in zip(chosen, measured, strict=True):
+                self.paces.append(time_fixed_work())
                 for side, so_far in zip(group.sides, found, strict=True):
                     so_far.append(side.measure(self._given.seconds))
                     rate = f"{so_far[-1].rate:,.0f}/s, {so_far[-1].cpu_us:,.0f} µs"

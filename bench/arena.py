@@ -23,8 +23,6 @@ STRANGERS_TO_MEMORY: Final = 12_000
 MIXERS: Final = 200
 """How many people list, add and delete in one repeat."""
 
-_SAMPLES: Final = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -52,14 +50,12 @@ class People:
     """Who uses one server.
 
     Attributes:
-        samples: Whose lists are looked at before a load, and asked for in none where memory is to be of no use.
         readers: List their posts again and again.
         strangers: Are so many that memory has forgotten each when it is their turn.
         writers: Add posts.
         mixers: Do everything, others in each repeat.
     """
 
-    samples: list[Person]
     readers: list[Person]
     strangers: list[Person]
     writers: list[Person]
@@ -122,7 +118,7 @@ class Arena:
         """
         for house in self.houses:
             check_log(house.server)
-            check_lists(house.api, [*house.people.samples, *house.people.readers])
+            check_lists(house.api, house.people.readers)
             if miscounted := count_miscounted(house.database, without=house.outsiders):
                 message = f"{house.database.name}: {miscounted} accounts have other numbers of posts than are kept"
                 raise Void(message)
@@ -144,9 +140,9 @@ def opened(plan: Plan, folder: Path, host: MariaDbHost | None) -> Generator[Aren
             arena.houses.append(_house(database, folder, plan, stack))
         first = arena.houses[0]
         with first.api.connection() as connection:
-            ask(connection, "GET", first.api.posts, first.people.samples[0].access)
+            ask(connection, "GET", first.api.posts, first.people.readers[0].access)
             answers = {
-                "GET": ask(connection, "GET", first.api.posts, first.people.samples[0].access),
+                "GET": ask(connection, "GET", first.api.posts, first.people.readers[0].access),
                 "POST": ask(connection, "POST", first.api.add, first.people.writers[0].access, {"text": text_of(0)}),
             }
         arena.fixed = stack.enter_context(serve_fixed(folder, answers))
@@ -178,7 +174,6 @@ def _settle(postkeep: Postkeep, plan: Plan, writers: list[Person]) -> People:
     """Write everybody but the writers into the tables."""
     crowd = postkeep.crowd
     return People(
-        samples=crowd.settle(_SAMPLES, posts=POSTS),
         readers=crowd.settle(plan.readers, posts=POSTS),
         strangers=crowd.settle(STRANGERS_TO_MEMORY, posts=POSTS),
         writers=writers,
@@ -192,10 +187,10 @@ def _house(database: Database, folder: Path, plan: Plan, stack: ExitStack) -> Ho
     api = Api(server.port)
     people = _settle(postkeep, plan, sign_up(api, plan.writers))
     outsiders = [person.account for person in postkeep.crowd.settle(CONNECTIONS)]
-    check_lists(api, [*people.samples, *people.readers])
+    check_lists(api, people.readers)
     on_driver = None
     if database.url.get_backend_name() != "sqlite":
-        on_driver = stack.enter_context(serve_on_driver(folder, database, people.samples[0].account))
+        on_driver = stack.enter_context(serve_on_driver(folder, database, people.readers[0].account))
     return House(database, server, api, people, outsiders, on_driver)
 
 

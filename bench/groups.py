@@ -1,23 +1,19 @@
 """The sides that are measured beside each other, by what they do."""
 
 import itertools
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from bench.arena import Arena, House
 from bench.databases import Sqlite
 from bench.drivers import loop_mysql, loop_sqlite
 from bench.load import CONNECTIONS, Playlist
 from bench.people import POSTS, text_of
-from bench.pocketbase import User
 from bench.processes import Server
-from bench.requests import BODIES, Additions, adding, deleting, listing, look, write
-from bench.sides import Adding, Looping, Mixing, Reading, Side
-
-Somebody = TypeVar("Somebody")
+from bench.requests import BODIES, Additions, listing, look, write
+from bench.sides import Adding, Looping, Reading, Side
 
 _BARE: Final = "bare ASGI function"
 _ON_DRIVER: Final = "ASGI function on raw asyncmy, MariaDB"
@@ -26,12 +22,6 @@ _LIMITS: Final = range(POSTS, 1001)
 
 _DIFFERENT: Final = 36_000
 """How many such lists are asked for in turn."""
-
-_MOST_PER_SECOND: Final = 12_000
-"""So many requests of a mix are made at most."""
-
-_LISTED, _ADDED, _DELETED = 0, 1, -1
-_SHARES: Final = {_LISTED: 90, _ADDED: 9, _DELETED: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +46,7 @@ def hits(arena: Arena) -> Iterator[Group]:
         one = [listing(house.api, house.people.readers[0])]
         many = [listing(house.api, person) for person in house.people.readers]
         if not sides and arena.fixed is not None:
-            sides.append(Reading(_BARE, arena.fixed, Playlist(one), one))
+            sides.append(Reading(_BARE, arena.fixed, Playlist(one)))
         name = f"Postkeep, {house.database.name}"
         sides.append(_remembered(f"{name}, one person's list", house, one))
         sides.append(_remembered(f"{name}, {len(many)} persons' lists in turn", house, many))
@@ -71,26 +61,25 @@ def cold(arena: Arena) -> Iterator[Group]:
     for house in arena.houses:
         people, name = house.people, f"Postkeep, {house.database.name}"
         sides: list[Side] = []
-        samples = [listing(house.api, person) for person in people.samples]
         if house.on_driver is not None:
             sides.append(_on_driver_lists(house, house.on_driver))
         elif arena.pocketbase is not None:
             users = arena.pocketbase.settle(len(people.strangers))
             lists = [user.listing() for user in users]
-            sides.append(Reading("PocketBase", arena.pocketbase.server, Playlist(lists), lists[: len(samples)]))
+            sides.append(Reading("PocketBase", arena.pocketbase.server, Playlist(lists)))
         unknown = [listing(house.api, person) for person in people.strangers]
         lists_of = ((person, limit) for limit in _LIMITS for person in people.readers)
         known = [
             listing(house.api, person, f"?limit={limit}") for person, limit in itertools.islice(lists_of, _DIFFERENT)
         ]
         for title, lists in (("neither token nor list known", unknown), ("token known, list not", known)):
-            side = Reading(f"{name}, {title}", house.server, Playlist(lists), samples, house.database, misses=True)
+            side = Reading(f"{name}, {title}", house.server, Playlist(lists), house.database, misses=True)
             sides.append(side)
         if house.on_driver is not None and arena.literal is not None:
             literal = arena.literal
             lists = [listing(literal.api, person) for person in literal.readers]
             title = f"literal, {literal.database.name}, from its cache"
-            sides.append(Reading(title, literal.server, Playlist(lists), lists, literal.database))
+            sides.append(Reading(title, literal.server, Playlist(lists), literal.database))
         yield Group(f"Cold getPosts, {house.database.name}", _COLD.format(len(people.strangers)), sides)
 
 
@@ -104,36 +93,16 @@ def adds(arena: Arena) -> Iterator[Group]:
         yield Group(f"addPost, {name}", "", [*beside, postkeep, _loop(house), *literal])
 
 
-def mixes(arena: Arena, seconds: int) -> Iterator[Group]:
-    """Listing, adding and deleting at once, on SQLite, beside PocketBase."""
-    for house in arena.houses:
-        if not isinstance(house.database, Sqlite):
-            continue
-        sides: list[Side] = []
-        if arena.pocketbase is not None:
-            pocketbase = arena.pocketbase
-            blocks = [pocketbase.settle(len(people)) for people in house.people.mixers]
-            theirs = (_mix(users, seconds, User.listing, User.adding, User.deleting) for users in blocks)
-            sides.append(Mixing("PocketBase", pocketbase.server, theirs, pocketbase.database))
-        words = [partial(each, house.api) for each in (listing, adding, deleting)]
-        mine = (_mix(people, seconds, *words) for people in house.people.mixers)
-        sides.append(Mixing(f"Postkeep, {house.database.name}", house.server, mine, house.database))
-        yield Group(f"90 % getPosts, 9 % addPost, 1 % deletePost, {house.database.name}", _MIX, sides)
-
-
 _FORMS: Final = "One person's list. A 304 goes to who has it already, gzip to who takes it."
 _COLD: Final = (
     "Two kinds: {:,} persons in turn, more than memory holds, so that neither their tokens nor their lists are known"
     " when they come again; and persons whose tokens are known, with another `limit` each time, which is another list"
     " to the memory though it has the same posts. The log shows that each answer came from the database."
 )
-_MIX: Final = (
-    "200 persons with 20 posts each in the beginning, others in each repeat; who adds often has longer lists to send."
-)
 
 
 def _remembered(name: str, house: House, requests: Sequence[bytes], status: int = 200) -> Reading:
-    return Reading(name, house.server, Playlist(requests), requests, house.database, status=status, misses=False)
+    return Reading(name, house.server, Playlist(requests), house.database, status=status, misses=False)
 
 
 def _forms(house: House) -> list[Side]:
@@ -149,7 +118,7 @@ def _forms(house: House) -> list[Side]:
 
 def _on_driver_lists(house: House, server: Server) -> Side:
     lists = [write("GET", f"/{person.account.hex()}", "") for person in house.people.strangers]
-    return Reading(_ON_DRIVER, server, Playlist(lists), lists[:POSTS], house.database)
+    return Reading(_ON_DRIVER, server, Playlist(lists), house.database)
 
 
 def _adding_beside(arena: Arena, house: House) -> Iterator[Side]:
@@ -180,28 +149,3 @@ def _literal(arena: Arena, house: House) -> Iterator[Side]:
     if literal is not None and literal.database.name == house.database.name:
         requests = Additions(literal.api, literal.writers)
         yield Adding(f"literal, {literal.database.name}", literal.server, requests, literal.database)
-
-
-def _mix(
-    people: Sequence[Somebody],
-    seconds: int,
-    list_: Callable[[Somebody], bytes],
-    add: Callable[[Somebody, str], bytes],
-    delete: Callable[[Somebody, int], bytes],
-) -> tuple[Playlist, Sequence[int]]:
-    """Make the requests of one repeat, and what each does to the number of posts; nothing is deleted twice."""
-    chance = random.Random(len(people))
-    count = min((seconds + 1) * _MOST_PER_SECOND, 90 * POSTS * len(people))
-    changes = chance.choices(list(_SHARES), list(_SHARES.values()), k=count)
-    remaining = [list(range(POSTS)) for _ in people]
-    requests: list[bytes] = []
-    for number, (change, index) in enumerate(zip(changes, itertools.cycle(range(len(people))), strict=False)):
-        person = people[index]
-        if change == _DELETED and remaining[index]:
-            requests.append(delete(person, remaining[index].pop()))
-        elif change == _ADDED:
-            requests.append(add(person, text_of(number)))
-        else:
-            changes[number] = _LISTED
-            requests.append(list_(person))
-    return Playlist(requests), changes

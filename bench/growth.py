@@ -10,11 +10,11 @@ from typing import Final
 
 from bench.arena import Plan, databases
 from bench.databases import MariaDbHost
+from bench.figures import Grown, Growth
 from bench.load import Void
 from bench.people import POSTS, Api, Person
 from bench.postkeep import Postkeep, check_log
 from bench.processes import Server, peak_mib_of, reset_peak, usage_of
-from bench.report import Grown, Growth
 from bench.requests import listing, look
 
 _LONG: Final = 100_000

@@ -45,6 +45,12 @@ class Playlist:
         self.requests = requests
         self.played = 0
 
+    def take(self, count: int) -> Sequence[bytes]:
+        """Return the next few requests, which then count as played."""
+        turns = range(self.played, self.played + count)
+        self.played += count
+        return [self.requests[turn % len(self.requests)] for turn in turns]
+
     def play(self, port: int, seconds: int, *, connections: int = CONNECTIONS) -> Load:
         """Send requests to a server of this machine.
 

