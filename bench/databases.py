@@ -1,17 +1,18 @@
 """The databases that are measured: private, durable, thrown away in the end."""
 
 import asyncio
-import sqlite3
-from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.processes import usage_of
 from tests.databases import MariaDbServer
+
+T = TypeVar("T")
 
 # The tests' server keeps nothing safe, to be fast. This one flushes at each commit, as in production.
 _DURABLE: Final = (
@@ -36,12 +37,8 @@ class Database(Protocol):
         """As Postkeep takes it."""
         ...
 
-    def count_posts(self, *, without: Sequence[bytes] = ()) -> int:
-        """Return how many rows there are in the posts' table, past all caches and counters.
-
-        Args:
-            without: Accounts whose posts do not count.
-        """
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Do some work in one transaction, past Postkeep."""
         ...
 
     def cpu_seconds(self) -> float:
@@ -54,16 +51,19 @@ class Sqlite:
 
     name = "SQLite"
 
-    def __init__(self, folder: Path) -> None:
-        """Choose a file; Postkeep makes it."""
-        self.path = folder / "postkeep.db"
+    def __init__(self, path: Path) -> None:
+        """Choose a file; whoever uses it makes it."""
+        self.path = path
         self.url = URL.create("sqlite", database=str(self.path))
 
-    def count_posts(self, *, without: Sequence[bytes] = ()) -> int:
-        """Return how many posts there are."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            count: int = connection.execute(_counting(without)).fetchone()[0]
-            return count
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Do some work in one transaction."""
+        engine = create_engine(self.url)
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        finally:
+            engine.dispose()
 
     def cpu_seconds(self) -> float:
         """Nothing: it works inside its user's process."""
@@ -80,20 +80,19 @@ class MariaDb:
         self.url = url
         self._pid = pid
 
-    def count_posts(self, *, without: Sequence[bytes] = ()) -> int:
-        """Return how many posts there are."""
-        return asyncio.run(self._count_posts(_counting(without)))
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Do some work in one transaction."""
+        return asyncio.run(self._run(work))
 
     def cpu_seconds(self) -> float:
         """Return what the server has used, all its databases together."""
         return usage_of(self._pid).cpu_seconds
 
-    async def _count_posts(self, query: str) -> int:
+    async def _run(self, work: Callable[[Connection], T]) -> T:
         engine = create_async_engine(self.url)
         try:
-            async with engine.connect() as connection:
-                count: int = (await connection.execute(text(query))).scalar_one()
-                return count
+            async with engine.begin() as connection:
+                return await connection.run_sync(work)
         finally:
             await engine.dispose()
 
@@ -111,7 +110,8 @@ class MariaDbHost:
     def started(cls, folder: Path) -> Generator["MariaDbHost"]:
         """Start one that flushes at each commit, and stop it in the end."""
         folder.mkdir()
-        with MariaDbServer.started(folder, *_DURABLE) as server:
+        # Its temporary tables would lie in /tmp, where servers of other tests clean up.
+        with MariaDbServer.started(folder, *_DURABLE, f"--tmpdir={folder}") as server:
             yield cls(server, int((folder / "pid").read_text()))
 
     @contextmanager
@@ -121,9 +121,39 @@ class MariaDbHost:
             yield MariaDb(url, self._pid)
 
 
-def _counting(without: Sequence[bytes]) -> str:
-    """Write the query that counts rows; both databases write bytes like this."""
-    if not without:
-        return "SELECT COUNT(*) FROM posts"
-    listed = ", ".join(f"X'{account.hex()}'" for account in without)
-    return f"SELECT COUNT(*) FROM posts WHERE account_id NOT IN ({listed})"  # noqa: S608 - hexadecimal digits
+def count_posts(database: Database) -> int:
+    """Return how many rows there are in the posts' table, past all caches and counters."""
+    return count(database, "SELECT COUNT(*) FROM posts")
+
+
+def count_miscounted(database: Database, *, without: Sequence[bytes]) -> int:
+    """Return how many accounts' rows say another number of posts than there are.
+
+    Args:
+        database: Of Postkeep.
+        without: Accounts whose posts were added past Postkeep.
+    """
+    listed = ", ".join(f"X'{account.hex()}'" for account in without) or "NULL"
+    counted = "SELECT COUNT(*) FROM posts WHERE posts.account_id = accounts.id"
+    found = f"SELECT COUNT(*) FROM accounts WHERE posts <> ({counted}) AND id NOT IN ({listed})"  # noqa: S608 - hexadecimal digits
+    return count(database, found)
+
+
+def counts_of_posts(database: Database) -> dict[bytes, int]:
+    """Return how many posts each account has that has any, past all caches and counters."""
+
+    def work(connection: Connection) -> dict[bytes, int]:
+        rows = connection.execute(text("SELECT account_id, COUNT(*) FROM posts GROUP BY account_id"))
+        return {bytes(account): number for account, number in rows}
+
+    return database.run(work)
+
+
+def count(database: Database, query: str) -> int:
+    """Return the number that a query answers."""
+
+    def work(connection: Connection) -> int:
+        number: int = connection.execute(text(query)).scalar_one()
+        return number
+
+    return database.run(work)

@@ -23,7 +23,6 @@ from postkeep.storage.embedded import PRAGMAS
 _COLUMNS: Final = "account_id, id, text, status, version, bytes, created_date, updated_date"
 LIST: Final = f"SELECT {_COLUMNS} FROM posts WHERE account_id = %s ORDER BY id DESC"  # noqa: S608 - a constant
 INSERT: Final = f"INSERT INTO posts ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - the same
-_INSERT_SQLITE: Final = INSERT.replace("%s", "?")
 
 # asyncmy's own types are incomplete; what is used of it stands below.
 _connect: Final = cast("Callable[..., Awaitable[Connection]]", asyncmy.connect)  # pyright: ignore[reportUnknownMemberType]
@@ -72,17 +71,23 @@ class Loop:
     cpu_seconds: float
 
 
+def insert_of(dialect: str) -> str:
+    """Return the INSERT of a post with a driver's own marks for values."""
+    return INSERT.replace("%s", "?") if dialect == "sqlite" else INSERT
+
+
 def loop_sqlite(path: Path, accounts: Sequence[bytes], seconds: float) -> Loop:
     """Insert and commit, one after the other, with the settings of Postkeep's own connections."""
     times: list[float] = []
     turn = cycle(accounts)
+    statement = insert_of("sqlite")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for name, value in PRAGMAS.items():
             connection.execute(f"PRAGMA {name} = {value}")
         cpu, begun = time.process_time(), time.perf_counter()
         while (now := time.perf_counter()) - begun < seconds:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(_INSERT_SQLITE, new_row(next(turn), text_of(len(times))))
+            connection.execute(statement, new_row(next(turn), text_of(len(times))))
             connection.execute("COMMIT")
             times.append(time.perf_counter() - now)
         return Loop(_load(times, time.perf_counter() - begun), time.process_time() - cpu)

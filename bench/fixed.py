@@ -51,7 +51,8 @@ class Fixed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] == "http":
-            await read_body(receive)
+            if scope["method"] == "POST":
+                await read_body(receive)
             for message in self._answers[scope["method"]]:
                 await send(message)
 

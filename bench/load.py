@@ -37,31 +37,49 @@ class Load:
     p99_ms: float
 
 
-def play(port: int, requests: Sequence[bytes], seconds: int) -> Load:
-    """Send requests in turn, again and again, to a server of this machine.
+class Playlist:
+    """Requests to play in turn; each play goes on where the one before it ended."""
 
-    Args:
-        port: Where it listens on loopback.
-        requests: As they go over the wire.
-        seconds: For how long.
+    def __init__(self, requests: Sequence[bytes]) -> None:
+        """Take the requests as they go over the wire."""
+        self.requests = requests
+        self.played = 0
 
-    Raises:
-        Void: A request was not answered, or answered with an error.
-    """
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(b"".join(b"%d\n%s" % (len(request), request) for request in requests))
-        file.flush()
-        options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(_SCRIPT)]
-        command = ["wrk", *options, f"http://127.0.0.1:{port}", "--", file.name]
-        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + _GRACE_SECONDS)
-    found = json.loads(said.stdout.splitlines()[-1])
-    if found["failed"] or not found["answers"]:
-        message = f"{found['failed']} of {found['answers']} requests failed"
-        raise Void(message)
-    return Load(
-        answers=found["answers"],
-        seconds=found["microseconds"] / 1e6,
-        bytes=found["bytes"],
-        p50_ms=found["p50"] / 1e3,
-        p99_ms=found["p99"] / 1e3,
-    )
+    def take(self, count: int) -> Sequence[bytes]:
+        """Return the next few requests, which then count as played."""
+        turns = range(self.played, self.played + count)
+        self.played += count
+        return [self.requests[turn % len(self.requests)] for turn in turns]
+
+    def play(self, port: int, seconds: int, *, connections: int = CONNECTIONS) -> Load:
+        """Send requests to a server of this machine.
+
+        Args:
+            port: Where it listens on loopback.
+            seconds: For how long.
+            connections: How many at the same time.
+
+        Raises:
+            Void: A request was not answered, or answered with an error.
+        """
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"".join(b"%d\n%s" % (len(request), request) for request in self.requests))
+            file.flush()
+            options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(_SCRIPT)]
+            where = [f"http://127.0.0.1:{port}", "--", file.name, str(self.played % len(self.requests))]
+            said = subprocess.run(
+                ["wrk", *options, *where], check=True, capture_output=True, text=True, timeout=seconds + _GRACE_SECONDS
+            )
+        found = json.loads(said.stdout.splitlines()[-1])
+        if found["failed"] or not found["answers"]:
+            message = f"{found['failed']} of {found['answers']} requests failed"
+            raise Void(message)
+        # wrk goes away with a request of each connection under way.
+        self.played += found["answers"] + connections
+        return Load(
+            answers=found["answers"],
+            seconds=found["microseconds"] / 1e6,
+            bytes=found["bytes"],
+            p50_ms=found["p50"] / 1e3,
+            p99_ms=found["p99"] / 1e3,
+        )

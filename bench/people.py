@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from typing import Any, Final
-from uuid import UUID
 
 from bench.load import Void
 
@@ -79,12 +78,14 @@ class Person:
 
     Attributes:
         access: What requests carry.
+        account: The bytes of their account's id, where they were written straight into the tables.
         refresh: What renews it.
         since: When both were made, by the monotonic clock.
         texts: What they have added, oldest first.
     """
 
     access: str
+    account: bytes = b""
     refresh: str | None = None
     since: float = field(default_factory=time.monotonic)
     texts: list[str] = field(default_factory=list[str])
@@ -122,18 +123,6 @@ def renew(api: Api, people: list[Person]) -> None:
                 )
 
 
-def account_of(api: Api, person: Person) -> bytes:
-    """Return the id of a person's account."""
-    with api.connection() as connection:
-        return UUID(ask(connection, "GET", "/api/v1/me", person.access).json()["id"]).bytes
-
-
-def count_posts(api: Api, people: Sequence[Person]) -> int:
-    """Return how many posts these people have together, as they are told."""
-    with api.connection() as connection:
-        return sum(ask(connection, "GET", "/api/v1/me", person.access).json()["posts"] for person in people)
-
-
 def check_lists(api: Api, people: Sequence[Person]) -> None:
     """See that everybody gets exactly their posts.
 
@@ -168,15 +157,15 @@ def ask(
     return answer
 
 
-def text_of(number: int) -> str:
-    """Return a text of the size that is measured, and of nobody else's content."""
-    return (f"{number:08d} " + "abcdefghij klmnopqrst uvwxyz " * TEXT_BYTES)[:TEXT_BYTES]
+def text_of(number: int, size: int = TEXT_BYTES) -> str:
+    """Return a text of so many bytes, and of nobody else's content."""
+    return (f"{number:08d} " + "abcdefghij klmnopqrst uvwxyz " * (size // 28 + 1))[:size]
 
 
 def _sign_up(api: Api, connection: HTTPConnection) -> Person:
     account = {"email": f"ann{next(_numbers)}@example.com", "password": PASSWORD}
     tokens = ask(connection, "POST", api.signup, None, account).json()
-    return Person(tokens["access_token"], tokens.get("refresh_token"))
+    return Person(tokens["access_token"], refresh=tokens.get("refresh_token"))
 
 
 _numbers: Final = itertools.count()

@@ -1,6 +1,6 @@
 -- wrk script: plays the requests of a file in turn, and says in one JSON line what came of it.
--- The file (its name follows `--` on wrk's command line) holds requests as they go over the wire, each after a line
--- with its length in bytes.
+-- Behind `--` on wrk's command line stand the file's name and how many requests to pass over. The file holds requests as
+-- they go over the wire, each after a line with its length in bytes.
 
 local requests, turn = {}, 0
 
@@ -10,6 +10,7 @@ function init(arguments)
     requests[#requests + 1] = file:read(tonumber(length))
   end
   file:close()
+  turn = tonumber(arguments[2])
 end
 
 function request()

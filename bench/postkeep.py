@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
+from bench.crowd import Crowd
 from bench.databases import Database
+from bench.figures import Start
 from bench.load import Void
+from bench.people import POSTS, Api, sign_up
 from bench.processes import Server, environment, started, usage_of
-from bench.report import Start
 from tests.databases import free_port
 
 # Nothing of the developer's own environment counts: not even a setting that all servers of this run share.
@@ -19,12 +21,20 @@ _SECRET: Final = os.urandom(24).hex()
 
 _IDLE_SECONDS: Final = 2.0
 
+# What the log says of each request that was not answered from memory.
+_REQUEST: Final = b'"request"'
+
 
 class Postkeep:
-    """One installation: a database and a folder for everything else."""
+    """One installation: a database and a folder for everything else.
+
+    Attributes:
+        crowd: Those who are written straight into its tables.
+    """
 
     def __init__(self, database: Database, folder: Path) -> None:
         """Take its database, and bring its schema up."""
+        self.crowd = Crowd(database, _SECRET.encode())
         self._database = database
         self._folder = folder
         folder.mkdir(exist_ok=True)
@@ -47,8 +57,8 @@ class Postkeep:
         command = [_program(), "serve", "--port", str(port)]
         return started(command, port, self._folder, ready="/readyz", settings=self._settings)
 
-    def measure_starts(self, count: int) -> Start:
-        """Start it so many times, and once before that, which does not count."""
+    def measure_starts(self, count: int, *, sign_ups: int) -> Start:
+        """Start it so many times, and once before that, which does not count; and have people sign up in the end."""
         seconds: list[float] = []
         idle: list[float] = []
         for _ in range(count + 1):
@@ -56,7 +66,10 @@ class Postkeep:
                 time.sleep(_IDLE_SECONDS)
                 seconds.append(server.start_seconds)
                 idle.append(usage_of(server.pid).resident_mib)
-        return Start(f"Postkeep, {self._database.name}", seconds[1:], idle[1:])
+        with self.serve() as server:
+            sign_up(Api(server.port), sign_ups, posts=POSTS)
+            used = usage_of(server.pid).resident_mib
+        return Start(f"Postkeep, {self._database.name}", seconds[1:], idle[1:], used)
 
 
 def check_log(server: Server) -> None:
@@ -70,6 +83,11 @@ def check_log(server: Server) -> None:
             if '"level": "' in line and '"level": "info"' not in line:
                 message = f"Postkeep said: {line.strip()}"
                 raise Void(message)
+
+
+def count_logged(server: Server) -> int:
+    """Return how many requests a server of Postkeep has logged: by default those not answered from memory."""
+    return server.log.read_bytes().count(_REQUEST)
 
 
 def _program() -> str:

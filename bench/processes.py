@@ -1,6 +1,7 @@
 """Processes: starting servers on loopback, what they use of the machine, stopping them by their handles."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -103,6 +104,20 @@ def usage_of(pid: int) -> Usage:
         cpu += (int(fields[11]) + int(fields[12])) / _TICKS
         resident += int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     return Usage(cpu, resident)
+
+
+def reset_peak(pid: int) -> None:
+    """Begin anew to watch how much memory a process has at most."""
+    for each in _tree(pid):
+        Path(f"/proc/{each}/clear_refs").write_text("5")
+
+
+def peak_mib_of(pid: int) -> float:
+    """Return how much memory a process and all that it started have had at most."""
+    peaks = (
+        re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{each}/status").read_text(), re.MULTILINE) for each in _tree(pid)
+    )
+    return sum(int(peak[1]) for peak in peaks if peak is not None) / 1024
 
 
 def machine_cpu_seconds() -> float:

@@ -2,26 +2,16 @@
 
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Final
 
+from bench.crowd import post_id
+from bench.load import Playlist
 from bench.people import Api, Person, renew, text_of
 
-_BODIES = 100
+BODIES: Final = 100
 """How many different texts are added in turn."""
-
-
-class Lists:
-    """Each person's getPosts, in turn."""
-
-    def __init__(self, api: Api, people: list[Person]) -> None:
-        """Take whose posts are listed, and where."""
-        self._api = api
-        self._people = people
-
-    def __call__(self) -> list[bytes]:
-        """Make the requests, with fresh tokens."""
-        renew(self._api, self._people)
-        return [write("GET", self._api.posts, person.access) for person in self._people]
 
 
 class Additions:
@@ -32,33 +22,87 @@ class Additions:
         self._api = api
         self._people = people
 
-    def __call__(self) -> list[bytes]:
+    def __call__(self) -> Playlist:
         """Make the requests, with fresh tokens."""
         renew(self._api, self._people)
-        return [
-            write("POST", self._api.add, person.access, {"text": text_of(number)})
-            for number in range(_BODIES)
-            for person in self._people
-        ]
+        texts = [text_of(number) for number in range(BODIES)]
+        return Playlist([adding(self._api, person, text) for text in texts for person in self._people])
 
 
-def write(method: str, path: str, token: str, body: dict[str, str] | None = None) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An answer that was looked at.
+
+    Attributes:
+        status: Of HTTP.
+        size: In bytes, the head included.
+        headers: By their names in lower case.
+    """
+
+    status: int
+    size: int
+    headers: Mapping[str, str]
+
+
+def listing(api: Api, person: Person, query: str = "", **headers: str) -> bytes:
+    """Write a getPosts.
+
+    Args:
+        api: Where it is.
+        person: Who asks.
+        query: What stands behind the path.
+        headers: More of them, with _ for -.
+    """
+    return write("GET", api.posts + query, person.access, headers=headers)
+
+
+def adding(api: Api, person: Person, text: str) -> bytes:
+    """Write an addPost."""
+    return write("POST", api.add, person.access, {"text": text})
+
+
+def deleting(api: Api, person: Person, post: int) -> bytes:
+    """Write the deletePost of one of the posts that somebody of the crowd began with."""
+    return write("DELETE", f"{api.posts}/{post_id(post)}", person.access)
+
+
+def write(
+    method: str,
+    path: str,
+    token: str,
+    body: Mapping[str, str] | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
     """Write one request."""
     sent = b"" if body is None else json.dumps(body).encode()
     head = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}"]
+    head += [f"{name.replace('_', '-')}: {value}" for name, value in (headers or {}).items()]
     if body is not None:
         head += ["Content-Type: application/json", f"Content-Length: {len(sent)}"]
     return "\r\n".join([*head, "", ""]).encode() + sent
 
 
-def sizes_of_answers(port: int, requests: Sequence[bytes]) -> list[int]:
-    """Send each request once, and return how many bytes each answer has, its head included."""
-    sizes: list[int] = []
-    with socket.create_connection(("127.0.0.1", port), 10) as connection, connection.makefile("rb") as answers:
+def look(port: int, requests: Iterable[bytes]) -> Sequence[Looked]:
+    """Send each request once over one connection, and look at the answers."""
+    looked: list[Looked] = []
+    with socket.create_connection(("127.0.0.1", port), 30) as connection, connection.makefile("rb") as answers:
         for request in requests:
             connection.sendall(request)
-            head = list(iter(answers.readline, b"\r\n"))
-            length = next(int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:"))
-            answers.read(length)
-            sizes.append(sum(len(line) for line in head) + len(b"\r\n") + length)
-    return sizes
+            first, *head = list(iter(answers.readline, b"\r\n"))
+            headers = dict(line.decode("latin-1").rstrip().lower().split(": ", 1) for line in head)
+            size = sum(len(line) for line in (first, *head)) + len(b"\r\n") + _read_body(answers, headers)
+            looked.append(Looked(int(first.split()[1]), size, headers))
+    return looked
+
+
+def _read_body(answers: BinaryIO, headers: Mapping[str, str]) -> int:
+    """Read an answer's body, and return how many bytes it took on the wire."""
+    if headers.get("transfer-encoding") != "chunked":
+        return len(answers.read(int(headers.get("content-length", "0"))))
+    size, length = 0, -1
+    while length:
+        line = answers.readline()
+        length = int(line, 16)
+        size += len(line) + len(answers.read(length + len(b"\r\n")))
+    return size

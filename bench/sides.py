@@ -1,45 +1,25 @@
 """The sides of a comparison: each can be measured for some seconds, and says when what it answered was wrong."""
 
-import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
-from bench.databases import Database
+from bench.databases import Database, count_posts
 from bench.drivers import Loop
-from bench.load import CONNECTIONS, Load, Void, play
-from bench.processes import Server, machine_cpu_seconds, usage_of
-from bench.requests import sizes_of_answers
+from bench.load import CONNECTIONS, Load, Playlist, Void
+from bench.measure import Measured, measure
+from bench.postkeep import count_logged
+from bench.processes import Server, machine_cpu_seconds
+from bench.requests import look
 
 WARM_SECONDS: Final = 1
 
+_SAMPLES: Final = 20
+"""So many answers are looked at before a load; each of the others has the same length."""
+
 _SETTLE_SECONDS: Final = 0.3
 """Until what was under way when the load stopped is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What one side did in one repeat.
-
-    Attributes:
-        load: Answers and their times.
-        cpu_us: The server's processor time per answer, microseconds.
-        database_us: The database's, where it is a process of its own.
-        resident_mib: The server's memory in the end.
-        others_cores: How many processors were busy meanwhile with what is no part of this.
-    """
-
-    load: Load
-    cpu_us: float
-    database_us: float
-    resident_mib: float
-    others_cores: float
-
-    @property
-    def rate(self) -> float:
-        """Answers per second."""
-        return self.load.answers / self.load.seconds
 
 
 class Side(Protocol):
@@ -61,32 +41,55 @@ class Side(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A server that lists posts. Every answer is as long as it was when it was looked at.
+    """A server that lists posts. Every answer is as long as the first few.
 
     Attributes:
         name: What the report calls it.
         server: Its process.
-        requests: Makes what it is asked.
+        playlist: What it is asked.
         database: What it reads from, if anything.
+        status: What it answers.
+        misses: Where it is Postkeep, whether it must answer each time from the database (True), or never (False).
+        connections: How many ask at the same time.
     """
 
     name: str
     server: Server
-    requests: Callable[[], list[bytes]]
+    playlist: Playlist
     database: Database | None = None
+    status: int = 200
+    misses: bool | None = None
+    connections: int = CONNECTIONS
 
     def measure(self, seconds: int) -> Measured:
         """Measure it."""
-        requests = self.requests()
-        sizes = sizes_of_answers(self.server.port, requests)
-        play(self.server.port, requests, WARM_SECONDS)
-        measured = _measure(self.server, self.database, lambda: play(self.server.port, requests, seconds))
+        samples = self.playlist.take(_SAMPLES)
+        looked = look(self.server.port, samples)
+        if self.misses is False:
+            # The first time they were stored, and said so.
+            looked = look(self.server.port, samples)
+        if any(each.status != self.status for each in looked):
+            message = f"{self.name}: answered with {sorted({each.status for each in looked})}, not {self.status}"
+            raise Void(message)
+        self._play(WARM_SECONDS)
+        time.sleep(_SETTLE_SECONDS)
+        logged = count_logged(self.server)
+        measured = measure(self.server, self.database, lambda: self._play(seconds))
+        sizes = [each.size for each in looked]
         # The answers that were under way in the end were read in part, perhaps.
-        least, most = measured.load.answers * min(sizes), (measured.load.answers + CONNECTIONS) * max(sizes)
-        if not least <= measured.load.bytes <= most:
-            message = f"{self.name}: {measured.load.bytes} bytes came, not {least} to {most}"
+        most = measured.load.answers + self.connections
+        if not measured.load.answers * min(sizes) <= measured.load.bytes <= most * max(sizes):
+            message = f"{self.name}: {measured.load.answers} answers of {sizes} bytes, but {measured.load.bytes} came"
+            raise Void(message)
+        time.sleep(_SETTLE_SECONDS)
+        missed = count_logged(self.server) - logged
+        if self.misses is not None and not measured.load.answers * self.misses <= missed <= most * self.misses:
+            message = f"{self.name}: {missed} of {measured.load.answers} answers came from the database"
             raise Void(message)
         return measured
+
+    def _play(self, seconds: int) -> Load:
+        return self.playlist.play(self.server.port, seconds, connections=self.connections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +105,15 @@ class Adding:
 
     name: str
     server: Server
-    requests: Callable[[], list[bytes]]
+    requests: Callable[[], Playlist]
     database: Database | None = None
 
     def measure(self, seconds: int) -> Measured:
         """Measure it."""
-        requests = self.requests()
-        play(self.server.port, requests, WARM_SECONDS)
+        playlist = self.requests()
+        playlist.play(self.server.port, WARM_SECONDS)
         before = self._count()
-        measured = _measure(self.server, self.database, lambda: play(self.server.port, requests, seconds))
+        measured = measure(self.server, self.database, lambda: playlist.play(self.server.port, seconds))
         rows = self._count() - before
         # wrk goes away with a request of each connection under way: those rows have nobody left to answer.
         if self.database is not None and not 0 <= rows - measured.load.answers <= CONNECTIONS:
@@ -120,7 +123,44 @@ class Adding:
 
     def _count(self) -> int:
         time.sleep(_SETTLE_SECONDS)
-        return 0 if self.database is None else self.database.count_posts()
+        return 0 if self.database is None else count_posts(self.database)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixing:
+    """A server that lists, adds and deletes.
+
+    Attributes:
+        name: What the report calls it.
+        server: Its process.
+        mixes: What it is asked in each repeat, with what each request does to the number of posts.
+        database: Where it keeps posts.
+    """
+
+    name: str
+    server: Server
+    mixes: Iterator[tuple[Playlist, Sequence[int]]]
+    database: Database
+
+    def measure(self, seconds: int) -> Measured:
+        """Measure it."""
+        playlist, changes = next(self.mixes)
+        playlist.play(self.server.port, WARM_SECONDS)
+        begun, before = playlist.played, self._count()
+        measured = measure(self.server, self.database, lambda: playlist.play(self.server.port, seconds))
+        rows, expected = self._count() - before, sum(changes[begun : playlist.played])
+        if playlist.played > len(changes):
+            message = f"{self.name}: answered more than the {len(changes)} requests that there are"
+            raise Void(message)
+        # Of the requests that were under way in the end, and of those that a request was left out for, any may count.
+        if abs(rows - expected) > CONNECTIONS:
+            message = f"{self.name}: {rows} more rows, not about {expected}"
+            raise Void(message)
+        return measured
+
+    def _count(self) -> int:
+        time.sleep(_SETTLE_SECONDS)
+        return count_posts(self.database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +180,11 @@ class Looping:
     def measure(self, seconds: int) -> Measured:
         """Measure it."""
         self.loop(WARM_SECONDS)
-        before = self.database.count_posts()
+        before = count_posts(self.database)
         machine, used = machine_cpu_seconds(), self.database.cpu_seconds()
         looped = self.loop(seconds)
         machine, used = machine_cpu_seconds() - machine, self.database.cpu_seconds() - used
-        answers, rows = looped.load.answers, self.database.count_posts() - before
+        answers, rows = looped.load.answers, count_posts(self.database) - before
         if rows != answers:
             message = f"{self.name}: {answers} commits, but {rows} rows"
             raise Void(message)
@@ -154,47 +194,4 @@ class Looping:
             database_us=used / answers * 1e6,
             resident_mib=0,
             others_cores=(machine - used - looped.cpu_seconds) / looped.load.seconds,
-        )
-
-
-def _measure(server: Server, database: Database | None, run: Callable[[], Load]) -> Measured:
-    counts = _Counts.of(server, database)
-    load = run()
-    used = _Counts.of(server, database) - counts
-    return Measured(
-        load,
-        cpu_us=used.server / load.answers * 1e6,
-        database_us=used.database / load.answers * 1e6,
-        resident_mib=usage_of(server.pid).resident_mib,
-        others_cores=(used.machine - used.server - used.database - used.load) / load.seconds,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """Processor seconds so far: of all the machine, and of those who take part."""
-
-    machine: float
-    server: float
-    database: float
-    load: float
-
-    @classmethod
-    def of(cls, server: Server, database: Database | None) -> Self:
-        """Read them."""
-        load = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return cls(
-            machine=machine_cpu_seconds(),
-            server=usage_of(server.pid).cpu_seconds,
-            database=database.cpu_seconds() if database else 0,
-            load=sum(each.ru_utime + each.ru_stime for each in load),
-        )
-
-    def __sub__(self, earlier: Self) -> Self:
-        """Return what was used since."""
-        return type(self)(
-            self.machine - earlier.machine,
-            self.server - earlier.server,
-            self.database - earlier.database,
-            self.load - earlier.load,
         )
