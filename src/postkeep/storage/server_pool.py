@@ -160,7 +160,7 @@ class Connections:
         connection = await self._take()
         try:
             if connection not in self._ready:
-                await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {_ISOLATION}")
+                await _set_up(connection)
                 self._ready.add(connection)
             yield connection
         except BaseException as error:
@@ -184,6 +184,17 @@ class Connections:
                 return await self._pool.acquire()
         except TimeoutError as error:
             raise StorageUnavailable from error
+
+
+async def _set_up(connection: Connection) -> None:
+    """Set what cannot be said while connecting."""
+    await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {_ISOLATION}")
+    async with connection.cursor() as cursor:
+        await cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'", ())
+        is_galera = [value for _, value in await cursor.fetchall()] == ["ON"]
+    if is_galera:
+        # A node shows what another one committed when it comes to it; asked so, it comes to it before it answers.
+        await connection.query("SET SESSION wsrep_sync_wait = 1")
 
 
 def runs_on(connection: Connection) -> Run:
