@@ -22,7 +22,7 @@ def main() -> str | None:
     # The core packages hold the programs alone: no service that Debian would start, no account, no questions.
     missing: dict[str, tuple[str, ...]] = {}
     if not os.environ.get("POSTKEEP_TEST_MYSQL_URL") and not _is_installed("mariadbd"):
-        missing["MariaDB"] = ("mariadb-server-core", "mariadb-client-core")
+        missing["MariaDB"] = ("mariadb-server-core", "mariadb-client-core", "galera-4")
     if not _is_installed(*_BROWSERS):
         missing["Chromium"] = ("chromium", "fonts-dejavu-core")
     if not _is_installed("curl"):

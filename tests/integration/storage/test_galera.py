@@ -17,7 +17,6 @@ from tests.contracts.kept import assert_counted, keep_account, keep_posts
 from tests.databases import MariaDbServer, free_port
 from tests.integration.storage.opened import Opened, ask, open_server
 
-
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 """Comes with Debian's mariadb-server."""
 
