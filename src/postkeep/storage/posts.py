@@ -62,8 +62,9 @@ _ADD: Final = insert(PostRow)
 _KEPT: Final = select(PostRow.id).where(_AUTHOR, PostRow.id == bindparam("id"))
 
 # Counting out needs the post's size, in the same statement that locks the account's row: asked for beforehand it could
-# be another one's by then. FOR UPDATE makes it the newest size on a server, whatever snapshot the statement began with
-# (SQLite has one writer and no such words). A post that is not there counts for nothing, and the DELETE says so.
+# be another one's by then. Whoever takes the account's row first is waited for anyway; FOR UPDATE also waits for a hand
+# that holds the post alone (SQLite has one writer and no such words). A post that is not there counts for nothing, and
+# the DELETE says so.
 _COUNTED: Final = (
     select(PostRow.bytes)
     .where(PostRow.account_id == AccountRow.id, PostRow.id == bindparam("post_id"))
