@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import debian
 
+_GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -22,7 +24,9 @@ def main() -> str | None:
     # The core packages hold the programs alone: no service that Debian would start, no account, no questions.
     missing: dict[str, tuple[str, ...]] = {}
     if not os.environ.get("POSTKEEP_TEST_MYSQL_URL") and not _is_installed("mariadbd"):
-        missing["MariaDB"] = ("mariadb-server-core", "mariadb-client-core", "galera-4")
+        missing["MariaDB"] = ("mariadb-server-core", "mariadb-client-core")
+    if not _GALERA.exists() and debian.can_install():
+        missing["Galera"] = ("galera-4",)
     if not _is_installed(*_BROWSERS):
         missing["Chromium"] = ("chromium", "fonts-dejavu-core")
     if not _is_installed("curl"):

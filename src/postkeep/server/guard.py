@@ -50,7 +50,8 @@ class GuardedProtocol(HttpToolsProtocol):
         request_id = new_request_id()
         log.info("malformed", extra={"request_id": request_id})
         answer = problem(400, "malformed_request", request_id=request_id, detail=msg)
-        head = [*answer.raw_headers, (HEADER.lower().encode(), request_id.encode()), (b"connection", b"close")]
+        ours = [(HEADER.lower().encode(), request_id.encode()), (b"connection", b"close")]
+        head = [*self.server_state.default_headers, *answer.raw_headers, *ours]
         lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % line for line in head), b"", bytes(answer.body)]
         self.transport.write(b"\r\n".join(lines))
         self.transport.close()

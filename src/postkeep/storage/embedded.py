@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost, PostId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.storage.limits import PATIENCE_SECONDS, STREAMS
 from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.statements import Parameters, Statement
@@ -27,12 +28,6 @@ T = TypeVar("T")
 
 HEAVY_BYTES: Final = 64 * 1024
 """Queries that read more leave the event loop's thread; below it, changing threads costs more than reading."""
-
-STREAMS: Final = 4
-"""How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""
-
-_PATIENCE_SECONDS: Final = 3.0
-"""How long a request waits for one of them before it is told to come again."""
 
 PRAGMAS: Final = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": "5000"}
 
@@ -161,12 +156,15 @@ class EmbeddedStorage:
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._streams.acquire()
         except TimeoutError as error:
-            raise StorageUnavailable from error
+            raise unavailable(TimeoutError("no free connection")) from error
         try:
-            posts = _LongList(self._path, *list_statement(author, before=before, last=last))
+            try:
+                posts = _LongList(self._path, *list_statement(author, before=before, last=last))
+            except sqlite3.OperationalError as error:
+                raise unavailable(error) from error
             try:
                 while part := await self._in_thread(posts.next_part):
                     yield part

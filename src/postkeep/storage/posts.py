@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, func, insert, literal, select, type_co
 
 from postkeep.domain.accounts import AccountId, AccountStatus
 from postkeep.domain.posts import ListedPost, Post, PostId, Status, Text, Title
+from postkeep.storage.limits import PART_LENGTH
 from postkeep.storage.statements import Parameters, Rows, Statement
 from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
@@ -46,9 +47,6 @@ _LIST_BETWEEN: Final = _LIST_BEFORE.where(PostRow.id >= bindparam("last"))
 
 _SIZES: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id.desc()).limit(bindparam("at_most"))
 _SIZES_BEFORE: Final = _SIZES.where(PostRow.id < bindparam("before"))
-
-PART_BYTES: Final = 64 * 1024
-"""A part of a long list is done when its texts have so many characters."""
 
 _COUNT: Final = update(AccountRow).where(
     AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
@@ -148,7 +146,7 @@ def listed(rows: Rows) -> list[ListedPost]:
 
 def is_part(posts: Sequence[ListedPost]) -> bool:
     """Whether so many posts are enough for one part of a long list."""
-    return sum(len(post.text) for post in posts) >= PART_BYTES
+    return sum(len(post.text) for post in posts) >= PART_LENGTH
 
 
 def _post_of(values: Sequence[Any]) -> Post:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost, PostId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.storage.limits import STREAMS
 from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, read_rows, runs_on
@@ -27,9 +28,6 @@ T = TypeVar("T")
 
 _RUNS: Final = 4
 """How often a unit may run: once, and three times again."""
-
-STREAMS: Final = 4
-"""How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""
 
 _PAUSE_SECONDS: Final = 0.02
 """The longest pause before the second run; it doubles with each further one."""

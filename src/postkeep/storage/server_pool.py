@@ -1,6 +1,7 @@
 """Connections to a database server: asyncmy's pool, with every connection set as it must be."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum, auto
@@ -15,16 +16,16 @@ from sqlalchemy.dialects.mysql import asyncmy as sqlalchemy_asyncmy
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from postkeep.services.ports import StorageUnavailable
+from postkeep.storage.limits import PATIENCE_SECONDS
 from postkeep.storage.statements import ROWS_AT_ONCE, ConstraintBroken, Parameters, Result, Rows, Statement, compiled
 from postkeep.storage.transaction import Run
+
+log = logging.getLogger(__name__)
 
 SQL_MODE: Final = (
     "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION"
 )
-
-PATIENCE_SECONDS: Final = 3.0
-"""How long a request waits for a connection before it is told to come again."""
 
 _CONNECT_SECONDS: Final = 5
 _RECYCLE_SECONDS: Final = 1800
@@ -183,6 +184,7 @@ class Connections:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await self._pool.acquire()
         except TimeoutError as error:
+            log.warning("storage_failed", extra={"reason": "no free connection"})
             raise StorageUnavailable from error
 
 
@@ -216,16 +218,20 @@ def runs_on(connection: Connection) -> Run:
 async def read_rows(connection: Connection, statement: Statement, parameters: Parameters) -> AsyncGenerator[Rows]:
     """Run a SELECT and answer its rows as the server sends them, some at a time.
 
-    Whoever does not read to the end must close the connection.
+    A connection whose rows are not read to the end is closed: whoever gets it next would get them.
     """
     form = compiled(statement, _DIALECT)
     cursor = connection.cursor(SSCursor)
-    await cursor.execute(form.sql, form.values(parameters))
-    while fetched := await cursor.fetchmany(ROWS_AT_ONCE):
-        # asyncmy takes whatever the server sends, wanted or not: all of it would wait in memory here.
-        connection._transport.pause_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it has no other way
-        yield form.rows(fetched)
-        connection._transport.resume_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    try:
+        await cursor.execute(form.sql, form.values(parameters))
+        while fetched := await cursor.fetchmany(ROWS_AT_ONCE):
+            # asyncmy takes whatever the server sends, wanted or not: all of it would wait in memory here.
+            connection._transport.pause_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no other way
+            yield form.rows(fetched)
+            connection._transport.resume_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    except BaseException:
+        connection.close()
+        raise
 
 
 def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) -> AsyncEngine:

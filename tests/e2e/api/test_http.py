@@ -102,6 +102,7 @@ def test_what_is_no_http_is_refused_as_everything_else_is(sqlite_server: Postkee
         assert wire.is_closed()
     assert (answer.header("content-type"), answer.header("cache-control")) == ("application/problem+json", "no-store")
     said = json.loads(answer.body)
+    assert answer.header("date")
     assert (said["status"], said["request_id"]) == (400, answer.header("x-request-id"))
 
 

@@ -125,6 +125,23 @@ class TestConnections:
         await writing
         await assert_counted(embedded.storage, account, post)
 
+    async def test_a_long_list_that_cannot_be_opened_is_unavailable(
+        self, embedded: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Too many open files, say: told as such, and its place is free again."""
+        account = await keep_account(embedded.storage)
+
+        def fail(*_: object, **__: object) -> sqlite3.Connection:
+            message = "unable to open database file"
+            raise sqlite3.OperationalError(message)
+
+        for _ in range(5):
+            with monkeypatch.context() as patch:
+                patch.setattr(sqlite3, "connect", fail)
+                with pytest.raises(StorageUnavailable):
+                    await anext(embedded.storage.stream(account.id))
+        assert [part async for part in embedded.storage.stream(account.id)] == []
+
 
 class TestDurability:
     """What is acknowledged is in the file."""

@@ -12,9 +12,10 @@ from asyncmy.errors import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from postkeep.domain.accounts import Account
-from postkeep.domain.posts import Post, Text
+from postkeep.domain.posts import ListedPost, Post, Text
 from postkeep.domain.sessions import Session, SessionStatus
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.storage import server as server_module
 from postkeep.storage import server_pool
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_pool import Connection, create_server_engine
@@ -356,9 +357,9 @@ class TestLostConnections:
         await fresh.storage.check()
 
     async def test_db_11_without_a_free_connection_the_answer_is_no(
-        self, fresh: Opened, monkeypatch: pytest.MonkeyPatch
+        self, fresh: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """After the pool's patience, not after all retries of it; and later everything works."""
+        """After the pool's patience, not after all retries of it; the operator is told; and later everything works."""
         account = await keep_account(fresh.storage)
         monkeypatch.setattr(server_pool, "PATIENCE_SECONDS", 0.01)
         busy, may_end = asyncio.Barrier(4), asyncio.Event()
@@ -371,6 +372,9 @@ class TestLostConnections:
         await busy.wait()
         with pytest.raises(StorageUnavailable):
             await find_account(fresh.storage, account.id)
+        assert [record.getMessage() for record in caplog.records if record.name.startswith("postkeep")] == [
+            "storage_failed"
+        ]
         may_end.set()
         await asyncio.gather(*held)
         assert await find_account(fresh.storage, account.id) == account
@@ -425,6 +429,26 @@ async def test_az_09_a_cancelled_reading_leaves_nobody_another_s_rows(fresh: Ope
         await asyncio.gather(*map(ask_and_perhaps_leave, range(20)))
     assert wrong == []
     assert len(answered) > 100
+
+
+async def test_az_09_a_long_list_that_fails_in_the_middle_leaves_nobody_its_rows(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong with a row: the rows behind it must not wait on a connection that the next one gets."""
+    monkeypatch.setattr(server_module, "STREAMS", 1)
+    mine, other = await keep_account(server.storage), await keep_account(server.storage)
+    await keep_posts(server.storage, *(a_post(author=mine.id, text=Text("x" * 30_000)) for _ in range(40)))
+    await keep_posts(server.storage, post := a_post(author=other.id))
+
+    def fail(_rows: object) -> list[ListedPost]:
+        raise KeyError
+
+    async with open_server(server.kind, server.url) as opened, asyncio.timeout(20):
+        with monkeypatch.context() as patch:
+            patch.setattr(server_module, "listed", fail)
+            with pytest.raises(KeyError):
+                await anext(opened.storage.stream(mine.id))
+        assert [part async for part in opened.storage.stream(other.id)] == [[ListedPost.of(post)]]
 
 
 async def kill_all(opened: Opened, account: Account) -> None:

@@ -1,0 +1,12 @@
+"""How much of a database one process takes at a time, whichever database it is."""
+
+from typing import Final
+
+PATIENCE_SECONDS: Final = 3.0
+"""How long a request waits for a connection before it is told to come again."""
+
+STREAMS: Final = 4
+"""How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""
+
+PART_LENGTH: Final = 64 * 1024
+"""A part of a long list is done when its texts have so many characters together."""
