@@ -25,7 +25,7 @@ class AccessLog:
 
         async def answer(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if "status" in message:
                 status = message["status"]
             await send(message)
 

@@ -6,6 +6,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from postkeep.server.request_id import HEADER, new_request_id
+from postkeep.server.whole_answer import EXTENSIONS, Cycle
 from postkeep.views.problems import problem
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError(message)
         super().on_headers_complete()
         self.headers: list[tuple[bytes, bytes]] = []
+        # uvicorn names the class itself; ours differs in what it can send.
+        self.cycle.__class__ = Cycle
+        self.scope["extensions"] = EXTENSIONS
         # For an answer that cannot be finished: closing would first wait for a client that does not read.
         self.scope.setdefault("state", {})["abort"] = self.transport.abort
         if self.parser is not None and self.parser.should_upgrade():

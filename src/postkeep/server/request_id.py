@@ -54,7 +54,7 @@ class RequestId:
         header = (_NAME, request_id.encode())
 
         def answer(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
+            if "headers" in message:
                 # A new list: the application may send the same headers again and again.
                 message["headers"] = [*message["headers"], header]
             return send(message)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +13,7 @@ from postkeep.server.head import as_get, without_bodies
 from postkeep.server.loads import ListKey, Load, Loads, Recorder, Target
 from postkeep.server.memory import ENTRY_BYTES, Memory
 from postkeep.server.representations import Coding, Header, Loaded, Representation, coding_for, has_tag
+from postkeep.server.whole_answer import Prepared, answer
 from postkeep.services.ports import Stamp
 from postkeep.services.sessions import Caller
 
@@ -36,23 +38,23 @@ class _Kept:
         posts_version: Of the stamp that was read before the list was.
         trusted_until: When it counts for nothing any more, by the monotonic clock.
         representation: What is sent.
-        headers: Of an answer with it.
-        unmodified: Of an answer to who has it.
+        whole: The head of an answer with it.
+        unmodified: The head of an answer to who has it.
         size: In bytes, all in all.
     """
 
     posts_version: int
     trusted_until: float
     representation: Representation
-    headers: list[Header] = field(init=False)
-    unmodified: list[Header] = field(init=False)
+    whole: Prepared = field(init=False)
+    unmodified: Prepared = field(init=False)
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
         """Make all that an answer needs."""
-        self.headers = [*self.representation.headers, _HIT]
-        self.unmodified = [*self.representation.unmodified, _HIT]
-        self.size = ENTRY_BYTES + self.representation.size
+        self.whole = Prepared(HTTPStatus.OK, [*self.representation.headers, _HIT])
+        self.unmodified = Prepared(HTTPStatus.NOT_MODIFIED, [*self.representation.unmodified, _HIT])
+        self.size = ENTRY_BYTES + self.representation.size + self.whole.size + self.unmodified.size
 
 
 @dataclass(slots=True)
@@ -153,11 +155,9 @@ class ResponseCache:
             return
         self._memory.counts.hits += 1
         if if_none_match is not None and has_tag(if_none_match, kept.representation.etag):
-            await send({"type": "http.response.start", "status": 304, "headers": kept.unmodified})
-            await send({"type": "http.response.body", "body": b""})
+            await answer(scope, send, kept.unmodified, b"")
         else:
-            await send({"type": "http.response.start", "status": 200, "headers": kept.headers})
-            await send({"type": "http.response.body", "body": kept.representation.body})
+            await answer(scope, send, kept.whole, kept.representation.body)
 
     def _find(self, key: Hashable, stamp: Stamp) -> _Kept | None:
         """Return the list that is remembered under a key, if it is what the account's posts are now."""

@@ -113,6 +113,34 @@ def test_tk_20_a_known_token_is_worth_nothing_after_the_logout(
         assert who.gets(path).status_code == 401
 
 
+def test_hits_keep_to_the_connection_s_terms(server: PostkeepServer) -> None:
+    """Several on their way at once are answered in their order, a HEAD without a body; the last one ends it."""
+    person = Person.signs_up(server.http)
+    person.add("a")
+    expected = [lists(person) for _ in range(2)][1]
+    authorization = person.authorization["Authorization"]
+
+    def request(method: str = "GET", version: str = "1.1", *more: str) -> str:
+        head = (f"{method} /getPosts HTTP/{version}", "Host: localhost", f"Authorization: {authorization}", *more)
+        return "\r\n".join((*head, "", ""))
+
+    known = f"If-None-Match: {expected.headers['etag']}"
+    with Wire(server) as wire:
+        wire.send(request() + request("HEAD") + request("GET", "1.1", known))
+        wire.send(request("GET", "1.1", "Connection: close"))
+        answers = [wire.answer(), wire.answer(to_head=True), wire.answer(), wire.answer()]
+        assert wire.is_closed()
+    assert [answer.status for answer in answers] == [200, 200, 304, 200]
+    assert [answer.body for answer in answers] == [expected.content, b"", b"", expected.content]
+    assert {answer.header("cache-status") for answer in answers} == {HIT}
+    assert len({answer.header("x-request-id") for answer in answers}) == 4
+    assert all(answer.header("date") for answer in answers)
+    assert [answer.header("connection") for answer in answers] == [None, None, None, "close"]
+    with Wire(server) as wire:
+        wire.send(request(version="1.0"))
+        assert (wire.answer().body, wire.is_closed()) == (expected.content, True)
+
+
 def test_a_hit_has_an_id_of_its_own_and_writes_no_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A line costs more than a hit; POSTKEEP_ACCESS_LOG=all writes them all the same (the other servers here do)."""
     server = PostkeepServer(tmp_path_factory.mktemp("misses"), {})

@@ -1,0 +1,98 @@
+"""A whole answer in one message, for what is sent again and again: its head is written once, and checked once.
+
+An extension of ASGI's HTTP, which servers that have it name in the scope. Other servers are told the same in ASGI's own
+words. Layers that look at heads see it as one: it has a status, and headers that may be added to.
+
+Source: https://asgi.readthedocs.io/en/latest/extensions.html
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.types import Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from postkeep.server.representations import Header
+
+EXTENSION: Final = "postkeep.whole_answer"
+EXTENSIONS: Final = {EXTENSION: dict[object, object]()}
+
+
+class Prepared:
+    """The head of an answer, as a list and as it travels.
+
+    Attributes:
+        status: The status code.
+        headers: Such as were sent before: what they may not contain, the server found out then.
+        size: Of the head as it travels, in bytes.
+    """
+
+    __slots__ = ("_lines", "headers", "size", "status")
+
+    def __init__(self, status: HTTPStatus, headers: Sequence[Header]) -> None:
+        """Write it."""
+        self.status = int(status)
+        self.headers = headers
+        self._lines = _lines(headers)
+        self.size = len(self._lines)
+
+    def written(self, of_server: bytes, added: Sequence[Header], body: bytes) -> bytes:
+        """Return the answer as it travels.
+
+        Args:
+            of_server: The lines of the server's own headers.
+            added: More headers, which their adders have checked.
+            body: The body.
+        """
+        return b"".join((STATUS_LINE[self.status], of_server, self._lines, _lines(added), b"\r\n", body))
+
+
+async def answer(scope: Scope, send: Send, prepared: Prepared, body: bytes) -> None:
+    """Send an answer, at once where the server can."""
+    if EXTENSION in scope.get("extensions", ()):
+        await send({"type": EXTENSION, "status": prepared.status, "headers": [], "prepared": prepared, "body": body})
+    else:
+        await _in_two(send, prepared, (), body)
+
+
+class Cycle(RequestResponseCycle):
+    """One request of uvicorn's protocol, and its answer, which may come whole."""
+
+    _of_server: tuple[object, bytes] = (None, b"")
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - uvicorn's type knows no extensions
+        """Send a message of the application."""
+        if message["type"] != EXTENSION:
+            await super().send(message)
+        elif self.response_started or self.disconnected or not self.keep_alive or self.flow.write_paused:
+            # One that needs more thought than a line.
+            await _in_two(super().send, message["prepared"], message["headers"], message["body"])
+        else:
+            self.response_started = self.response_complete = True
+            self.waiting_for_100_continue = False
+            self.transport.write(
+                message["prepared"].written(self._lines_of_server(), message["headers"], message["body"])
+            )
+            self.message_event.set()
+            self.on_response()
+
+    def _lines_of_server(self) -> bytes:
+        """Return the lines of the server's headers, which are others each second."""
+        headers, lines = Cycle._of_server
+        if headers is not self.default_headers:
+            lines = _lines(self.default_headers)
+            Cycle._of_server = self.default_headers, lines
+        return lines
+
+
+async def _in_two(
+    send: Callable[[Any], Awaitable[None]], prepared: Prepared, added: Sequence[Header], body: bytes
+) -> None:
+    headers = [*prepared.headers, *added]
+    await send({"type": "http.response.start", "status": prepared.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _lines(headers: Sequence[Header]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
