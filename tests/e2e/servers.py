@@ -196,6 +196,11 @@ class PostkeepServer:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def forget_peak(self) -> None:
+        """Have `peak_bytes` begin anew, at what its process has now. Source: proc(5), clear_refs."""
+        assert self.process is not None
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", "ascii")
+
     def peak_bytes(self) -> int:
         """Return the most memory its process has had at any time."""
         assert self.process is not None

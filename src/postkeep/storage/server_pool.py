@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum, auto
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage.limits import PATIENCE_SECONDS
-from postkeep.storage.statements import ROWS_AT_ONCE, ConstraintBroken, Parameters, Result, Rows, Statement, compiled
+from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
 from postkeep.storage.transaction import Run
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ _LOST: Final = frozenset({1040, 1047, 1053, 1927, 4031})
 
 _COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
 """The transaction lost against another one and was, or is now, rolled back."""
+
+_RECEIVED_BYTES: Final = 128 * 1024
+"""What a connection takes for a long list before anybody reads it; more than one at once only grows buffers."""
 
 _DIALECT: Final = sqlalchemy_asyncmy.dialect()
 
@@ -222,13 +226,17 @@ async def read_rows(connection: Connection, statement: Statement, parameters: Pa
     """
     form = compiled(statement, _DIALECT)
     cursor = connection.cursor(SSCursor)
+    transport = connection._transport  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
     try:
+        count = 1
         await cursor.execute(form.sql, form.values(parameters))
-        while fetched := await cursor.fetchmany(ROWS_AT_ONCE):
+        while fetched := await cursor.fetchmany(count):
             # asyncmy takes whatever the server sends, wanted or not: all of it would wait in memory here.
-            connection._transport.pause_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no other way
+            transport.pause_reading()
             yield form.rows(fetched)
-            connection._transport.resume_reading()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+            transport.resume_reading()
+            count = how_many_next(fetched)
     except BaseException:
         connection.close()
         raise

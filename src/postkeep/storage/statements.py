@@ -12,6 +12,8 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import BindParameter, ClauseElement, Dialect, Executable, Select
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from postkeep.storage.limits import PART_LENGTH
+
 Parameters: TypeAlias = Mapping[str, object]
 """A statement's values by name; "owner" is the account that its rows belong to."""
 
@@ -22,8 +24,7 @@ Rows: TypeAlias = Sequence[Sequence[Any]]
 
 _Processor: TypeAlias = Callable[[Any], Any]
 
-ROWS_AT_ONCE: Final = 4
-"""How many rows of a long list are fetched together; each may have a megabyte."""
+_MOST_AT_ONCE: Final = 64
 
 _KEPT: Final = 256
 """How many compiled statements are remembered; the repositories have some thirty."""
@@ -84,6 +85,15 @@ class Compiled:
                 row[index] = read(row[index])
             rows.append(row)
         return rows
+
+
+def how_many_next(fetched: Rows) -> int:
+    """Return how many rows of a long list to fetch together, after these: about a part, if they go on as long.
+
+    Each may have a megabyte, and hundreds of short ones would cost a call each.
+    """
+    longest = max(len(value) for row in fetched for value in row if isinstance(value, str))
+    return max(1, min(_MOST_AT_ONCE, PART_LENGTH // max(1, longest)))
 
 
 @lru_cache(_KEPT)

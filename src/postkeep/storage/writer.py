@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
-from postkeep.storage.statements import ROWS_AT_ONCE, ConstraintBroken, Parameters, Result, Rows, Statement, compiled
+from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
 from postkeep.storage.transaction import AlreadyDone, Run, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 
@@ -136,8 +136,10 @@ def read_rows(connection: sqlite3.Connection, statement: Statement, parameters: 
     """Run a SELECT and answer its rows some at a time; the connection sees the database as it was when it began."""
     form = compiled(statement, _DIALECT)
     with closing(connection.execute(form.sql, form.values(parameters))) as cursor:
-        while fetched := cursor.fetchmany(ROWS_AT_ONCE):
+        count = 1
+        while fetched := cursor.fetchmany(count):
             yield form.rows(fetched)
+            count = how_many_next(fetched)
 
 
 def unavailable(cause: Exception) -> StorageUnavailable:
