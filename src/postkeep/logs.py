@@ -25,6 +25,8 @@ def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
     handler.setFormatter(_Text() if readable else _Json())
     # Nobody asks which line of which thread said it, and finding out costs more than writing the line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # The documented way: https://docs.python.org/3/howto/logging.html#optimization
+    logging._srcfile = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -4,10 +4,12 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID, uuid4
 
@@ -29,6 +31,9 @@ MAX_TOKEN_LENGTH: Final = 4096
 _YEAR_10000: Final = 253_402_300_800
 _REQUIRED: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
+_HEADERS: Final = 16
+"""How many headers are remembered, which are read before a signature is: strangers may send more."""
+
 _KID_BYTES: Final = 4
 _COUNTER_BYTES: Final = 4
 _CLAIMED_BYTES: Final = _KID_BYTES + 16 + _COUNTER_BYTES
@@ -97,12 +102,13 @@ class JwtTokens:
         Raises:
             TokenInvalid: Malformed, forged, of another kind, or from the future.
         """
-        if not all(_is_canonical(part) for part in token.split(".")):
+        parts = token.split(".")
+        if not all(_is_canonical(part) for part in parts):
             raise TokenInvalid
         try:
             claims = jwt.decode(
                 token,
-                self._key_for(jwt.get_unverified_header(token)).access,
+                self._key_for(parts[0]).access,
                 algorithms=[self._algorithm],
                 audience=AUDIENCE,
                 issuer=ISSUER,
@@ -139,19 +145,33 @@ class JwtTokens:
         claimed, given = raw[:_CLAIMED_BYTES], raw[_CLAIMED_BYTES:]
         return key is not None and hmac.compare_digest(given, _mac(key, claimed, session))
 
-    def _key_for(self, header: dict[str, Any]) -> _Key:
-        """Find the key that a header names; a header with anything but our three members is not ours.
+    def _key_for(self, header: str) -> _Key:
+        """Find the key that a token's header names.
 
         Raises:
-            TokenInvalid: It is not one of our headers.
+            TokenInvalid: It is not one of our headers, or names none of our keys.
+            ValueError: It is not JSON, or its key's name is not hexadecimal.
         """
-        kid = header.get("kid")
-        if header.keys() != _HEADER or header.get("typ") != TYPE or not isinstance(kid, str):
-            raise TokenInvalid
-        key = self._keys.get(bytes.fromhex(kid)) if len(kid) == 2 * _KID_BYTES else None
+        key = self._keys.get(_kid_in(header))
         if key is None:
             raise TokenInvalid
         return key
+
+
+@lru_cache(_HEADERS)
+def _kid_in(header: str) -> bytes:
+    """Return which key a token's header names; one with anything but our three members is not ours.
+
+    Tokens differ in what follows: their headers are as many as there are keys, and are read once.
+
+    Raises:
+        TokenInvalid: It is not one of our headers.
+        ValueError: It is not JSON, or its key's name is not hexadecimal.
+    """
+    said: object = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    if not isinstance(said, dict) or said.keys() != _HEADER or said["typ"] != TYPE or not isinstance(said["kid"], str):
+        raise TokenInvalid
+    return bytes.fromhex(said["kid"])
 
 
 def _access_claims(claims: dict[str, Any]) -> AccessClaims:

@@ -11,7 +11,7 @@ from postkeep.services.ports import HashingBusy, StorageUnavailable
 from postkeep.views.accounts import Me, NewAccount
 from postkeep.views.sessions import TokenPair
 
-router = APIRouter(route_class=Route, tags=["accounts"])
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["accounts"])
 
 SIGNUP_ERRORS = documented(
     EmailTaken,

@@ -22,7 +22,7 @@ from postkeep.services.posts import LongPage
 from postkeep.views.cursors import CursorInvalid
 from postkeep.views.posts import NewPost, PostAdded, PostView, long_post_list, post_list
 
-router = APIRouter(route_class=Route, tags=["posts"])
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
 _ERRORS = (TokenMissing, TokenInvalid, StorageUnavailable)
 ADD_ERRORS = documented(

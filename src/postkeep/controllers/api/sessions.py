@@ -22,7 +22,7 @@ from postkeep.services.ports import HashingBusy, StorageUnavailable
 from postkeep.services.sessions import SessionService
 from postkeep.views.sessions import Credentials, OAuthError, TokenPair, UsedRefreshToken, email_or_nobody, oauth_refusal
 
-router = APIRouter(route_class=Route, tags=["sessions"])
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["sessions"])
 
 _READING_ERRORS = (RequestInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable, StorageUnavailable)
 LOGIN_ERRORS = documented(CredentialsInvalid, *_READING_ERRORS, HashingBusy)
