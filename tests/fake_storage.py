@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
-from postkeep.domain.posts import ListedPost, Post, PostId, parse_post_id
+from postkeep.domain.posts import LIGHT_BYTES, ListedPost, Post, PostId, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork
 
@@ -290,6 +290,12 @@ class FakePosts:
         own = (post for post in self._posts.values() if post.author == author)
         older = (post for post in own if before is None or post.id < before)
         return [ListedPost.of(post) for post in sorted(older, key=lambda post: post.id, reverse=True)[:limit]]
+
+    async def list_light(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[ListedPost]:
+        """Return what `list_for` would return if that is light (see `LIGHT_BYTES`), and none of it otherwise."""
+        sizes = await self.list_sizes(author, limit=limit, before=before)
+        light = sum(size for _, size in sizes) <= LIGHT_BYTES
+        return await self.list_for(author, limit=limit, before=before) if light else []
 
     async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
         """Return the ids and the bytes of what `list_for` would return."""

@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 import pytest
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, ListedPost, Post, PostId, Status, Text, Title
+from postkeep.domain.posts import (
+    LIGHT_BYTES,
+    MAX_BODY_BYTES,
+    TITLE_MAX_LENGTH,
+    ListedPost,
+    Post,
+    PostId,
+    Status,
+    Text,
+    Title,
+)
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.kept import (
@@ -235,6 +245,24 @@ class PostsContract:
         assert await sizes(9, None) == [(post.id, post.bytes) for post in posts[::-1]]
         assert await sizes(2, None) == [(posts[4].id, 11), (posts[3].id, 9)]
         assert await sizes(2, posts[3].id) == [(posts[2].id, 7), (posts[1].id, 5)]
+
+    async def test_a_light_page_is_the_page(self, storage: Storage) -> None:
+        """Up to the very byte, by what is on the page alone; one that is not light has nothing."""
+        account, stranger = await keep_account(storage), await keep_account(storage)
+        lengths = (LIGHT_BYTES + 1, 2, LIGHT_BYTES - 1, 1)
+        posts = [a_post(author=account.id, text=Text("x" * length), title=None) for length in lengths]
+        await keep_posts(storage, *posts, *(a_post(author=stranger.id, text=posts[0].text) for _ in range(3)))
+        listed = [ListedPost.of(post) for post in posts[::-1]]
+
+        async def light(limit: int, before: PostId | None = None) -> list[ListedPost]:
+            return list(await storage.read(lambda work: work.posts.list_light(account.id, limit=limit, before=before)))
+
+        # Compared as truths: pytest would print them.
+        assert (await light(2) == listed[:2]) is True
+        assert await light(3) == await light(9) == []
+        assert (await light(1, posts[3].id) == listed[1:2]) is True
+        assert await light(2, posts[3].id) == await light(1, posts[1].id) == await light(9, posts[0].id) == []
+        assert await storage.read(lambda work: work.posts.list_light(an_account().id, limit=9, before=None)) == []
 
     async def test_a_long_list_is_as_it_was_at_one_moment(self, storage: Storage) -> None:
         """Whatever comes and goes while it is read."""

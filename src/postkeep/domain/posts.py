@@ -25,6 +25,10 @@ LISTED_BYTES: Final = 256
 """About what a list needs for a post besides its text."""
 
 
+LIGHT_BYTES: Final = 64 * 1024
+"""Posts whose texts have no more bytes together are read before one could ask how long they are."""
+
+
 class PostAbsent(Absent):
     """There is no such post."""
 

@@ -288,6 +288,10 @@ class Posts(Protocol):
         """Return the author's posts, newest first: at most `limit`, those older than `before`."""
         ...
 
+    async def list_light(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[ListedPost]:
+        """Return what `list_for` would return if that is light (see `LIGHT_BYTES`), and none of it otherwise."""
+        ...
+
     async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
         """Return the ids and the bytes of what `list_for` would return."""
         ...

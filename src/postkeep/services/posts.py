@@ -85,6 +85,9 @@ class PostService:
             return await self._short_page(author, limit, before, size)
         if limit is None:
             return await self._long_page(author, before, None)
+        light = await self._storage.read(lambda work: work.posts.list_light(author, limit=limit + 1, before=before))
+        if light:
+            return _page(light, limit)
         sizes = await self._storage.read(lambda work: work.posts.list_sizes(author, limit=limit + 1, before=before))
         size = sum(each + LISTED_BYTES for _, each in sizes)
         if size <= LONG_BYTES:
@@ -97,9 +100,7 @@ class PostService:
         posts = await self._storage.read(
             lambda work: work.posts.list_for(author, limit=asked, before=before), weight=size
         )
-        if limit is None or len(posts) <= limit:
-            return Page(posts, None)
-        return Page(posts[:limit], parse_post_id(posts[limit - 1].id))
+        return _page(posts, limit)
 
     async def _long_page(self, author: AccountId, before: PostId | None, last: PostId | None) -> LongPage:
         parts = self._storage.stream(author, before=before, last=last)
@@ -139,6 +140,13 @@ class PostService:
             log.info("post_missed", extra={"account": author, "post": post_id})
             raise
         log.info("post_deleted", extra={"account": author, "post": post_id})
+
+
+def _page(posts: Sequence[ListedPost], limit: int | None) -> Page:
+    """Make a page of posts, which are one more than the limit where more follow."""
+    if limit is None or len(posts) <= limit:
+        return Page(posts, None)
+    return Page(posts[:limit], parse_post_id(posts[limit - 1].id))
 
 
 async def _resumed(

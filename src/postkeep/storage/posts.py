@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, func, insert, literal, select, type_coerce, update
 
 from postkeep.domain.accounts import AccountId, AccountStatus
-from postkeep.domain.posts import ListedPost, Post, PostId, Status, Text, Title
+from postkeep.domain.posts import LIGHT_BYTES, ListedPost, Post, PostId, Status, Text, Title
 from postkeep.storage.limits import PART_LENGTH
 from postkeep.storage.statements import Parameters, Rows, Statement
 from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
@@ -47,6 +47,11 @@ _LIST_BETWEEN: Final = _LIST_BEFORE.where(PostRow.id >= bindparam("last"))
 
 _SIZES: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id.desc()).limit(bindparam("at_most"))
 _SIZES_BEFORE: Final = _SIZES.where(PostRow.id < bindparam("before"))
+
+_BYTES: Final = select(func.sum(_SIZES.subquery().c.bytes)).scalar_subquery()
+_BYTES_BEFORE: Final = select(func.sum(_SIZES_BEFORE.subquery().c.bytes)).scalar_subquery()
+_LIST_LIGHT: Final = _LIST_SOME.where(_BYTES <= LIGHT_BYTES)
+_LIST_LIGHT_BEFORE: Final = _LIST_SOME_BEFORE.where(_BYTES_BEFORE <= LIGHT_BYTES)
 
 _COUNT: Final = update(AccountRow).where(
     AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
@@ -97,6 +102,12 @@ class SqlPosts:
         else:
             statement = _LIST_BEFORE if limit is None else _LIST_SOME_BEFORE
         found = await self._transaction.read(statement, {"owner": author, "at_most": limit, "before": before})
+        return listed(found.rows)
+
+    async def list_light(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[ListedPost]:
+        """Return what `list_for` would return if that is light (see `LIGHT_BYTES`), and none of it otherwise."""
+        values = {"owner": author, "at_most": limit, "before": before}
+        found = await self._transaction.read(_LIST_LIGHT if before is None else _LIST_LIGHT_BEFORE, values)
         return listed(found.rows)
 
     async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
