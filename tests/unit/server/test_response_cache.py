@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from postkeep.domain.accounts import AccountStatus
+from postkeep.domain.posts import Status, Text
 from postkeep.server.request_id import RequestId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.services.posts import PostService
 from tests.builders import a_post, an_account
+from tests.fakes import a_world
 from tests.unit.server.door import MIB, NAMES, Answer, Client, Door, Gate, Person
 
 MISS, HIT, COLLAPSED = "postkeep; fwd=miss; stored", "postkeep; hit", "postkeep; fwd=miss; collapsed"
@@ -127,6 +130,23 @@ class TestWrites:
         wanted = {"add": ["new", "b", "a"], "delete": ["a"]}[write]
         for door in (here, *others):
             assert [(await person.lists(door)).texts for _ in range(2)] == [wanted] * 2
+
+    async def test_ca_19_hosts_with_other_clocks_serve_the_same(self) -> None:
+        """Ten minutes apart, and started at different times: what counts are the account's numbers."""
+        here, ahead = Door(), a_world()
+        ahead.advance(timedelta(minutes=10))
+        there = Door(ahead, kept=(here.world.storage, here.world.freshness))
+        there.monotonic = 5.0
+        person = await here.person("a")
+        elsewhere = PostService(here.world.storage, ahead.clock)
+        texts = {"a"}
+        for turn in range(6):
+            texts.add(text := f"{turn}")
+            writer = (here.world.posts, elsewhere)[turn % 2]
+            await writer.add(person.account_id, Text(text), title=None, status=Status.PUBLISHED)
+            answers = [await person.lists(door) for door in (here, there, here, there)]
+            assert [set(answer.texts) for answer in answers] == [texts] * 4
+            assert [answer.cache_status for answer in answers] == [MISS, MISS, HIT, HIT]
 
     async def test_ca_06_ca_07_what_was_undone_changes_nothing(self) -> None:
         """The list stands, and it is still the one in memory."""
