@@ -235,6 +235,11 @@ class FakeSessions:
             return None
         return account, session
 
+    async def list_active(self, account_id: AccountId) -> Sequence[Session]:
+        """Return the account's sessions that nobody has ended, the newest login first."""
+        own = [kept for kept in self._sessions.values() if kept.account_id == account_id and self._live(kept)]
+        return sorted(own, key=lambda session: session.id, reverse=True)
+
     async def add(self, session: Session) -> None:
         """Keep a new session."""
         self._transaction.write(session.account_id)
@@ -257,10 +262,10 @@ class FakeSessions:
         kept = self._live(session)
         self._end([] if kept is None else [kept], now)
 
-    async def end_all(self, account_id: AccountId, now: datetime) -> None:
-        """End all sessions of an account."""
+    async def end_all(self, account_id: AccountId, now: datetime, *, but: SessionId | None = None) -> None:
+        """End all sessions of an account, but one if that is named."""
         self._transaction.write(account_id)
-        self._end([kept for kept in self._sessions.values() if kept.account_id == account_id], now)
+        self._end([kept for kept in self._sessions.values() if kept.account_id == account_id and kept.id != but], now)
 
     def _live(self, session: Session) -> Session | None:
         kept = self._sessions.get(session.id)

@@ -47,12 +47,12 @@ async def end(storage: Storage, session: Session, now: datetime) -> None:
     await storage.transact(session.account_id, unit)
 
 
-async def end_all(storage: Storage, account: Account, now: datetime) -> None:
+async def end_all(storage: Storage, account: Account, now: datetime, *, but: SessionId | None = None) -> None:
     """End an account's sessions."""
 
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.claim_access(account.id)
-        await work.sessions.end_all(account.id, now)
+        await work.sessions.end_all(account.id, now, but=but)
 
     await storage.transact(account.id, unit)
 
@@ -67,6 +67,11 @@ async def found_with_age(storage: Storage, session: Session) -> tuple[Session, t
 async def find_pair(storage: Storage, account_id: AccountId, session_id: SessionId) -> tuple[Account, Session] | None:
     """Look an account and its session up together."""
     return await storage.read(lambda work: work.sessions.find_account(account_id, session_id))
+
+
+async def active(storage: Storage, account_id: AccountId) -> list[Session]:
+    """List an account's sessions that nobody has ended."""
+    return list(await storage.read(lambda work: work.sessions.list_active(account_id)))
 
 
 class SessionsContract:
@@ -211,3 +216,24 @@ class SessionsContract:
         await end_all(storage, account, third)
         ends = [await find_session(storage, session.id) for session in (*live, over, strangers)]
         assert [kept and kept.ended_date for kept in ends] == [second, second, second, first, None]
+
+    async def test_ending_all_but_one_leaves_that_one(self, storage: Storage) -> None:
+        """One that is named and belongs to somebody else saves nothing."""
+        account = await keep_account(storage)
+        one, other, third = [await keep_session(storage, account) for _ in range(3)]
+        stranger = await keep_session(storage)
+        await end_all(storage, account, a_moment(), but=other.id)
+        assert await active(storage, account.id) == [other]
+        await end_all(storage, account, a_moment(), but=stranger.id)
+        assert await active(storage, account.id) == []
+        assert await active(storage, stranger.account_id) == [stranger]
+        assert len({one.id, other.id, third.id}) == 3
+
+    async def test_active_sessions_are_listed_newest_first(self, storage: Storage) -> None:
+        """One account's alone, and none that was ended."""
+        account = await keep_account(storage)
+        sessions = [await keep_session(storage, account) for _ in range(4)]
+        await keep_session(storage)
+        await end(storage, sessions[1], a_moment())
+        assert await active(storage, account.id) == [sessions[3], sessions[2], sessions[0]]
+        assert await active(storage, a_session().account_id) == []

@@ -106,6 +106,46 @@ def reset_password(email: Address, *, password_stdin: Stdin = False) -> None:
 
 
 @app.command()
+def sessions(
+    email: Address, *, as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False
+) -> None:
+    """List where somebody is logged in, the newest login first.
+
+    Example:
+        postkeep account sessions ann@example.com
+    """
+    from postkeep.domain.accounts import Email
+
+    address = Email.parse(email)
+
+    async def use(accounts: "AccountService") -> None:
+        for session in await accounts.list_sessions(address):
+            shown = {
+                "id": str(session.id),
+                "created_date": session.created_date.isoformat(timespec="seconds"),
+                "last_used_date": session.refreshed_date.isoformat(timespec="seconds"),
+                "expires_date": session.expires_date.isoformat(timespec="seconds"),
+                "address": session.origin.address,
+                "device": session.origin.device,
+            }
+            if as_json:
+                typer.echo(json.dumps(shown))
+            else:
+                typer.echo("{id}  {created_date}  {last_used_date}  {address:<15}  {device}".format(**shown))
+
+    _run(use)
+
+
+@app.command("end-sessions")
+def end_sessions(email: Address) -> None:
+    """End all sessions of an account; its owner logs in again."""
+    from postkeep.domain.accounts import Email
+
+    address = Email.parse(email)
+    _run(lambda accounts: accounts.end_sessions(address))
+
+
+@app.command()
 def disable(email: Address) -> None:
     """Let nobody in to an account; its posts stay."""
     from postkeep.domain.accounts import Email

@@ -7,8 +7,8 @@ from typing import Final, NewType, Self
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.errors import Unauthenticated
-from postkeep.domain.ids import new_id
+from postkeep.domain.errors import Absent, Unauthenticated
+from postkeep.domain.ids import new_id, parse_id
 
 SessionId = NewType("SessionId", UUID)
 
@@ -33,6 +33,18 @@ class CredentialsInvalid(Unauthenticated):
     """The e-mail address or the password is wrong."""
 
     code = "invalid_credentials"
+
+
+class PasswordWrong(Unauthenticated):
+    """The current password is wrong."""
+
+    code = "wrong_password"
+
+
+class SessionAbsent(Absent):
+    """There is no such session."""
+
+    code = "session_absent"
 
 
 class RefreshTokenInvalid(Unauthenticated):
@@ -132,6 +144,18 @@ class Session:
     def live_until(self, idle: timedelta) -> datetime:
         """Return when it will be over if nobody renews or ends it."""
         return min(self.expires_date, self.refreshed_date + idle)
+
+
+def parse_session_id(given: str) -> SessionId:
+    """Read the id of a session.
+
+    Raises:
+        SessionAbsent: It is none, so there is no such session.
+    """
+    session_id = parse_id(given)
+    if session_id is None:
+        raise SessionAbsent
+    return SessionId(session_id)
 
 
 def _printable(text: str) -> str:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from postkeep.domain.accounts import (
@@ -17,8 +17,8 @@ from postkeep.domain.accounts import (
     PasswordCompromised,
 )
 from postkeep.domain.errors import Absent
-from postkeep.domain.sessions import SALT_BYTES, Origin, Session
-from postkeep.services.ports import Clock, CommonPasswords, PasswordHasher, Storage, UnitOfWork
+from postkeep.domain.sessions import SALT_BYTES, Origin, PasswordWrong, Session, SessionId
+from postkeep.services.ports import Clock, CommonPasswords, PasswordHasher, Storage, Unit, UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,10 @@ PRODUCT_NAME: Final = "postkeep"
 
 PAGE: Final = 500
 """How many accounts are listed with one query."""
+
+
+_TURNS: Final = 5
+"""How often a change of password starts over because the account changed between proving and keeping."""
 
 
 class AccountAbsent(Absent):
@@ -127,6 +131,50 @@ class AccountService:
             raise AccountGone
         return account
 
+    async def change_password(
+        self, account_id: AccountId, session_id: SessionId, current: Password, new: Password
+    ) -> None:
+        """Give one's own account a new password and end its other sessions.
+
+        Args:
+            account_id: Whose password it is.
+            session_id: The session that stays.
+            current: The password so far.
+            new: The password from now on.
+
+        Raises:
+            PasswordWrong: It is not the current password.
+            PasswordTooShort: The new one is shorter than this server asks for.
+            PasswordCompromised: Others would guess the new one.
+            AccountGone: The account was removed or disabled meanwhile.
+            HashingBusy: Too many people are logging in.
+            StorageUnavailable: The database does not answer.
+        """
+        for _ in range(_TURNS):
+            account = await self._prove(account_id, current)
+            self._policy.check(new, account.email)
+            unit = _change(account, await self._hasher.hash(new), session_id, self._clock.now())
+            try:
+                await self._storage.transact(account.id, unit)
+            except AccountGone:
+                # What was proven is no longer what is kept: somebody else changed it, or a login hashed it anew.
+                continue
+            log.info("password_changed", extra={"account": account.id, "session": session_id})
+            return
+        raise PasswordWrong
+
+    async def leave(self, account_id: AccountId, password: Password) -> None:
+        """Remove one's own account with its sessions and all its posts. There is no way back.
+
+        Raises:
+            PasswordWrong: It is not the account's password.
+            AccountGone: The account was removed or disabled meanwhile.
+            HashingBusy: Too many people are logging in.
+            StorageUnavailable: The database does not answer.
+        """
+        account = await self._prove(account_id, password)
+        await self._remove(account)
+
     async def create(self, email: Email, password: Password) -> Account:
         """Open an account for somebody else: no login.
 
@@ -178,6 +226,34 @@ class AccountService:
         await self._storage.transact(account.id, unit)
         log.info("password_reset", extra={"account": account.id})
 
+    async def list_sessions(self, email: Email) -> Sequence[Session]:
+        """Answer an account's sessions that nobody has ended, the newest login first.
+
+        Raises:
+            AccountAbsent: No account has this address.
+            StorageUnavailable: The database does not answer.
+        """
+        account = await self._find(email)
+        return await self._storage.read(lambda work: work.sessions.list_active(account.id))
+
+    async def end_sessions(self, email: Email) -> None:
+        """End all sessions of an account.
+
+        Raises:
+            AccountAbsent: No account has this address.
+            AccountGone: It is disabled: its sessions have ended.
+            StorageUnavailable: The database does not answer.
+        """
+        account = await self._find(email)
+        now = self._clock.now()
+
+        async def unit(work: UnitOfWork) -> None:
+            await work.accounts.claim_access(account.id)
+            await work.sessions.end_all(account.id, now)
+
+        await self._storage.transact(account.id, unit)
+        log.info("sessions_ended", extra={"account": account.id})
+
     async def disable(self, email: Email) -> None:
         """Keep an account and its posts, but let nobody in; its sessions end.
 
@@ -217,8 +293,17 @@ class AccountService:
             AccountAbsent: No account has this address.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._find(email)
+        await self._remove(await self._find(email))
 
+    async def _prove(self, account_id: AccountId, password: Password) -> Account:
+        """Return the account, whose owner knows its password."""
+        account = await self.get(account_id)
+        if not await self._hasher.verify(password, account.password_hash):
+            log.warning("password_refused", extra={"account": account.id})
+            raise PasswordWrong
+        return account
+
+    async def _remove(self, account: Account) -> None:
         async def unit(work: UnitOfWork) -> None:
             await work.accounts.remove(account.id)
 
@@ -239,3 +324,11 @@ class AccountService:
         if account is None:
             raise AccountAbsent
         return account
+
+
+def _change(account: Account, password_hash: str, session_id: SessionId, now: datetime) -> Unit:
+    async def unit(work: UnitOfWork) -> None:
+        await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=password_hash)
+        await work.sessions.end_all(account.id, now, but=session_id)
+
+    return unit

@@ -256,6 +256,10 @@ class Sessions(Protocol):
         """Return an account and one of its sessions with a single query, or None where either is absent."""
         ...
 
+    async def list_active(self, account_id: AccountId) -> Sequence[Session]:
+        """Return the account's sessions that nobody has ended, the newest login first."""
+        ...
+
     async def add(self, session: Session) -> None:
         """Keep a new session; its unit has begun with the account's row."""
         ...
@@ -272,8 +276,8 @@ class Sessions(Protocol):
         """End one session, unless it has ended."""
         ...
 
-    async def end_all(self, account_id: AccountId, now: datetime) -> None:
-        """End all sessions of an account."""
+    async def end_all(self, account_id: AccountId, now: datetime, *, but: SessionId | None = None) -> None:
+        """End all sessions of an account, but one if that is named."""
         ...
 
 

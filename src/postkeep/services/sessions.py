@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from postkeep.domain.sessions import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     Session,
+    SessionAbsent,
     SessionId,
     SessionStatus,
     TokenInvalid,
@@ -209,6 +211,45 @@ class SessionService:
             return
         await self._end(found[1])
         log.info("logged_out", extra={"account": claims.account_id, "session": claims.session_id})
+
+    async def list_live(self, account_id: AccountId) -> Sequence[Session]:
+        """Answer an account's sessions that are live, the newest login first.
+
+        Raises:
+            StorageUnavailable: The database does not answer.
+        """
+        now = self._clock.now()
+        active = await self._storage.read(lambda work: work.sessions.list_active(account_id))
+        return [session for session in active if session.is_live(now, self._limits.idle)]
+
+    async def end(self, account_id: AccountId, session_id: SessionId) -> None:
+        """End one of the account's own sessions, which may be the caller's.
+
+        Raises:
+            SessionAbsent: No such live session, or it belongs to somebody else.
+            StorageUnavailable: The database does not answer.
+        """
+        found = await self._storage.read(lambda work: work.sessions.find_account(account_id, session_id))
+        if found is None or not found[1].is_live(self._clock.now(), self._limits.idle):
+            raise SessionAbsent
+        await self._end(found[1])
+        log.info("session_ended", extra={"account": account_id, "session": session_id})
+
+    async def end_others(self, account_id: AccountId, session_id: SessionId) -> None:
+        """End all of the account's own sessions but this one.
+
+        Raises:
+            AccountGone: The account was removed or disabled meanwhile.
+            StorageUnavailable: The database does not answer.
+        """
+        now = self._clock.now()
+
+        async def unit(work: UnitOfWork) -> None:
+            await work.accounts.claim_access(account_id)
+            await work.sessions.end_all(account_id, now, but=session_id)
+
+        await self._storage.transact(account_id, unit)
+        log.info("other_sessions_ended", extra={"account": account_id, "session": session_id})
 
     async def _prove(self, email: Email | None, password: Password, origin: Origin) -> Account:
         """Find the active account that this password opens, at the cost of one verification whatever is wrong."""

@@ -35,6 +35,7 @@ _FIND: Final = select(*_SESSION, utc_now()).where(SessionRow.id == bindparam("se
 _FIND_ACCOUNT: Final = (
     select(*ACCOUNT, *_SESSION).join_from(SessionRow, AccountRow, AccountRow.id == SessionRow.account_id).where(*_THIS)
 )
+_LIST: Final = select(*_SESSION).where(_OF_ACCOUNT, _ACTIVE).order_by(SessionRow.id.desc())
 _ADD: Final = insert(SessionRow)
 _KEPT: Final = select(SessionRow.id).where(_OF_ACCOUNT, SessionRow.id == bindparam("id"))
 _ADVANCE: Final = (
@@ -45,6 +46,7 @@ _ADVANCE: Final = (
 _ENDED: Final = update(SessionRow).values(status=SessionStatus.ENDED.value, ended_date=bindparam("now"))
 _END: Final = _ENDED.where(*_THIS, _ACTIVE)
 _END_ALL: Final = _ENDED.where(_OF_ACCOUNT, _ACTIVE)
+_END_OTHERS: Final = _END_ALL.where(SessionRow.id != bindparam("but"))
 
 
 class SqlSessions:
@@ -69,6 +71,10 @@ class SqlSessions:
         row = found.first()
         return None if row is None else (account_of(row[: len(ACCOUNT)]), _session_of(row[len(ACCOUNT) :]))
 
+    async def list_active(self, account_id: AccountId) -> Sequence[Session]:
+        """Return the account's sessions that nobody has ended, the newest login first."""
+        return [_session_of(row) for row in (await self._transaction.read(_LIST, {"owner": account_id})).rows]
+
     async def add(self, session: Session) -> None:
         """Keep a new session; its unit has begun with the account's row."""
         await self._transaction.insert(session.account_id, _ADD, _values_of(session), _KEPT)
@@ -86,9 +92,9 @@ class SqlSessions:
         """End one session, unless it has ended."""
         await self._transaction.write(session.account_id, _END, {"session_id": session.id, "now": now})
 
-    async def end_all(self, account_id: AccountId, now: datetime) -> None:
-        """End all sessions of an account."""
-        await self._transaction.write(account_id, _END_ALL, {"now": now})
+    async def end_all(self, account_id: AccountId, now: datetime, *, but: SessionId | None = None) -> None:
+        """End all sessions of an account, but one if that is named."""
+        await self._transaction.write(account_id, _END_ALL if but is None else _END_OTHERS, {"now": now, "but": but})
 
 
 def _session_of(values: Sequence[Any]) -> Session:

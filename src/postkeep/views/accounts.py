@@ -5,15 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from postkeep.domain.accounts import (
-    EMAIL_MAX_LENGTH,
-    PASSWORD_MAX_LENGTH,
-    PASSWORD_MIN_LENGTH,
-    Account,
-    Email,
-    Password,
-)
-from postkeep.views.fields import Body, Moment, Parsed
+from postkeep.domain.accounts import EMAIL_MAX_LENGTH, Account, Email
+from postkeep.views.fields import Body, ChosenPassword, GivenPassword, Moment, Parsed
 
 
 class NewAccount(Body):
@@ -22,18 +15,20 @@ class NewAccount(Body):
     email: Annotated[
         Email, Parsed(Email.parse, {"format": "email", "maxLength": EMAIL_MAX_LENGTH, "examples": ["ann@example.com"]})
     ]
-    password: Annotated[
-        Password,
-        Parsed(
-            Password.parse,
-            {
-                "format": "password",
-                "minLength": PASSWORD_MIN_LENGTH,
-                "maxLength": PASSWORD_MAX_LENGTH,
-                "examples": ["five purple ducks"],
-            },
-        ),
-    ]
+    password: ChosenPassword
+
+
+class ChangedPassword(Body):
+    """The password so far, and the one from now on."""
+
+    current_password: GivenPassword
+    new_password: ChosenPassword
+
+
+class Leaving(Body):
+    """What shows that it is the owner who removes the account."""
+
+    password: GivenPassword
 
 
 class Me(BaseModel):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from postkeep.domain.accounts import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH, Password
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 
 
@@ -39,6 +40,30 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     max_body_bytes: ClassVar[int] = MAX_SMALL_BODY_BYTES
+
+
+GivenPassword: TypeAlias = Annotated[
+    Password,
+    Parsed(
+        Password.parse_any,
+        {"format": "password", "maxLength": PASSWORD_MAX_LENGTH, "examples": ["five purple ducks"]},
+    ),
+]
+"""A password that is compared with the one that is kept."""
+
+ChosenPassword: TypeAlias = Annotated[
+    Password,
+    Parsed(
+        Password.parse,
+        {
+            "format": "password",
+            "minLength": PASSWORD_MIN_LENGTH,
+            "maxLength": PASSWORD_MAX_LENGTH,
+            "examples": ["five purple ducks"],
+        },
+    ),
+]
+"""A password that is to be kept."""
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -1,13 +1,15 @@
 """Logins and tokens as clients see them."""
 
 from typing import Annotated, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from postkeep.domain.accounts import EMAIL_MAX_LENGTH, PASSWORD_MAX_LENGTH, Email, EmailInvalid, Password
+from postkeep.domain.accounts import EMAIL_MAX_LENGTH, Email, EmailInvalid
+from postkeep.domain.sessions import Session, SessionId
 from postkeep.services.sessions import Tokens
-from postkeep.views.fields import Body, Parsed
+from postkeep.views.fields import Body, GivenPassword, Moment, Parsed
 
 
 def email_or_nobody(given: str) -> Email | None:
@@ -25,19 +27,38 @@ class Credentials(Body):
         Email | None,
         Parsed(email_or_nobody, {"format": "email", "maxLength": EMAIL_MAX_LENGTH, "examples": ["ann@example.com"]}),
     ]
-    password: Annotated[
-        Password,
-        Parsed(
-            Password.parse_any,
-            {"format": "password", "maxLength": PASSWORD_MAX_LENGTH, "examples": ["five purple ducks"]},
-        ),
-    ]
+    password: GivenPassword
 
 
 class UsedRefreshToken(Body):
     """The refresh token that is used up for the next one."""
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class SessionView(BaseModel):
+    """One login that is still good."""
+
+    id: UUID
+    device: str = Field(description="What the client called itself at the login (User-Agent).")
+    address: str = Field(description="The network address that the login came from.")
+    created_date: Moment = Field(description="When the login was.")
+    last_used_date: Moment = Field(description="When its tokens were last renewed, which a client does as it works.")
+    expires_date: Moment = Field(description="When it ends by itself, however much it is used.")
+    is_current: bool = Field(description="Whether it is the session of this request.")
+
+    @classmethod
+    def of(cls, session: Session, current: SessionId) -> Self:
+        """Show a session to its owner."""
+        return cls(
+            id=session.id,
+            device=session.origin.device,
+            address=session.origin.address,
+            created_date=session.created_date,
+            last_used_date=session.refreshed_date,
+            expires_date=session.expires_date,
+            is_current=session.id == current,
+        )
 
 
 class TokenPair(BaseModel):

@@ -61,6 +61,24 @@ def test_the_list_is_readable(sqlite_server: PostkeepServer) -> None:
     assert addresses == sorted(addresses)
 
 
+def test_sessions_are_listed_and_ended(server: PostkeepServer) -> None:
+    """For somebody who cannot log in any more to do it: the newest first, and afterwards none."""
+    person = Person.signs_up(server.http)
+    phone = person.at(server.http).keep(person.login())
+    shown = [
+        json.loads(line)
+        for line in done(beside(server, "account", "sessions", person.email, "--json")).split("\n")[:-1]
+    ]
+    assert [session["id"] for session in shown] == [phone.claims["sid"], person.claims["sid"]]
+    assert all(session["address"] == "127.0.0.1" for session in shown)
+    readable = done(beside(server, "account", "sessions", person.email)).splitlines()
+    assert [line.split()[0] for line in readable] == [session["id"] for session in shown]
+    done(beside(server, "account", "end-sessions", person.email))
+    assert [problem_of(who.me()) for who in (person, phone)] == [(401, "token_invalid")] * 2
+    assert done(beside(server, "account", "sessions", person.email)) == ""
+    assert person.login().status_code == 200
+
+
 def test_tk_32_a_disabled_account_is_out_at_once(server: PostkeepServer) -> None:
     """The next request is refused, on the running server; the posts stay, and come back with the account."""
     person = Person.signs_up(server.http)
@@ -109,7 +127,13 @@ def test_deleting_asks_first(sqlite_server: PostkeepServer) -> None:
 
 def test_an_unknown_address_is_said_in_one_line(sqlite_server: PostkeepServer) -> None:
     """A typing mistake must not look like success."""
-    commands = (("reset-password", "--password-stdin"), ("disable",), ("delete", "--yes"))
+    commands = (
+        ("reset-password", "--password-stdin"),
+        ("sessions",),
+        ("end-sessions",),
+        ("disable",),
+        ("delete", "--yes"),
+    )
 
     def run(number: int) -> tuple[int, str]:
         outcome = beside(sqlite_server, "account", *commands[number], an_address(), stdin=a_password().encode())

@@ -1,11 +1,11 @@
-"""Sessions: login, token, refresh, logout."""
+"""Sessions: login, token, refresh, logout, listSessions, endSession, endOtherSessions."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, status
+from fastapi import APIRouter, Form, Path, status
 from starlette.responses import JSONResponse, Response
 
-from postkeep.controllers.dependencies import LoginOrigin, PresentedToken, Sessions
+from postkeep.controllers.dependencies import CurrentCaller, LoginOrigin, PresentedToken, Sessions
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
 from postkeep.controllers.route import Route
 from postkeep.domain.accounts import Password
@@ -15,16 +15,29 @@ from postkeep.domain.sessions import (
     RefreshTokenInvalid,
     RefreshTokenReused,
     Session,
+    SessionAbsent,
     TokenInvalid,
     TokenMissing,
+    parse_session_id,
 )
 from postkeep.services.ports import HashingBusy, StorageUnavailable
 from postkeep.services.sessions import SessionService
-from postkeep.views.sessions import Credentials, OAuthError, TokenPair, UsedRefreshToken, email_or_nobody, oauth_refusal
+from postkeep.views.sessions import (
+    Credentials,
+    OAuthError,
+    SessionView,
+    TokenPair,
+    UsedRefreshToken,
+    email_or_nobody,
+    oauth_refusal,
+)
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["sessions"])
 
+SessionIdInPath = Annotated[str, Path(alias="sessionID", json_schema_extra={"format": "uuid"})]
+
 _READING_ERRORS = (RequestInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable, StorageUnavailable)
+_OWN_ERRORS = (TokenMissing, TokenInvalid, StorageUnavailable)
 LOGIN_ERRORS = documented(CredentialsInvalid, *_READING_ERRORS, HashingBusy)
 
 
@@ -100,6 +113,34 @@ async def refresh(used: UsedRefreshToken, sessions: Sessions) -> TokenPair:
 async def logout(token: PresentedToken, sessions: Sessions) -> None:
     """End the session of the token; also with an expired one, also a second time."""
     await sessions.logout(token)
+
+
+@router.get("/sessions", operation_id="listSessions", responses=documented(*_OWN_ERRORS))
+async def list_sessions(caller: CurrentCaller, sessions: Sessions) -> list[SessionView]:
+    """Answer where the caller's account is logged in, the newest login first."""
+    return [SessionView.of(session, caller.session_id) for session in await sessions.list_live(caller.account_id)]
+
+
+@router.delete(
+    "/sessions",
+    operation_id="endOtherSessions",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=documented(*_OWN_ERRORS),
+)
+async def end_other_sessions(caller: CurrentCaller, sessions: Sessions) -> None:
+    """End all sessions of the caller's account but this one."""
+    await sessions.end_others(caller.account_id, caller.session_id)
+
+
+@router.delete(
+    "/sessions/{sessionID}",
+    operation_id="endSession",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=documented(*_OWN_ERRORS, SessionAbsent),
+)
+async def end_session(session_id: SessionIdInPath, caller: CurrentCaller, sessions: Sessions) -> None:
+    """End one session of the caller's account, which may be this one."""
+    await sessions.end(caller.account_id, parse_session_id(session_id))
 
 
 async def _login(sessions: SessionService, username: str, password: str, origin: LoginOrigin) -> Session:
