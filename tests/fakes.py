@@ -13,8 +13,10 @@ from uuid import UUID
 from postkeep.domain.accounts import Account, AccountId, Password
 from postkeep.domain.posts import Post
 from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, TokenInvalid
-from postkeep.services.accounts import AccountService, PasswordPolicy
+from postkeep.services.accounts import AccountService
+from postkeep.services.administration import AdministrationService
 from postkeep.services.health import HealthService
+from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import (
     AccessClaims,
     HashingBusy,
@@ -214,6 +216,7 @@ class World:
         self.accounts = AccountService(
             self.storage, self.passwords, policy, self.clock, session_lifetime=limits.lifetime
         )
+        self.administration = AdministrationService(self.storage, self.passwords, policy, self.clock)
         self.sessions = SessionService(self.storage, self.passwords, self.tokens, self.clock, limits)
         self.posts = PostService(self.storage, self.clock)
         self.health = HealthService(self.storage)

@@ -23,8 +23,10 @@ from postkeep.adapters.signing_secret import SECRET_BYTES, checked_secret, kept_
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.services import Services
-from postkeep.services.accounts import AccountService, PasswordPolicy
+from postkeep.services.accounts import AccountService
+from postkeep.services.administration import AdministrationService
 from postkeep.services.health import HealthService
+from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Freshness
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
@@ -83,6 +85,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
                 sessions=SessionService(storage, hasher, signer, clock, limits),
                 posts=PostService(storage, clock),
                 health=HealthService(storage),
+                administration=AdministrationService(storage, hasher, policy, clock),
             ),
             Cursors(secret),
             freshness,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from postkeep.services.accounts import AccountService
+    from postkeep.services.administration import AdministrationService
 
 app = typer.Typer(help="Create, list and change accounts, also while the server runs.", no_args_is_help=True)
 
@@ -18,7 +18,7 @@ Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's e-m
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
-def _run(use: Callable[["AccountService"], Coroutine[Any, Any, None]]) -> None:
+def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]]) -> None:
     """Do something with the accounts of the configured database."""
     from postkeep import logs
     from postkeep.bootstrap import refuse_in_memory, wire
@@ -30,7 +30,7 @@ def _run(use: Callable[["AccountService"], Coroutine[Any, Any, None]]) -> None:
 
     async def open_and_use() -> None:
         async with wire(settings) as wired:
-            await use(wired.services.accounts)
+            await use(wired.services.administration)
 
     asyncio.run(open_and_use())
 
@@ -60,7 +60,7 @@ def create(email: Address, *, password_stdin: Stdin = False) -> None:
     address = Email.parse(email)
     password = Password.parse(_password(from_stdin=password_stdin))
 
-    async def use(accounts: "AccountService") -> None:
+    async def use(accounts: "AdministrationService") -> None:
         account = await accounts.create(address, password)
         typer.echo(account.id)
 
@@ -75,7 +75,7 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON obje
         postkeep account list --json
     """
 
-    async def use(accounts: "AccountService") -> None:
+    async def use(accounts: "AdministrationService") -> None:
         async for account in accounts.list_all():
             shown = {
                 "id": str(account.id),
@@ -118,7 +118,7 @@ def sessions(
 
     address = Email.parse(email)
 
-    async def use(accounts: "AccountService") -> None:
+    async def use(accounts: "AdministrationService") -> None:
         for session in await accounts.list_sessions(address):
             shown = {
                 "id": str(session.id),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from postkeep.services.accounts import AccountService
+from postkeep.services.administration import AdministrationService
 from postkeep.services.health import HealthService
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import SessionService
@@ -16,3 +17,4 @@ class Services:
     sessions: SessionService
     posts: PostService
     health: HealthService
+    administration: AdministrationService

@@ -8,7 +8,8 @@ import pytest
 from postkeep.domain.accounts import Account, Password
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session
-from postkeep.services.accounts import AccountService, PasswordPolicy
+from postkeep.services.accounts import AccountService
+from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
 from tests.builders import a_post, an_email
@@ -76,8 +77,21 @@ USES: dict[str, tuple[Use, list[str]]] = {
         lambda by: by.accounts.signup(an_email(), DUCKS, Origin()),
         ["INSERT INTO accounts", "INSERT INTO sessions"],
     ),
-    "account delete": (
-        lambda by: by.accounts.delete(by.account.email),
+    "changePassword": (
+        lambda by: by.accounts.change_password(by.account.id, by.session.id, DUCKS, Password.parse("six golden geese")),
+        ["SELECT accounts", "UPDATE accounts", "UPDATE sessions"],
+    ),
+    "listSessions": (lambda by: by.sessions.list_live(by.account.id), ["SELECT sessions"]),
+    "endSession": (
+        lambda by: by.sessions.end(by.account.id, by.session.id),
+        ["SELECT accounts sessions", "UPDATE accounts", "UPDATE sessions"],
+    ),
+    "endOtherSessions": (
+        lambda by: by.sessions.end_others(by.account.id, by.session.id),
+        ["UPDATE accounts", "UPDATE sessions"],
+    ),
+    "deleteAccount": (
+        lambda by: by.accounts.leave(by.account.id, DUCKS),
         ["SELECT accounts", "UPDATE accounts", "DELETE FROM posts", "DELETE FROM sessions", "DELETE FROM accounts"],
     ),
 }

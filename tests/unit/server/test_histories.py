@@ -172,7 +172,7 @@ class Histories(RuleBasedStateMachine):
     def is_disabled_and_enabled(self, who: int) -> None:
         """Switch an account off, which ends its sessions, and on again."""
         email = self.world.account(self.users[who].devices[0].account_id).email
-        for switch in (self.world.accounts.disable, self.world.accounts.enable):
+        for switch in (self.world.administration.disable, self.world.administration.enable):
             self.runner.run(switch(email))
         self.ended |= {device.session.id for device in self.users[who].devices}
 
