@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
-from postkeep.domain.posts import LIGHT_BYTES, ListedPost, Post, PostId, parse_post_id
+from postkeep.domain.posts import LIGHT_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, QuotaExceeded, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork
 
@@ -307,8 +307,12 @@ class FakePosts:
         ids = [parse_post_id(post.id) for post in await self.list_for(author, limit=limit, before=before)]
         return [(post_id, self._posts[author, post_id].bytes) for post_id in ids]
 
-    async def add(self, post: Post) -> None:
+    async def add(self, post: Post, quota: Quota = UNLIMITED) -> None:
         """Keep a new post and count it in its author's row."""
+        account = self._transaction.state.accounts.get(post.author)
+        is_full = account and (account.posts >= quota.posts or account.bytes + post.bytes > quota.bytes)
+        if account and account.is_active and is_full:
+            raise QuotaExceeded
         self._count(post.author, 1, post.bytes)
         if (post.author, post.id) in self._posts:
             raise DuplicateId

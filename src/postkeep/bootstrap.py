@@ -22,6 +22,7 @@ from postkeep.adapters.jwt_tokens import JwtTokens
 from postkeep.adapters.signing_secret import SECRET_BYTES, checked_secret, kept_secret
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.domain.errors import Misconfigured, PostkeepError
+from postkeep.domain.posts import Quota
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
@@ -83,7 +84,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
             Services(
                 accounts=AccountService(storage, hasher, policy, clock, session_lifetime=limits.lifetime),
                 sessions=SessionService(storage, hasher, signer, clock, limits),
-                posts=PostService(storage, clock),
+                posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
                 health=HealthService(storage),
                 administration=AdministrationService(storage, hasher, policy, clock),
             ),

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     cache_ttl: Annotated[int, Field(ge=0, le=300)] = 300
     cache_bytes: Annotated[int, Field(ge=1024 * 1024, le=64 * 1024**3)] = 64 * 1024 * 1024
 
+    quota_posts: Annotated[int, Field(ge=1, le=10**9)] = 100_000
+    quota_bytes: Annotated[int, Field(ge=1024, le=2**50)] = 1024**3
+
     secret_key: SecretStr | None = None
     token_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"  # noqa: S105 - an algorithm's name
     access_token_seconds: Annotated[int, Field(ge=30, le=900)] = 900

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from postkeep.domain.accounts import AccountId
+from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
 from postkeep.domain.posts import (
     LIGHT_BYTES,
     MAX_BODY_BYTES,
@@ -16,6 +16,8 @@ from postkeep.domain.posts import (
     ListedPost,
     Post,
     PostId,
+    Quota,
+    QuotaExceeded,
     Status,
     Text,
     Title,
@@ -49,6 +51,15 @@ TEXTS = {
     "a megabyte of everything": ('a"\\\n\t\x1a😀é' * MAX_BODY_BYTES)[: MAX_BODY_BYTES // 2],
     "one byte over TEXT": "x" * 65_536,
 }
+
+
+async def add_within(storage: Storage, post: Post, quota: Quota) -> None:
+    """Keep a post if there is room."""
+
+    async def unit(work: UnitOfWork) -> None:
+        await work.posts.add(post, quota)
+
+    await storage.transact(post.author, unit)
 
 
 async def remove(storage: Storage, post: Post) -> bool:
@@ -163,6 +174,38 @@ class PostsContract:
         assert not await remove(storage, replace(post, author=stranger.id))
         await assert_unchanged(storage, before, post)
         await assert_counted(storage, stranger, theirs)
+
+    @pytest.mark.parametrize("quota", [Quota(posts=3), Quota(bytes=6), Quota(posts=3, bytes=6)])
+    async def test_sz_20_an_account_holds_what_it_may_and_no_more(self, storage: Storage, quota: Quota) -> None:
+        """To the very post and byte; what is refused leaves nothing, and deleting makes room."""
+        account = await keep_account(storage)
+        posts = [a_post(author=account.id, text=Text("ü"), title=None) for _ in range(5)]
+        for post in posts[:3]:
+            await add_within(storage, post, quota)
+        with pytest.raises(QuotaExceeded):
+            await add_within(storage, posts[3], quota)
+        await assert_counted(storage, account, *posts[:3])
+        await remove(storage, posts[0])
+        await add_within(storage, posts[4], quota)
+        await assert_counted(storage, account, posts[1], posts[2], posts[4])
+
+    async def test_sz_20_of_many_at_once_as_many_are_kept_as_may_be(self, storage: Storage) -> None:
+        """The last place is given once."""
+        account = await keep_account(storage)
+        posts = [a_post(author=account.id) for _ in range(12)]
+        adding = (add_within(storage, post, Quota(posts=5)) for post in posts)
+        answers = await asyncio.gather(*adding, return_exceptions=True)
+        kept = [post for post, answer in zip(posts, answers, strict=True) if answer is None]
+        assert len(kept) == 5
+        assert sum(isinstance(answer, QuotaExceeded) for answer in answers) == 7
+        await assert_counted(storage, account, *kept)
+
+    async def test_an_account_that_is_gone_has_no_quota(self, storage: Storage) -> None:
+        """Whoever is not let in any more is told that."""
+        account = await keep_account(storage, status=AccountStatus.DISABLED)
+        for author in (account.id, an_account().id):
+            with pytest.raises(AccountGone):
+                await add_within(storage, a_post(author=author), Quota(posts=0))
 
     async def test_two_accounts_posts_of_one_id_are_two(self, storage: Storage) -> None:
         """Should an id ever be minted twice, each author still has their own post and removes only that."""

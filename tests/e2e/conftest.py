@@ -96,9 +96,10 @@ def server(request: pytest.FixtureRequest, database_name: str) -> PostkeepServer
     return found
 
 
-def beside(server: PostkeepServer) -> Iterator[PostkeepServer]:
-    """Serve the same database with the same settings from a second process."""
-    settings = {**server.settings, "POSTKEEP_DATABASE_URL": server.database_url.render_as_string(hide_password=False)}
+def beside(server: PostkeepServer, **changed: str) -> Iterator[PostkeepServer]:
+    """Serve the same database from a second process, with the same settings but those that are changed."""
+    url = server.database_url.render_as_string(hide_password=False)
+    settings = {**server.settings, "POSTKEEP_DATABASE_URL": url, **changed}
     with PostkeepServer(server.folder, settings).running() as second:
         yield second
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, NewType, Self
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.errors import Absent, Invalid
+from postkeep.domain.errors import Absent, Forbidden, Invalid
 from postkeep.domain.ids import new_id, parse_id
 from postkeep.domain.unicode import is_encodable
 
@@ -35,6 +35,12 @@ class PostAbsent(Absent):
     code = "post_absent"
 
 
+class QuotaExceeded(Forbidden):
+    """The account holds as many posts, or as many bytes, as it may; deleting some makes room."""
+
+    code = "quota_exceeded"
+
+
 class TextInvalid(Invalid):
     """A post's text has at least one character that is not white space."""
 
@@ -47,6 +53,22 @@ class TitleInvalid(Invalid):
 
     code = "title_invalid"
     field = "title"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much one account may hold.
+
+    Attributes:
+        posts: How many posts.
+        bytes: How many octets their titles and texts may have together, in UTF-8.
+    """
+
+    posts: int = 2**62
+    bytes: int = 2**62
+
+
+UNLIMITED: Final = Quota()
 
 
 class Status(StrEnum):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
 from postkeep.domain.errors import Unavailable
-from postkeep.domain.posts import LISTED_BYTES, ListedPost, Post, PostId
+from postkeep.domain.posts import LISTED_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota
 from postkeep.domain.sessions import Session, SessionId
 
 T = TypeVar("T")
@@ -300,10 +300,11 @@ class Posts(Protocol):
         """Return the ids and the bytes of what `list_for` would return."""
         ...
 
-    async def add(self, post: Post) -> None:
+    async def add(self, post: Post, quota: Quota = UNLIMITED) -> None:
         """Keep a new post and count it in its author's row, which is the unit's first statement.
 
         Raises:
+            QuotaExceeded: With it, the account would hold more than that.
             AccountGone: The author's account is absent or disabled by now.
         """
         ...

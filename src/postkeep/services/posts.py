@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.posts import LISTED_BYTES, ListedPost, Post, PostAbsent, PostId, Status, Text, Title, parse_post_id
+from postkeep.domain.posts import (
+    LISTED_BYTES,
+    UNLIMITED,
+    ListedPost,
+    Post,
+    PostAbsent,
+    PostId,
+    Quota,
+    Status,
+    Text,
+    Title,
+    parse_post_id,
+)
 from postkeep.services.ports import Clock, Storage, UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -46,22 +58,24 @@ class LongPage:
 class PostService:
     """The use cases of posts. Every one names whose posts it is about."""
 
-    def __init__(self, storage: Storage, clock: Clock) -> None:
-        """Take what it needs: where to keep, and the time."""
+    def __init__(self, storage: Storage, clock: Clock, quota: Quota = UNLIMITED) -> None:
+        """Take what it needs: where to keep, the time, and how much one account may hold."""
         self._storage = storage
+        self._quota = quota
         self._clock = clock
 
     async def add(self, author: AccountId, text: Text, *, title: Title | None, status: Status) -> Post:
         """Keep a new post.
 
         Raises:
+            QuotaExceeded: The account would hold more than it may.
             AccountGone: The account was removed or disabled meanwhile.
             StorageUnavailable: The database does not answer.
         """
         post = Post.write(author, text, title=title, status=status, now=self._clock.now())
 
         async def unit(work: UnitOfWork) -> None:
-            await work.posts.add(post)
+            await work.posts.add(post, self._quota)
 
         await self._storage.transact(author, unit)
         log.info("post_added", extra={"account": author, "post": post.id, "bytes": post.bytes})

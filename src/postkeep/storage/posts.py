@@ -5,8 +5,19 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, func, insert, literal, select, type_coerce, update
 
-from postkeep.domain.accounts import AccountId, AccountStatus
-from postkeep.domain.posts import LIGHT_BYTES, ListedPost, Post, PostId, Status, Text, Title
+from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
+from postkeep.domain.posts import (
+    LIGHT_BYTES,
+    UNLIMITED,
+    ListedPost,
+    Post,
+    PostId,
+    Quota,
+    QuotaExceeded,
+    Status,
+    Text,
+    Title,
+)
 from postkeep.storage.limits import PART_LENGTH
 from postkeep.storage.statements import Parameters, Rows, Statement
 from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
@@ -56,10 +67,15 @@ _LIST_LIGHT_BEFORE: Final = _LIST_SOME_BEFORE.where(_BYTES_BEFORE <= LIGHT_BYTES
 _COUNT: Final = update(AccountRow).where(
     AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
 )
-_COUNT_IN: Final = _COUNT.values(
+_COUNT_IN: Final = _COUNT.where(
+    AccountRow.posts < bindparam("most_posts"), AccountRow.bytes + bindparam("size") <= bindparam("most_bytes")
+).values(
     posts_version=AccountRow.posts_version + 1,
     posts=AccountRow.posts + 1,
     bytes=AccountRow.bytes + bindparam("size"),
+)
+_IS_ACTIVE: Final = select(AccountRow.id).where(
+    AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
 )
 _ADD: Final = insert(PostRow)
 _KEPT: Final = select(PostRow.id).where(_AUTHOR, PostRow.id == bindparam("id"))
@@ -116,13 +132,22 @@ class SqlPosts:
         found = await self._transaction.read(_SIZES if before is None else _SIZES_BEFORE, values)
         return [(PostId(post_id), size) for post_id, size in found.rows]
 
-    async def add(self, post: Post) -> None:
+    async def add(self, post: Post, quota: Quota = UNLIMITED) -> None:
         """Keep a new post and count it in its author's row, which is the unit's first statement.
 
         Raises:
+            QuotaExceeded: With it, the account would hold more than that.
             AccountGone: The author's account is absent or disabled by now.
         """
-        await self._transaction.claim(post.author, _COUNT_IN, {"size": post.bytes})
+        most = {"most_posts": quota.posts, "most_bytes": quota.bytes}
+        try:
+            await self._transaction.claim(post.author, _COUNT_IN, {"size": post.bytes, **most})
+        except AccountGone:
+            # An earlier run of this unit may have been the one that filled the account.
+            await self._transaction.settle(_KEPT, {"owner": post.author, "id": post.id})
+            if (await self._transaction.read(_IS_ACTIVE, {"owner": post.author})).first() is not None:
+                raise QuotaExceeded from None
+            raise
         await self._transaction.insert(post.author, _ADD, _values_of(post), _KEPT)
 
     async def remove(self, author: AccountId, post_id: PostId) -> bool:

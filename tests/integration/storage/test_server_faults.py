@@ -12,7 +12,7 @@ from asyncmy.errors import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from postkeep.domain.accounts import Account
-from postkeep.domain.posts import ListedPost, Post, Text
+from postkeep.domain.posts import ListedPost, Post, Quota, Text
 from postkeep.domain.sessions import Session, SessionStatus
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
 from postkeep.storage import server as server_module
@@ -585,6 +585,9 @@ async def look_for_the_end(opened: Opened, _account: Account, session: Session) 
 
 CASES = {
     "add": Case(with_a_post, lambda _, post: unit_that_keeps(post), look_for_the_post),
+    "add the last one": Case(
+        with_a_post, lambda _, post: lambda work: work.posts.add(post, Quota(posts=1)), look_for_the_post
+    ),
     "delete": Case(with_a_kept_post, lambda _, post: unit_that_removes(post), look_for_no_post),
     "signup": Case(with_nothing, signing_up, look_for_the_account),
     "login": Case(with_a_session, logging_in("same"), look_for_the_login("same")),

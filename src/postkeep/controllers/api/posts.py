@@ -15,7 +15,7 @@ from postkeep.controllers.errors import (
 )
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
-from postkeep.domain.posts import PostAbsent, TextInvalid, TitleInvalid, parse_post_id
+from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import LongPage
@@ -26,7 +26,14 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
 _ERRORS = (TokenMissing, TokenInvalid, StorageUnavailable)
 ADD_ERRORS = documented(
-    *_ERRORS, RequestInvalid, TextInvalid, TitleInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable
+    *_ERRORS,
+    QuotaExceeded,
+    RequestInvalid,
+    TextInvalid,
+    TitleInvalid,
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    BodyUnreadable,
 )
 LIST_ERRORS = documented(*_ERRORS, RequestInvalid, CursorInvalid)
 ONE_ERRORS = documented(*_ERRORS, PostAbsent)
