@@ -21,6 +21,7 @@ from postkeep.server.head import Head
 from postkeep.server.memory import Memory
 from postkeep.server.request_id import RequestId
 from postkeep.server.response_cache import ResponseCache
+from postkeep.server.security_headers import SecurityHeaders
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
 
@@ -103,7 +104,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
 def _put_in_front(app: Postkeep, settings: Settings, memory: Memory) -> None:
     """Put the door in front of the application, from the inside out."""
     # What the application's own framework would answer by itself must come out as ours, so these stand within it.
-    for layer in (Head, UnreadBody, Failures):
+    for layer in (Head, UnreadBody, Failures, SecurityHeaders):
         app.add_middleware(layer)
     if settings.access_log == "misses":
         app.add_middleware(AccessLog)

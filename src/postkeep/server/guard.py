@@ -6,6 +6,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from postkeep.server.request_id import HEADER, new_request_id
+from postkeep.server.security_headers import SECURITY
 from postkeep.server.whole_answer import EXTENSIONS, Cycle
 from postkeep.views.problems import problem
 
@@ -54,7 +55,7 @@ class GuardedProtocol(HttpToolsProtocol):
         request_id = new_request_id()
         log.info("malformed", extra={"request_id": request_id})
         answer = problem(400, "malformed_request", request_id=request_id, detail=msg)
-        ours = [(HEADER.lower().encode(), request_id.encode()), (b"connection", b"close")]
+        ours = [*SECURITY, (HEADER.lower().encode(), request_id.encode()), (b"connection", b"close")]
         head = [*self.server_state.default_headers, *answer.raw_headers, *ours]
         lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % line for line in head), b"", bytes(answer.body)]
         self.transport.write(b"\r\n".join(lines))

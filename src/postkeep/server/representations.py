@@ -26,8 +26,8 @@ _LEVEL: Final = 6
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 _MADE_ANEW: Final = frozenset({b"content-length", b"content-encoding", b"etag", b"vary"})
-_OF_UNMODIFIED: Final = frozenset({b"cache-control", b"content-location", b"date", b"expires", b"etag", b"vary"})
-"""What a 304 says. Source: RFC 9110 15.4.5."""
+_OF_CONTENT: Final = frozenset({b"content-length", b"content-encoding", b"content-type"})
+"""What a 304 does not say, because it has no content. Source: RFC 9110 15.4.5."""
 
 _TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _CODING: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=([01](?:\.[0-9]{0,3})?))?")
@@ -61,7 +61,7 @@ class Representation:
         if coding == "gzip":
             self.headers.append((b"content-encoding", b"gzip"))
         self.headers += [(b"content-length", b"%d" % len(body)), (b"etag", self.etag), VARY]
-        self.unmodified = [header for header in self.headers if header[0] in _OF_UNMODIFIED]
+        self.unmodified = [header for header in self.headers if header[0] not in _OF_CONTENT]
         self.size = len(body) + sum(len(name) + len(value) for name, value in self.headers)
 
 

@@ -479,6 +479,40 @@ def test_many_connections_at_once_are_served(server: PostkeepServer) -> None:
     assert set(at_once(200, ask, threads=50)) == {HTTPStatus.OK}
 
 
+SECURE = {
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+def test_br_11_every_answer_tells_browsers_to_be_careful(sqlite_server: PostkeepServer) -> None:
+    """Pages, files, lists from memory and from the database, 304, errors of every layer; each header once."""
+    person = Person.signs_up(sqlite_server.http)
+    lists = [person.gets("/getPosts") for _ in range(2)]
+    known = {**person.authorization, "If-None-Match": lists[0].headers["etag"]}
+    answers = [
+        *lists,
+        sqlite_server.http.get("/getPosts", headers=known),
+        sqlite_server.http.head("/getPosts", headers=person.authorization),
+        person.adds({"text": "a"}),
+        person.adds({"text": ""}),
+        person.login(),
+        *(sqlite_server.http.get(path) for path in ("/", "/docs", "/static/home.css", "/livez", "/openapi.json")),
+        *(sqlite_server.http.get(path) for path in ("/nothing", "/static/nothing", "/addPost", "/getPosts")),
+    ]
+    assert {answer.status_code for answer in answers} == {200, 201, 304, 401, 404, 405, 422}
+    with Wire(sqlite_server) as wire:
+        wire.send("nonsense\r\n\r\n")
+        broken = wire.answer()
+    for headers in (*(answer.headers.multi_items() for answer in answers), broken.headers):
+        assert {(name, value) for name, value in headers if name in SECURE} == set(SECURE.items())
+        policies = [value for name, value in headers if name == "content-security-policy"]
+        assert len(policies) == 1
+        assert all(part in policies[0] for part in ("default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"))
+        assert len([value for name, value in headers if name == "referrer-policy"]) == 1
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_health_is_answered_without_a_token(server: PostkeepServer, path: str) -> None:
     """Load balancers have none."""
