@@ -135,4 +135,5 @@ class Session:
 
 
 def _printable(text: str) -> str:
+    """Leave out whatever could break a line or a terminal."""
     return "".join(character for character in text if character.isprintable())

@@ -232,9 +232,11 @@ class AccountService:
         return Account.open(email, password_hash, now=self._clock.now())
 
     async def _page(self, after: str) -> Sequence[Account]:
+        """Read the accounts that come next behind an address."""
         return await self._storage.read(lambda work: work.accounts.list_all(after=after, limit=PAGE))
 
     async def _find(self, email: Email) -> Account:
+        """Find an account by its address, or refuse."""
         account = await self._storage.read(lambda work: work.accounts.find_by_email(email))
         if account is None:
             raise AccountAbsent

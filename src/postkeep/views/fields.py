@@ -42,6 +42,7 @@ class Body(BaseModel):
 
 
 def _rfc3339(moment: datetime) -> str:
+    """Write a moment in UTC, as RFC 3339 has it."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

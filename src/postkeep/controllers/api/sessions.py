@@ -103,4 +103,5 @@ async def logout(token: PresentedToken, sessions: Sessions) -> None:
 
 
 async def _login(sessions: SessionService, username: str, password: str, origin: LoginOrigin) -> Session:
+    """Log in with what a form holds; an address that cannot be one is nobody's."""
     return await sessions.login(email_or_nobody(username), Password.parse_any(password), origin)
