@@ -65,7 +65,7 @@ def main(option: str = "") -> str | None:
         return "usage: postman.py --write | --check"
     document = json.loads(_OPENAPI.read_text("utf-8"))
     if unplaced := _operations(document).keys() ^ {name for folder in _FOLDERS.values() for name in folder}:
-        return f"bin/setup/postman.py and docs/openapi.json have not the same operations: {sorted(unplaced)}"
+        return f"bin/setup/postman.py and docs/openapi.json differ in these operations: {sorted(unplaced)}"
     text = json.dumps(_collection(document), indent=2, ensure_ascii=False) + "\n"
     if option == "--write":
         _COLLECTION.write_text(text, "utf-8")
