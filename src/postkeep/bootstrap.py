@@ -217,6 +217,7 @@ def find_secret(settings: Settings) -> bytes:
 
 
 async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage | ServerStorage:
+    """Open the database that the settings name; the embedded one is brought up to date on the way."""
     url = database_url(settings)
     try:
         if is_in_memory(url):
@@ -249,6 +250,7 @@ def _bring_up(engine: Engine) -> None:
 
 
 async def _check(storage: EmbeddedStorage | ServerStorage) -> None:
+    """Look whether the database can be served from, and close it again if not."""
     try:
         await storage.check()
     except PostkeepError as error:

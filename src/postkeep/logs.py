@@ -51,6 +51,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _event(record: logging.LogRecord) -> str:
+    """Name the event: our own messages are names, other packages' are not."""
     return record.getMessage() if record.name.startswith(_PACKAGE) else record.name
 
 

@@ -75,6 +75,7 @@ class Argon2Passwords:
         await asyncio.to_thread(self._threads.shutdown)
 
     def _matches(self, password: Password, password_hash: str) -> bool:
+        """Compare a password with a hash; a hash that cannot be read matches nothing, and is told to the operator."""
         try:
             return self._hasher.verify(password_hash, password.secret)
         except VerifyMismatchError:
@@ -94,4 +95,5 @@ class Argon2Passwords:
         return await asyncio.shield(future)
 
     def _make_room(self, _done: object) -> None:
+        """Let the next one in."""
         self._under_way -= 1

@@ -50,6 +50,8 @@ class _Key:
 
     @classmethod
     def of(cls, secret: bytes) -> "_Key":
+        """Derive a key of its own for each purpose from the secret."""
+
         def derive(purpose: str) -> bytes:
             return hmac.digest(secret, f"postkeep {purpose}".encode(), hashlib.sha512)
 
@@ -227,4 +229,5 @@ def _is_canonical(part: str) -> bool:
 
 
 def _mac(key: _Key, claimed: bytes, session: Session) -> bytes:
+    """Sum up a refresh token's claims, so that nobody makes one who lacks the key or the session's salt."""
     return hmac.digest(key.refresh, claimed + session.salt, hashlib.sha256)

@@ -72,6 +72,7 @@ def _welcome(settings: Settings) -> None:
 
 
 def _place(settings: Settings) -> str:
+    """Say where everything is kept, without the password."""
     from postkeep.bootstrap import database_url, is_in_memory
 
     url = database_url(settings)
@@ -83,6 +84,7 @@ def _place(settings: Settings) -> str:
 
 
 def _run(settings: Settings, *, reload: bool) -> None:
+    """Run uvicorn until it is told to end; what it would log or say of itself stays off, because we do that."""
     import uvicorn
 
     options: dict[str, Any] = {"reload": True, "reload_dirs": [str(Path(__file__).parent.parent)]} if reload else {}

@@ -20,6 +20,7 @@ class _Bearer(OAuth2PasswordBearer):
     """How a token is sent, for the API's description and its Authorize button."""
 
     def __init__(self) -> None:
+        """Describe the scheme; refusals are ours, so FastAPI makes none."""
         super().__init__(
             tokenUrl="/api/v1/token",
             refreshUrl="/api/v1/token",
@@ -96,26 +97,32 @@ def _authorization(request: HTTPConnection) -> bytes:
 
 
 async def _origin(request: Request) -> Origin:
+    """Say where a login comes from."""
     return Origin.of(request.headers.get("user-agent", ""), request.client.host if request.client else "")
 
 
 async def _accounts(request: Request) -> AccountService:
+    """Hand over the service for accounts."""
     return services_of(request).accounts
 
 
 async def _sessions(request: Request) -> SessionService:
+    """Hand over the service for sessions."""
     return services_of(request).sessions
 
 
 async def _posts(request: Request) -> PostService:
+    """Hand over the service for posts."""
     return services_of(request).posts
 
 
 async def _health(request: Request) -> HealthService:
+    """Hand over the service for health."""
     return services_of(request).health
 
 
 async def _cursors(request: Request) -> CursorWriter:
+    """Hand over what writes and reads cursors."""
     cursors: CursorWriter = request.app.state.cursors
     return cursors
 

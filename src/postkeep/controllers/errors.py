@@ -116,6 +116,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
+    """Answer a refusal of ours, with the headers that its kind asks for."""
     assert isinstance(error, PostkeepError)  # noqa: S101 - Starlette's handlers take any Exception
     headers: dict[str, str] = {}
     status = status_of(type(error))
@@ -161,6 +162,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 
 def _field_error(fault: Mapping[str, Any]) -> FieldError:
+    """Say what is wrong with one field: in our words where the domain refused it, in Pydantic's otherwise."""
     cause = fault.get("ctx", {}).get("error")
     path = ".".join(_shown(part) for part in fault["loc"])
     if isinstance(cause, PostkeepError):

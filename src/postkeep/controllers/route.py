@@ -53,17 +53,21 @@ class _ReadRequest(Request):
     """A request whose body has been read and, if it is JSON, parsed."""
 
     def __init__(self, request: Request, body: bytes, value: object) -> None:
+        """Take a request and what its body was found to be."""
         super().__init__(request.scope, request.receive)
         self._read_body = body
         self._value = value
 
     async def body(self) -> bytes:
+        """Return the body as it was sent."""
         return self._read_body
 
     async def json(self) -> Any:  # noqa: ANN401 - JSON is anything
+        """Return the body as it was read."""
         return self._value
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Give the body out again, for whoever reads it piece by piece."""
         yield self._read_body
         yield b""
 
@@ -134,6 +138,7 @@ def _check_form(body: bytes) -> None:
 
 
 def _check_media_type(request: Request, media_type: str) -> None:
+    """Refuse a body of another type, in another charset, or compressed."""
     given, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -155,4 +160,5 @@ async def _read_at_most(request: Request, limit: int) -> bytes:
 
 
 def _limit_of(limit: int) -> str:
+    """Say what the limit is."""
     return f"The body has more than {limit:,} bytes, which is all that this operation takes."

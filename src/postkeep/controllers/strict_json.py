@@ -33,6 +33,7 @@ def parse(text: str) -> Json:
 
 
 def _check(value: Json, levels: int) -> None:
+    """Refuse what no JSON text may hold, and nesting of more levels than these, at any depth."""
     if isinstance(value, str):
         try:
             value.encode()
@@ -48,6 +49,7 @@ def _check(value: Json, levels: int) -> None:
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; a name twice in it would lose a value."""
     found = dict(members)
     if len(found) != len(members):
         message = "a name twice in one object"
@@ -56,6 +58,7 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
+    """Read an integer; reading takes time that grows with the square of its digits."""
     if len(digits) > MAX_DIGITS:
         message = f"a number of more than {MAX_DIGITS} digits"
         raise JsonInvalid(message)
@@ -63,6 +66,7 @@ def _integer(digits: str) -> int:
 
 
 def _float(digits: str) -> float:
+    """Read a number; one beyond what a double holds would become infinity."""
     value = float(digits)
     if len(digits) > MAX_DIGITS or value in {float("inf"), float("-inf")}:
         message = "a number that is too large or too long"
@@ -71,6 +75,7 @@ def _float(digits: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python would take."""
     message = f"{name} is not JSON"
     raise JsonInvalid(message)
 

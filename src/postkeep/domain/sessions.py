@@ -159,4 +159,5 @@ def parse_session_id(given: str) -> SessionId:
 
 
 def _printable(text: str) -> str:
+    """Leave out whatever could break a line or a terminal."""
     return "".join(character for character in text if character.isprintable())

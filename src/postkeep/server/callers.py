@@ -75,6 +75,7 @@ class Callers:
         return known.caller
 
     async def _find_out(self, authorization: bytes) -> Caller:
+        """Check a token as if it came for the first time, and remember who it is."""
         caller = await self._sessions.authenticate(bearer_token(authorization))
         size = ENTRY_BYTES + len(authorization)
         if self._remembers and size <= self._memory.largest:

@@ -96,6 +96,7 @@ class Recorder:
             await self._take(message)
 
     async def _take(self, message: Message) -> None:
+        """Take a part of the body: keep it as long as the whole may still fit, pass everything on once it does not."""
         chunk = message.get("body", b"")
         self._chunks.append(chunk)
         self._size += len(chunk)
@@ -109,6 +110,7 @@ class Recorder:
             self._load.loaded = Loaded(self._start["headers"], b"".join(self._chunks))
 
     async def _go_on(self, start: Message) -> None:
+        """End the load for all who wait, and let the answer pass by from here on."""
         self._goes_on = True
         self._end()
         await self._send(start)

@@ -84,6 +84,7 @@ class Loaded:
         return self._made[coding]
 
     def _make(self, coding: Coding) -> Representation:
+        """Make one form of the list; a short one is never compressed."""
         if coding == "identity" or len(self._body) < COMPRESSED_FROM:
             return Representation(self._headers, self._body, "identity")
         # Without a file's name and time, the same list makes the same bytes on every worker.
@@ -111,6 +112,7 @@ def has_tag(if_none_match: bytes, etag: bytes) -> bool:
 
 
 def _read(accept_encoding: bytes) -> Coding:
+    """Choose what a client prefers of the two codings that there are. Source: RFC 9110 12.5.3."""
     weights: dict[bytes, float] = {}
     for part in accept_encoding.lower().split(b","):
         found = _CODING.fullmatch(part.strip(b" \t"))

@@ -40,4 +40,5 @@ class UnreadBody:
 
 
 def _may_be_large(headers: Headers) -> bool:
+    """Tell whether a body may be so large that a new connection costs less than reading the rest of it."""
     return "transfer-encoding" in headers or declared_length(headers) > HARMLESS_BYTES

@@ -89,10 +89,12 @@ class Cycle(RequestResponseCycle):
 async def _in_two(
     send: Callable[[Any], Awaitable[None]], prepared: Prepared, added: Sequence[Header], body: bytes
 ) -> None:
+    """Send an answer as ASGI has it, where there is no shorter way."""
     headers = [*prepared.headers, *added]
     await send({"type": "http.response.start", "status": prepared.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def _lines(headers: Sequence[Header]) -> bytes:
+    """Write headers as they stand on the wire."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])

@@ -137,6 +137,8 @@ class AccountService:
 
 
 def _change(account: Account, password_hash: str, session_id: SessionId, now: datetime) -> Unit:
+    """Make the unit that keeps a new password in place of the one that was proven."""
+
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=password_hash)
         await work.sessions.end_all(account.id, now, but=session_id)

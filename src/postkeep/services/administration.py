@@ -160,9 +160,11 @@ class AdministrationService:
         log.info("account_deleted", extra={"account": account.id})
 
     async def _page(self, after: str) -> Sequence[Account]:
+        """Read the accounts that come next behind an address."""
         return await self._storage.read(lambda work: work.accounts.list_all(after=after, limit=PAGE))
 
     async def _find(self, email: Email) -> Account:
+        """Find an account by its address, or refuse."""
         account = await self._storage.read(lambda work: work.accounts.find_by_email(email))
         if account is None:
             raise AccountAbsent

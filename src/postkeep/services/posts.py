@@ -109,6 +109,7 @@ class PostService:
         return await self._long_page(author, before, sizes[limit - 1][0] if len(sizes) > limit else None)
 
     async def _short_page(self, author: AccountId, limit: int | None, before: PostId | None, size: int) -> Page:
+        """Read a page as a whole."""
         # One more than asked for says whether there are more.
         asked = None if limit is None else limit + 1
         posts = await self._storage.read(
@@ -117,6 +118,7 @@ class PostService:
         return _page(posts, limit)
 
     async def _long_page(self, author: AccountId, before: PostId | None, last: PostId | None) -> LongPage:
+        """Begin to read a page that is too long to be held as a whole."""
         parts = self._storage.stream(author, before=before, last=last)
         # What can go wrong at the beginning does so before anything is answered.
         first = await anext(parts, ())
@@ -166,6 +168,7 @@ def _page(posts: Sequence[ListedPost], limit: int | None) -> Page:
 async def _resumed(
     first: Sequence[ListedPost], parts: AsyncGenerator[Sequence[ListedPost]]
 ) -> AsyncGenerator[Sequence[ListedPost]]:
+    """Give out the first part, which has been read already, and then the others."""
     async with aclosing(parts):
         yield first
         async for part in parts:

@@ -265,6 +265,7 @@ class SessionService:
         return account
 
     def _begin(self, account: Account, origin: Origin) -> Session:
+        """Make a session that lasts as long as the settings say, with a salt of its own."""
         return Session.begin(
             account.id,
             origin,
@@ -283,6 +284,7 @@ class SessionService:
         return found
 
     async def _end_reused(self, session: Session) -> None:
+        """End a session whose refresh token was used twice, and tell the operator."""
         await self._end(session)
         log.warning("refresh_token_reused", extra={"account": session.account_id, "session": session.id})
 
@@ -295,6 +297,8 @@ class SessionService:
 
 
 def _admission(account: Account, kept_hash: str, session: Session) -> Unit:
+    """Keep a new session, if the password that was proven is still the account's."""
+
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=kept_hash)
         await work.sessions.add(session)
@@ -303,6 +307,8 @@ def _admission(account: Account, kept_hash: str, session: Session) -> Unit:
 
 
 def _renewal(session: Session) -> Unit:
+    """Let the session's next refresh token count, unless somebody else was faster."""
+
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.claim_access(session.account_id)
         if not await work.sessions.advance(session):
@@ -312,6 +318,8 @@ def _renewal(session: Session) -> Unit:
 
 
 def _ending(session: Session, now: datetime) -> Unit:
+    """End a session."""
+
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.claim_access(session.account_id)
         await work.sessions.end(session, now)

@@ -201,6 +201,7 @@ def _stamp_of(values: Sequence[Any]) -> tuple[AccountId, Stamp]:
 
 
 def _values_of(account: Account) -> dict[str, object]:
+    """Return an account's row."""
     return {
         "id": account.id,
         "email": account.email.address,

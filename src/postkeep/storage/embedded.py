@@ -83,6 +83,7 @@ class _Reader:
     """A connection that only reads."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file, for reading only."""
         self._connection = connect(path)
         self._connection.execute("PRAGMA query_only = ON")
 
@@ -94,6 +95,7 @@ class _Reader:
             raise unavailable(error) from error
 
     def close(self) -> None:
+        """Close the connection."""
         self._connection.close()
 
 
@@ -101,6 +103,7 @@ class _LongList:
     """A long list on a connection of its own, which sees the database as it was when the reading began."""
 
     def __init__(self, path: Path, statement: Statement, parameters: Parameters) -> None:
+        """Open a connection of its own, for reading only, and begin to read."""
         self._connection = connect(path)
         self._connection.execute("PRAGMA query_only = ON")
         self._rows = read_rows(self._connection, statement, parameters)
@@ -176,6 +179,7 @@ class EmbeddedStorage:
             self._streams.release()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Do a slow thing in the thread for such things."""
         if self._closed:
             raise StorageUnavailable
         return await asyncio.get_running_loop().run_in_executor(self._heavy_thread, work)

@@ -75,6 +75,7 @@ class EmbeddedFreshness:
         self._has_looked = True
 
     def _end_turn(self) -> None:
+        """Have the next who asks look again."""
         self._has_looked = False
 
     async def close(self) -> None:
@@ -119,6 +120,7 @@ class SharedFreshness:
             self._reading = None
 
     async def _find(self, account_ids: Sequence[AccountId]) -> Mapping[AccountId, Stamp]:
+        """Read stamps, or none at all where the database fails or takes too long."""
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await self._read(account_ids)

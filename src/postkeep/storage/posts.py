@@ -201,6 +201,7 @@ def _post_of(values: Sequence[Any]) -> Post:
 
 
 def _values_of(post: Post) -> dict[str, object]:
+    """Return a post's row."""
     return {
         "account_id": post.author,
         "id": post.id,

@@ -105,12 +105,14 @@ class ServerStorage:
         await self._checks.dispose()
 
     def _end(self, task: asyncio.Task[None]) -> None:
+        """Forget a unit that has come to its end."""
         self._under_way.discard(task)
         if not task.cancelled():
             # Whoever waited may be gone; a failure that nobody takes is no news for the event loop.
             task.exception()
 
     async def _transact(self, account_id: AccountId, unit: Unit) -> None:
+        """Run a unit, and run it again as a whole where the database asks for that. docs/architecture.md says when."""
         attempt = _Attempt(account_id, unit)
         for run in range(_RUNS):
             try:
@@ -133,6 +135,7 @@ class _Attempt:
     """One unit's runs, until one is committed."""
 
     def __init__(self, account_id: AccountId, unit: Unit) -> None:
+        """Take a unit that has not run yet."""
         self._account_id = account_id
         self._unit = unit
         self.settling = False

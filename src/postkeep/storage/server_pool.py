@@ -182,6 +182,7 @@ class Connections:
         await self._pool.wait_closed()
 
     async def _take(self) -> Connection:
+        """Take a connection from the pool, waiting a while for one."""
         if self._closed:
             raise StorageUnavailable
         try:
@@ -264,4 +265,5 @@ def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) 
 
 
 def _with_charset(url: URL) -> URL:
+    """Ask for every character there is: the driver's default has fewer."""
     return url.update_query_dict({"charset": "utf8mb4"})

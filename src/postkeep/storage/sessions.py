@@ -115,6 +115,7 @@ def _session_of(values: Sequence[Any]) -> Session:
 
 
 def _values_of(session: Session) -> dict[str, object]:
+    """Return a session's row."""
     return {
         "id": session.id,
         "account_id": session.account_id,

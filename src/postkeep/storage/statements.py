@@ -115,6 +115,7 @@ def compiled(statement: Statement, dialect: Dialect) -> Compiled:
 
 
 def _mark(bind: BindParameter[Any], dialect: Dialect) -> tuple[str | None, _Processor | None, object]:
+    """Return a parameter's name and what writes its value, or else the value itself where it is fixed."""
     write = bind.type.dialect_impl(dialect).bind_processor(dialect)
     if bind.required:
         return bind.key, write, None
@@ -122,6 +123,7 @@ def _mark(bind: BindParameter[Any], dialect: Dialect) -> tuple[str | None, _Proc
 
 
 def _columns(statement: Statement, dialect: Dialect) -> Iterator[tuple[int, _Processor]]:
+    """Go through the columns whose values need a step of SQLAlchemy's, each with its place."""
     for index, column in enumerate(statement.selected_columns if isinstance(statement, Select) else ()):
         read = column.type.dialect_impl(dialect).result_processor(dialect, None)
         if read is not None:

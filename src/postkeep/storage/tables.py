@@ -88,14 +88,17 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _uuid_of(value: bytes | None) -> UUID | None:
+    """Read a UUID."""
     return None if value is None else UUID(bytes=bytes(value))
 
 
 def _moment_of_text(value: str | None) -> datetime | None:
+    """Read a moment as SQLite keeps it."""
     return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 def _moment_of_naive(value: datetime | None) -> datetime | None:
+    """Read a moment as a server keeps it."""
     return None if value is None else value.replace(tzinfo=UTC)
 
 
@@ -120,15 +123,18 @@ class MomentText(UtcDateTime):
 
 
 def _spelling_of(value: bytes) -> str:
+    """Write a UUID's 16 bytes out."""
     digits = bytes(value).hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _rfc3339_of_text(value: str) -> str:
+    """Write SQLite's text of a moment as RFC 3339 has it."""
     return f"{value[:10]}T{value[11:]}Z"
 
 
 def _rfc3339_of_naive(value: datetime) -> str:
+    """Write a server's moment as RFC 3339 has it."""
     return value.isoformat(timespec="microseconds") + "Z"
 
 

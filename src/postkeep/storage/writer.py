@@ -79,6 +79,7 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
+        """Take all jobs that wait and settle them together, until told to end."""
         while True:
             taken = [self._jobs.get()]
             while not self._jobs.empty():
@@ -210,6 +211,7 @@ def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
 
 
 def _refuse(jobs: list[_Job], cause: sqlite3.Error) -> None:
+    """Have all jobs fail for the same reason."""
     for job in jobs:
         job.error = unavailable(cause)
 

@@ -50,4 +50,5 @@ class Cursors:
         return PostId(UUID(bytes=raw[:16]))
 
     def _tag(self, account_id: AccountId, last: bytes) -> bytes:
+        """Sign where a page ends, for this account only."""
         return hmac.digest(self._key, account_id.bytes + last, hashlib.sha256)[:_TAG_BYTES]

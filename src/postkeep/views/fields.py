@@ -67,6 +67,7 @@ ChosenPassword: TypeAlias = Annotated[
 
 
 def _rfc3339(moment: datetime) -> str:
+    """Write a moment in UTC, as RFC 3339 has it."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -97,6 +97,7 @@ async def long_post_list(parts: AsyncGenerator[Sequence[ListedPost]]) -> AsyncGe
 
 
 def _member(post: ListedPost) -> str:
+    """Write one post of a list, in the bytes that `PostView` would."""
     title = "null" if post.title is None else _quoted(post.title)
     return (
         f'{{"id":"{post.id}","title":{title},"text":{_quoted(post.text)},"status":"{post.status}",'

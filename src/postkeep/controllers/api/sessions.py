@@ -144,4 +144,5 @@ async def end_session(session_id: SessionIdInPath, caller: CurrentCaller, sessio
 
 
 async def _login(sessions: SessionService, username: str, password: str, origin: LoginOrigin) -> Session:
+    """Log in with what a form holds; an address that cannot be one is nobody's."""
     return await sessions.login(email_or_nobody(username), Password.parse_any(password), origin)
