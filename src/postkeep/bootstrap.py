@@ -94,11 +94,13 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
 
 
 def database_url(settings: Settings) -> URL:
-    """Return where everything is kept: the setting, or a file in the data directory.
+    """Return where everything is kept: the URL that is set, the one of its parts, or a file in the data directory.
 
     Raises:
         Misconfigured: It is not a URL of a database that Postkeep knows.
     """
+    if settings.database_host is not None:
+        return _url_of_parts(settings)
     if settings.database_url is None:
         return URL.create("sqlite", database=str(settings.data_dir / DATABASE_FILE))
     try:
@@ -115,6 +117,19 @@ def database_url(settings: Settings) -> URL:
         message = "POSTKEEP_DATABASE_URL names no database: end it with /name."
         raise Misconfigured(message)
     return url
+
+
+def _url_of_parts(settings: Settings) -> URL:
+    """Put together what nobody should have to: in a URL of one's own, half of a password's characters need escapes."""
+    password = settings.database_password
+    return URL.create(
+        "mysql+asyncmy",
+        username=settings.database_user,
+        password=None if password is None else password.get_secret_value(),
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database_name,
+    )
 
 
 def is_in_memory(url: URL) -> bool:
