@@ -1,8 +1,10 @@
 """Postkeep behind nginx, with the file that operators copy: deploy/nginx.conf."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -118,6 +120,29 @@ def test_the_request_id_goes_through(nginx: Nginx, http: httpx2.Client) -> None:
     assert nginx.server.logged("mine-1")["path"] == nginx.server.logged(own)["path"] == "/livez"
     lines = (nginx.folder / "access.log").read_text("utf-8").splitlines()
     assert [line.split()[0] for line in lines if line.endswith((" mine-1", f" {own}"))] == ["127.0.0.1"] * 2
+
+
+def heard(listener: socket.socket) -> dict[str, str]:
+    """Answer one request with nothing, and return its headers."""
+    connection, _ = listener.accept()
+    with connection:
+        lines = connection.recv(65536).decode("latin-1").split("\r\n")[1:-2]
+        connection.sendall(b"HTTP/1.1 204 No Content\r\nX-Request-ID: a\r\n\r\n")
+    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+def test_what_a_client_says_of_itself_goes_no_further(tmp_path: Path) -> None:
+    """Whoever trusts these headers trusts nginx alone; the host that was asked for and the request's id go through."""
+    claims = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "gopher", "Forwarded": "for=203.0.113.9"}
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        listener.settimeout(10)
+        server = PostkeepServer(tmp_path, {}, port=listener.getsockname()[1])
+        with Nginx(server, tmp_path).running() as nginx, nginx.client() as client:
+            hearing = threads.submit(heard, listener)
+            client.get("/livez", headers={**claims, "Host": "posts.example", "X-Request-ID": "mine-2"})
+            got = hearing.result(10)
+    names = ("host", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "forwarded")
+    assert [got.get(name) for name in names] == ["posts.example", "mine-2", "127.0.0.1", "https", None]
 
 
 def test_a_long_list_is_whole_and_touches_no_file(nginx: Nginx, prolific: Person) -> None:
