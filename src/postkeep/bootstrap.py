@@ -175,8 +175,11 @@ def refuse_in_memory(settings: Settings) -> None:
         raise Misconfigured(message)
 
 
-def migration_target() -> URL:
+def migration_target(*, waits: bool = False) -> URL:
     """Return the database that migrations are to work on, its file made where it has one.
+
+    Args:
+        waits: Whether to wait for a server that does not answer yet, as the start of Postkeep does.
 
     Raises:
         Misconfigured: Everything is kept in memory, where the server itself makes the schema; or a setting is off.
@@ -187,6 +190,8 @@ def migration_target() -> URL:
     url = database_url(settings)
     if url.get_backend_name() == "sqlite":
         prepare_file(url)
+    elif waits:
+        asyncio.run(_await_server(url, settings.database_wait))
     return url
 
 

@@ -82,7 +82,7 @@ def test_the_blueprint_with_mysql_starts_postkeep(mariadb: MariaDbServer, tmp_pa
     assert set(services) == {"postkeep", "postkeep-mysql"}
     password = f"{base64.b64encode(secrets.token_bytes(31)).decode()}/+="
     with mariadb.database() as url:
-        user = str(url.database)[-12:]
+        user = f"u{str(url.database)[-12:]}"
         mariadb.run(f"CREATE USER {user} IDENTIFIED BY '{password}'", f"GRANT ALL ON {url.database}.* TO {user}")
         given = {
             "host": "127.0.0.1",
