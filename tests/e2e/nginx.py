@@ -1,10 +1,8 @@
 """nginx with deploy/nginx.conf in front of a server: on loopback, in a folder of its own, stopped by its own handle."""
 
 import datetime as dt
-import grp
 import ipaddress
 import os
-import pwd
 import re
 import shutil
 import socket
@@ -33,7 +31,7 @@ START_SECONDS = 10
 
 _MAIN = """
 daemon off;
-user {user} {group};
+{user}
 worker_processes 1;
 pid {folder}/pid;
 error_log {folder}/errors.log;
@@ -78,8 +76,9 @@ class Nginx:
         """Start it, and stop it in the end whatever happens."""
         _write_certificate(self.folder)
         (self.folder / "postkeep.conf").write_text(self._configuration(), "utf-8")
-        names = {"user": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
-        (self.folder / "nginx.conf").write_text(_MAIN.format(folder=self.folder, **names), "utf-8")
+        # Root's nginx would give its work to a user who may not read this folder.
+        user = "user root;" if os.geteuid() == 0 else ""
+        (self.folder / "nginx.conf").write_text(_MAIN.format(folder=self.folder, user=user), "utf-8")
         errors = self.folder / "errors.log"
         LOGS.extend([self.folder / "access.log", errors])
         process = subprocess.Popen([_program(), "-p", self.folder, "-e", errors, "-c", self.folder / "nginx.conf"])
