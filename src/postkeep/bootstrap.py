@@ -98,11 +98,13 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
 
 
 def database_url(settings: Settings) -> URL:
-    """Return where everything is kept: the setting, or a file in the data directory.
+    """Return where everything is kept: the URL that is set, the one of its parts, or a file in the data directory.
 
     Raises:
         Misconfigured: It is not a URL of a database that Postkeep knows.
     """
+    if settings.database_host is not None:
+        return _url_of_parts(settings)
     if settings.database_url is None:
         return URL.create("sqlite", database=str(settings.data_dir / DATABASE_FILE))
     try:
@@ -119,6 +121,19 @@ def database_url(settings: Settings) -> URL:
         message = "POSTKEEP_DATABASE_URL names no database: end it with /name."
         raise Misconfigured(message)
     return url
+
+
+def _url_of_parts(settings: Settings) -> URL:
+    """Put together what nobody should have to: in a URL of one's own, half of a password's characters need escapes."""
+    password = settings.database_password
+    return URL.create(
+        "mysql+asyncmy",
+        username=settings.database_user,
+        password=None if password is None else password.get_secret_value(),
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database_name,
+    )
 
 
 def is_in_memory(url: URL) -> bool:
@@ -164,8 +179,11 @@ def refuse_in_memory(settings: Settings) -> None:
         raise Misconfigured(message)
 
 
-def migration_target() -> URL:
+def migration_target(*, waits: bool = False) -> URL:
     """Return the database that migrations are to work on, its file made where it has one.
+
+    Args:
+        waits: Whether to wait for a server that does not answer yet, as the start of Postkeep does.
 
     Raises:
         Misconfigured: Everything is kept in memory, where the server itself makes the schema; or a setting is off.
@@ -176,6 +194,8 @@ def migration_target() -> URL:
     url = database_url(settings)
     if url.get_backend_name() == "sqlite":
         prepare_file(url)
+    elif waits:
+        asyncio.run(_await_server(url, settings.database_wait))
     return url
 
 

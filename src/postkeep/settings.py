@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from postkeep.domain.errors import Misconfigured
@@ -16,8 +16,8 @@ from postkeep.domain.errors import Misconfigured
 PREFIX: Final = "POSTKEEP_"
 ENV_FILE: Final = Path(".env")
 
-# Kubernetes and Docker links describe a service called "postkeep" to every container beside it.
-_INJECTED: Final = re.compile(r"POSTKEEP_(?:SERVICE_.*|PORT_.*)|POSTKEEP_TEST_.*")
+# Kubernetes and Docker links describe services called "postkeep" and "postkeep-database" to every container.
+_INJECTED: Final = re.compile(r"POSTKEEP_(?:DATABASE_)?(?:SERVICE_.*|PORT_.*)|POSTKEEP_TEST_.*")
 _INJECTED_PORT: Final = re.compile(r"[a-z]+://")
 
 
@@ -26,8 +26,9 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - pydantic's
         """Return the file's content without the line end that editors add."""
-        path = _environment().get(f"{PREFIX}{field_name}_FILE".upper())
-        return (_read(Path(path)) if path and field_name in SECRETS else None), field_name, False
+        name = f"{_variable(field_name)}_FILE"
+        path = _environment().get(name)
+        return (_read(name, Path(path)) if path and field_name in SECRETS else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return all that were given."""
@@ -55,6 +56,11 @@ class Settings(BaseSettings):
     list_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
 
     database_url: SecretStr | None = None
+    database_host: str | None = None
+    database_port: Annotated[int, Field(ge=1, le=65535)] = 3306
+    database_user: str | None = None
+    database_password: SecretStr | None = None
+    database_name: str | None = None
     data_dir: Path = Path("postkeep-data")
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_wait: Annotated[int, Field(ge=0, le=3600)] = 30
@@ -81,11 +87,13 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     access_log: Literal["all", "misses", "off"] = "misses"
 
-    @field_validator("port", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _ignore_injected(cls, value: object) -> object:
-        """Take POSTKEEP_PORT=tcp://... for what it is: a container platform's, not ours."""
-        return cls.model_fields["port"].default if isinstance(value, str) and _INJECTED_PORT.match(value) else value
+    def _heed_platforms(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Take POSTKEEP_PORT=tcp://... for a container platform's, which it is; and PORT for want of ours."""
+        ours = {name: value for name, value in given.items() if not _is_injected_port(name, value)}
+        port = os.environ.get("PORT")
+        return {"port": port, **ours} if port else ours
 
     @classmethod
     def settings_customise_sources(
@@ -101,25 +109,45 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
 
 
-SECRETS: Final = frozenset({"database_url", "secret_key"})
+SECRETS: Final = frozenset({"database_url", "database_password", "secret_key"})
+
+_DATABASE: Final = ("database_host", "database_user", "database_name")
+_DATABASE_PARTS: Final = (*_DATABASE, "database_port", "database_password")
 
 
 def load_settings() -> Settings:
     """Read the settings.
 
     Raises:
-        Misconfigured: A name nobody knows, or a value that does not fit; no value is shown.
+        Misconfigured: A name nobody knows, a value that does not fit, or a database given by half; no value is shown.
     """
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
-    known |= {f"{PREFIX}{name}_FILE".upper() for name in SECRETS}
+    known = {_variable(name) for name in Settings.model_fields} | {f"{_variable(name)}_FILE" for name in SECRETS}
     for name in _given():
         if name.upper().startswith(PREFIX) and name.upper() not in known and not _INJECTED.fullmatch(name.upper()):
             message = f"{name} is not a setting: {_hint(name.upper(), known)}"
             raise Misconfigured(message)
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         raise Misconfigured("; ".join(_complaints(error))) from None
+    _check_database(settings)
+    return settings
+
+
+def _is_injected_port(name: str, value: object) -> bool:
+    return name in {"port", "database_port"} and bool(_INJECTED_PORT.match(str(value)))
+
+
+def _check_database(settings: Settings) -> None:
+    """Refuse a database that is named twice, or by half."""
+    given = [_variable(name) for name in _DATABASE_PARTS if name in settings.model_fields_set]
+    missing = [_variable(name) for name in _DATABASE if name not in settings.model_fields_set]
+    if given and settings.database_url is not None:
+        message = f"POSTKEEP_DATABASE_URL names the database, and so does {given[0]}: unset it, or the URL."
+        raise Misconfigured(message)
+    if given and missing:
+        message = f"{given[0]} is set, which means nothing without {' and '.join(missing)}: set them together."
+        raise Misconfigured(message)
 
 
 def _hint(name: str, known: Collection[str]) -> str:
@@ -130,7 +158,14 @@ def _hint(name: str, known: Collection[str]) -> str:
 
 def _complaints(error: ValidationError) -> Iterator[str]:
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        yield f"{PREFIX}{fault['loc'][0]}".upper() + f": {fault['msg']}"
+        name = _variable(str(fault["loc"][0]))
+        is_platforms = name == "POSTKEEP_PORT" and not _environment().get(name)
+        yield f"{'PORT' if is_platforms else name}: {fault['msg']}"
+
+
+def _variable(name: str) -> str:
+    """Return the variable that sets a setting."""
+    return f"{PREFIX}{name}".upper()
 
 
 def _environment() -> dict[str, str]:
@@ -148,9 +183,13 @@ def _given() -> dict[str, str]:
     return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
 
 
-def _read(path: Path) -> str:
+def _read(name: str, path: Path) -> str:
     try:
-        return path.read_text("utf-8").rstrip("\r\n")
+        content = path.read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
-        message = f"{path} cannot be read: {error}"
+        message = f"{name}: {path} cannot be read: {error}"
         raise Misconfigured(message) from error
+    if not content:
+        message = f"{name}: {path} is empty."
+        raise Misconfigured(message)
+    return content

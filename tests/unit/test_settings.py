@@ -15,8 +15,15 @@ SECRET = "Zq3kL9vT0xW7bN2mR5yU8pA1sD4fG6hJ"
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the .env of this checkout out."""
+    """Keep the .env of this checkout out, and a PORT that means something else."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PORT", raising=False)
+
+
+def give_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the parts of a database that it cannot do without."""
+    for name, value in {"HOST": "db", "USER": "ann", "NAME": "posts"}.items():
+        monkeypatch.setenv(f"POSTKEEP_DATABASE_{name}", value)
 
 
 def test_nothing_needs_to_be_set() -> None:
@@ -95,12 +102,75 @@ def test_a_file_of_a_setting_that_is_no_secret_is_refused(name: str, monkeypatch
         ("POSTKEEP_TEST_MYSQL_URL", "mysql://x"),
         ("POSTKEEP_PORT", "tcp://10.0.0.1:8000"),
         ("POSTKEEP_PORT", "udp://10.0.0.1:8000"),
+        ("POSTKEEP_DATABASE_PORT", "tcp://10.0.0.1:3306"),
+        ("POSTKEEP_DATABASE_PORT_3306_TCP", "tcp://10.0.0.1:3306"),
+        ("POSTKEEP_DATABASE_SERVICE_HOST", "10.0.0.1"),
     ],
 )
 def test_what_container_platforms_inject_is_not_ours(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kubernetes describes a service called "postkeep" in every container beside it."""
+    """Kubernetes describes services called "postkeep" and "postkeep-database" in every container beside them."""
     monkeypatch.setenv(name, value)
-    assert load_settings().port == 8000
+    settings = load_settings()
+    assert (settings.port, settings.database_port) == (8000, 3306)
+
+
+def test_a_platforms_port_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render, Heroku and Cloud Run say PORT, and look there for the server; an injected POSTKEEP_PORT is in no way."""
+    monkeypatch.setenv("PORT", "10000")
+    assert load_settings().port == 10000
+    monkeypatch.setenv("POSTKEEP_PORT", "tcp://10.0.0.1:8000")
+    assert load_settings().port == 10000
+
+
+def test_our_own_port_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever names Postkeep means Postkeep, in .env, too; an empty PORT is none."""
+    monkeypatch.setenv("PORT", "10000")
+    Path(".env").write_text("POSTKEEP_PORT=8001\n", "utf-8")
+    assert load_settings().port == 8001
+    monkeypatch.setenv("POSTKEEP_PORT", "8002")
+    assert load_settings().port == 8002
+    monkeypatch.setenv("PORT", "")
+    assert load_settings().port == 8002
+
+
+def test_sv_08_a_platforms_port_that_does_not_fit_is_refused_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody should search for a POSTKEEP_PORT that they never set."""
+    monkeypatch.setenv("PORT", "http")
+    with pytest.raises(Misconfigured, match=r"^PORT: "):
+        load_settings()
+
+
+def test_a_database_can_be_given_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Platforms hand over host and password apart; the port is the usual one, a password may be missing."""
+    give_a_database(monkeypatch)
+    settings = load_settings()
+    assert (settings.database_host, settings.database_port, settings.database_password) == ("db", 3306, None)
+
+
+@pytest.mark.parametrize("part", ["HOST", "PORT", "USER", "PASSWORD", "NAME"])
+def test_sv_08_a_database_given_twice_is_refused(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Posts must not land in the one that nobody meant."""
+    monkeypatch.setenv("POSTKEEP_DATABASE_URL", "sqlite://")
+    monkeypatch.setenv(f"POSTKEEP_DATABASE_{part}", "3306")
+    with pytest.raises(Misconfigured, match=f"POSTKEEP_DATABASE_URL .* POSTKEEP_DATABASE_{part}"):
+        load_settings()
+
+
+@pytest.mark.parametrize("part", ["HOST", "USER", "NAME"])
+def test_sv_08_a_database_given_by_half_is_refused(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a server would start on an embedded database that is gone with its container."""
+    give_a_database(monkeypatch)
+    monkeypatch.delenv(f"POSTKEEP_DATABASE_{part}")
+    with pytest.raises(Misconfigured, match=f"without POSTKEEP_DATABASE_{part}:"):
+        load_settings()
+
+
+@pytest.mark.parametrize("part", ["PORT", "PASSWORD"])
+def test_sv_08_a_part_alone_is_no_database(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that it lacks is named at once."""
+    monkeypatch.setenv(f"POSTKEEP_DATABASE_{part}", "3306")
+    with pytest.raises(Misconfigured, match="_HOST and POSTKEEP_DATABASE_USER and POSTKEEP_DATABASE_NAME"):
+        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +234,8 @@ def test_op_02_a_secret_can_come_from_a_file(name: str, end: str, monkeypatch: p
     """As container platforms hand them over; without the line end that editors add."""
     Path("secret").write_bytes(f"{SECRET}{end}".encode())
     monkeypatch.setenv(f"POSTKEEP_{name}_FILE".upper(), "secret")
+    if name == "database_password":
+        give_a_database(monkeypatch)
     kept = getattr(load_settings(), name)
     assert kept.get_secret_value() == SECRET
 
@@ -202,6 +274,16 @@ def test_sv_08_a_secret_s_file_that_is_not_text_stops_the_start(monkeypatch: pyt
         load_settings()
 
 
+@pytest.mark.parametrize("name", sorted(SECRETS))
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_sv_08_a_secret_s_empty_file_stops_the_start(name: str, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A volume that was not mounted yet is no secret; the line says which setting named the file."""
+    Path("secret").write_text(content, "utf-8")
+    monkeypatch.setenv(f"POSTKEEP_{name}_FILE".upper(), "secret")
+    with pytest.raises(Misconfigured, match=f"POSTKEEP_{name.upper()}_FILE: secret is empty"):
+        load_settings()
+
+
 def test_sv_08_a_dotenv_that_is_not_text_stops_the_start() -> None:
     """With one line, and no trace."""
     Path(".env").write_bytes(b"POSTKEEP_HOST=\xff\xfe\n")
@@ -213,7 +295,8 @@ def test_op_02_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """In no print, log or trace of the settings."""
     for name in SECRETS:
         monkeypatch.setenv(f"POSTKEEP_{name}".upper(), SECRET)
-    settings = load_settings()
+    settings = Settings()
+    assert settings.database_password is not None
     assert SECRET not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
 
 

@@ -23,7 +23,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @contextmanager
-def _alembic() -> Generator["Config"]:
+def _alembic(*, waits: bool = False) -> Generator["Config"]:
     """Hand Alembic's configuration to a command, and say in one line what goes wrong."""
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError
@@ -32,7 +32,7 @@ def _alembic() -> Generator["Config"]:
     from postkeep.storage.migrate import alembic_config
 
     try:
-        yield alembic_config(migration_target())
+        yield alembic_config(migration_target(waits=waits))
     except (CommandError, SQLAlchemyError, OSError) as error:
         message = f"The migration failed: {getattr(error, 'orig', None) or error}"
         raise Misconfigured(message) from error
@@ -49,7 +49,8 @@ def upgrade(revision: Annotated[str, typer.Argument(help="A revision, +1 or head
     """
     from alembic import command
 
-    with _alembic() as config:
+    # A deployment runs this before anything else, often while the server is still coming up.
+    with _alembic(waits=True) as config:
         command.upgrade(config, revision)
     typer.echo("The schema is up to date." if revision == "head" else f"The schema went to {revision}.")
 

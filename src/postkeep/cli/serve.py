@@ -41,14 +41,14 @@ def serve(
     from postkeep.bootstrap import prepare
 
     logs.configure(settings.log_level, settings.log_format)
-    prepare(settings)
     _refuse_taken_port(settings)
+    prepare(settings)
     _welcome(settings)
     _run(settings, reload=reload)
 
 
 def _refuse_taken_port(settings: Settings) -> None:
-    """Say in one line that nobody can listen there, before anything else is said."""
+    """Say in one line that nobody can listen there, before anything is made or said."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         socket.create_server((settings.host, settings.port), family=family).close()

@@ -149,7 +149,7 @@ class Connections:
             autocommit: For single statements without a transaction around each.
         """
         _, named = _DIALECT.create_connect_args(_with_charset(url))
-        options: dict[str, Any] = {**named, **_OPTIONS, "autocommit": autocommit, "pool_recycle": _RECYCLE_SECONDS}
+        options: dict[str, Any] = {**named, **_options(url), "autocommit": autocommit, "pool_recycle": _RECYCLE_SECONDS}
         self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
         self._ready: WeakSet[Connection] = WeakSet()
         self._closed = False
@@ -260,8 +260,13 @@ def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) 
         pool_timeout=PATIENCE_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args=_OPTIONS,
+        connect_args=_options(url),
     )
+
+
+def _options(url: URL) -> dict[str, Any]:
+    """Return what every connection is made with; the driver would take a password that is text for Latin-1."""
+    return {**_OPTIONS, "password": (url.password or "").encode()}
 
 
 def _with_charset(url: URL) -> URL:

@@ -1,5 +1,6 @@
 """`postkeep migrate`, and the plain commands alembic and uvicorn (CASES.md, DB-28; SPECIFICATION.md, S-24, S-26)."""
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 import postkeep as package
 from tests.databases import MariaDbServer
@@ -17,6 +19,7 @@ from tests.e2e.conftest import settings_for
 from tests.e2e.crowds import at_once
 from tests.e2e.rows import Rows
 from tests.e2e.servers import PostkeepServer, environment
+from tests.integration.storage.proxy import Proxy
 
 ROOT = Path(__file__).parents[3]
 TABLES = {"accounts", "sessions", "posts", "schema_support", "alembic_version"}
@@ -87,6 +90,26 @@ def test_one_step_back_is_one_step(tmp_path: Path) -> None:
     newest = max(re.findall(r"\d{4}", history.out))
     assert current.out.split() == [f"{int(newest) - 1:04d}"]
     assert check.code in {1, 3}
+
+
+@pytest.fixture
+def unused(mariadb: MariaDbServer) -> Iterator[URL]:
+    """Return the address of an unused database."""
+    with mariadb.database() as url:
+        yield url
+
+
+async def test_an_upgrade_waits_for_a_server_that_is_still_starting(unused: URL, tmp_path: Path) -> None:
+    """Platforms run it before the first start, when the database beside it has only just been made."""
+    async with Proxy(unused).running() as proxy:
+        proxy.is_down = True
+        site = Site(tmp_path, settings_for(proxy.url.render_as_string(hide_password=False)))
+        upgrade = asyncio.create_task(asyncio.to_thread(site.run, "upgrade"))
+        # Twice as long as the command takes to its first try.
+        await asyncio.sleep(2)
+        proxy.is_down = False
+        outcome = await upgrade
+    assert (outcome.code, outcome.out) == (0, "The schema is up to date.\n")
 
 
 def test_an_unknown_revision_is_said_in_one_line(tmp_path: Path) -> None:

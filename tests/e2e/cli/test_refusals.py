@@ -22,6 +22,15 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 """
 
 
+PARTS = {
+    "POSTKEEP_DATABASE_HOST": "127.0.0.1",
+    "POSTKEEP_DATABASE_PORT": "{free}",
+    "POSTKEEP_DATABASE_USER": "u",
+    "POSTKEEP_DATABASE_NAME": "x",
+    "POSTKEEP_DATABASE_WAIT": "0",
+}
+
+
 @dataclass(frozen=True)
 class Case:
     """A start that must be refused.
@@ -32,6 +41,7 @@ class Case:
         options: What stands behind `postkeep serve`.
         prepare: What is done in the folder before.
         hides: What the refusal must not show.
+        leaves: What it makes nevertheless.
     """
 
     says: tuple[str, ...]
@@ -39,6 +49,7 @@ class Case:
     options: tuple[str, ...] = ()
     prepare: Callable[[Path], object] = lambda _: None
     hides: str = "\0"
+    leaves: frozenset[str] = frozenset()
 
 
 def setting(name: str, value: str, *says: str, hides: str = "\0") -> Case:
@@ -94,9 +105,12 @@ CASES: dict[str, Case] = {
     "secret-pem": secret(PEM, "key file"),
     "secret-ssh": secret("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbL", "key file"),
     "secret-not-utf-8": secret(os.fsdecode(b"\xff\xfe" + SECRET.encode())),
-    "secret-file-missing": Case(("cannot be read",), {"POSTKEEP_SECRET_KEY_FILE": "missing"}),
+    "port-of-a-platform": Case(("port: ",), {"PORT": "http"}),
+    "secret-file-missing": Case(
+        ("postkeep_secret_key_file: missing cannot be read",), {"POSTKEEP_SECRET_KEY_FILE": "missing"}
+    ),
     "secret-file-empty": Case(
-        ("postkeep_secret_key",),
+        ("postkeep_secret_key_file: empty is empty",),
         {"POSTKEEP_SECRET_KEY_FILE": "empty"},
         prepare=lambda folder: (folder / "empty").touch(),
     ),
@@ -104,10 +118,31 @@ CASES: dict[str, Case] = {
         ("secret",),
         {"POSTKEEP_DATA_DIR": "data"},
         prepare=binary_secret,
+        leaves=frozenset({"data/postkeep.db", "data/postkeep.db.lock"}),
     ),
     "url-nonsense": setting("POSTKEEP_DATABASE_URL", "nonsense-hunter2", hides="hunter2"),
     "url-port": setting("POSTKEEP_DATABASE_URL", "mysql://u:hunter2@h:port/x", hides="hunter2"),
     "url-other": setting("POSTKEEP_DATABASE_URL", "postgresql://u:hunter2@h/x", "postgresql", hides="hunter2"),
+    "database-by-half": Case(
+        ("postkeep_database_host is set", "without postkeep_database_user and postkeep_database_name"),
+        {"POSTKEEP_DATABASE_HOST": "127.0.0.1", "POSTKEEP_DATABASE_PASSWORD": "hunter2"},
+        hides="hunter2",
+    ),
+    "database-twice": Case(
+        ("postkeep_database_url names the database", "postkeep_database_password"),
+        {"POSTKEEP_DATABASE_URL": "sqlite:///posts.db", "POSTKEEP_DATABASE_PASSWORD": "hunter2"},
+        hides="hunter2",
+    ),
+    "database-password-file-missing": Case(
+        ("postkeep_database_password_file: missing cannot be read",),
+        {**PARTS, "POSTKEEP_DATABASE_PASSWORD_FILE": "missing"},
+    ),
+    "database-in-parts-no-secret": Case(("postkeep_secret_key is not set",), {**PARTS, "POSTKEEP_SECRET_KEY": ""}),
+    "database-in-parts-absent": Case(
+        ("127.0.0.1", "did not answer"),
+        {**PARTS, "POSTKEEP_DATABASE_PASSWORD": "hunter2:/@", "POSTKEEP_SECRET_KEY": SECRET},
+        hides="hunter2",
+    ),
     "mysql-no-secret": Case(
         ("postkeep_secret_key is not set",),
         {"POSTKEEP_DATABASE_URL": "mysql://root@127.0.0.1:{free}/x", "POSTKEEP_SECRET_KEY": ""},
@@ -145,6 +180,7 @@ CASES: dict[str, Case] = {
             "POSTKEEP_DATABASE_WAIT": "0",
         },
     ),
+    "data-unwritable": Case(("/proc/data", "cannot be written"), {"POSTKEEP_DATA_DIR": "/proc/data"}),
     "data-below-a-file": Case(
         ("cannot be written",), {"POSTKEEP_DATA_DIR": "file/data"}, prepare=lambda folder: (folder / "file").touch()
     ),
@@ -152,9 +188,13 @@ CASES: dict[str, Case] = {
         ("database",),
         {"POSTKEEP_DATABASE_URL": "sqlite:///photo"},
         prepare=lambda folder: (folder / "photo").write_bytes(b"\xff\xd8" * 9000),
+        leaves=frozenset({"photo.lock", "secret.key"}),
     ),
     "database-is-of-later": Case(
-        ("9999", "newer"), {"POSTKEEP_DATABASE_URL": "sqlite:///later.db"}, prepare=other_schema
+        ("9999", "newer"),
+        {"POSTKEEP_DATABASE_URL": "sqlite:///later.db"},
+        prepare=other_schema,
+        leaves=frozenset({"later.db.lock", "secret.key"}),
     ),
     "memory-and-workers": Case(
         ("memory", "one process"), {"POSTKEEP_DATABASE_URL": "sqlite://"}, options=("--workers", "2")
@@ -162,8 +202,26 @@ CASES: dict[str, Case] = {
 }
 
 
+@dataclass(frozen=True)
+class Start:
+    """A start as it went.
+
+    Attributes:
+        outcome: What it said, and how it ended.
+        left: The files and folders that it made.
+    """
+
+    outcome: Outcome
+    left: set[str]
+
+
+def files(folder: Path) -> set[str]:
+    """Return everything below a folder."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDbServer) -> dict[str, Outcome]:
+def starts(tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDbServer) -> dict[str, Start]:
     """Run all starts, some at a time: one after another they would take a minute."""
     with socket.create_server(("127.0.0.1", 0)) as taken, mariadb.database() as empty:
         known = {
@@ -173,17 +231,19 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDbServer) -
         }
         known["{mariadb}x"] = f"{known['{mariadb}']}x"
 
-        def start(name: str) -> Outcome:
+        def start(name: str) -> Start:
             case, folder = CASES[name], tmp_path_factory.mktemp(name)
             case.prepare(folder)
+            before = files(folder)
             settings = dict(case.settings)
             options: list[str] = list(case.options)
             for placeholder, value in known.items():
                 settings = {key: given.replace(placeholder, value) for key, given in settings.items()}
                 options = [option.replace(placeholder, value) for option in options]
-            if "POSTKEEP_PORT" not in settings and "--port" not in options:
-                options += ["--port", known["{free}"]]
-            return postkeep("serve", *options, settings=settings, folder=folder)
+            if not {"POSTKEEP_PORT", "PORT"} & settings.keys() and "--port" not in options:
+                options += ["--port", str(free_port())]
+            outcome = postkeep("serve", *options, settings=settings, folder=folder)
+            return Start(outcome, files(folder) - before)
 
         with ThreadPoolExecutor(3) as threads:
             return dict(zip(CASES, threads.map(start, CASES), strict=True))
@@ -191,13 +251,22 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDbServer) -
 
 @pytest.mark.parametrize("name", CASES)
 def test_sv_08_tk_05_tk_34_db_25_a_start_that_cannot_succeed_says_why_in_one_line(
-    outcomes: dict[str, Outcome], name: str
+    starts: dict[str, Start], name: str
 ) -> None:
     """Somebody reads this at three in the morning: what is wrong, what to change; secrets stay secret."""
-    said = refusal(outcomes[name])
-    assert outcomes[name].code == 3
+    outcome = starts[name].outcome
+    said = refusal(outcome)
+    assert outcome.code == 3
     assert [words for words in CASES[name].says if words not in said.lower()] == []
     assert CASES[name].hides not in said
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_start_that_cannot_succeed_leaves_nothing_half_behind(starts: dict[str, Start], name: str) -> None:
+    """The next start, with the mistake mended, finds things as they were; where the database itself is the mistake, a
+    lock and a secret may stay, which that start would make.
+    """
+    assert starts[name].left == CASES[name].leaves
 
 
 def test_variables_that_platforms_inject_are_no_settings(tmp_path: Path) -> None:
