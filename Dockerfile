@@ -1,0 +1,54 @@
+# Postkeep as an image: `docker build -t postkeep .`; `--target test` is the tests with all that they need.
+# docs/deploy/compose.md says how both are used.
+
+FROM python:3.12-slim AS base
+ENV PATH=/opt/postkeep/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+RUN groupadd --gid 10001 postkeep \
+    && useradd --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin postkeep \
+    && install -d -o 10001 -g 10001 -m 0700 /data
+
+
+FROM base AS build
+WORKDIR /build
+COPY requirements.txt ./
+# The environment has no pip of its own: the base image's installs into it.
+RUN python -m venv --without-pip /opt/postkeep \
+    && pip --python /opt/postkeep install --no-cache-dir --no-deps --require-hashes --requirement requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+# What only building needs goes again: the build backend, and the C code that asyncmy was made from.
+RUN pip --python /opt/postkeep install --no-cache-dir --no-deps --no-build-isolation . \
+    && pip --python /opt/postkeep uninstall --yes uv-build \
+    && find /opt/postkeep -name '*.c' -delete
+
+
+FROM base AS test
+WORKDIR /checkout
+COPY bin/setup bin/setup
+RUN python bin/setup/servers.py && rm -rf /var/lib/apt/lists/*
+COPY requirements-dev.txt ./
+RUN python -m venv --without-pip /opt/postkeep \
+    && pip --python /opt/postkeep install --no-cache-dir --no-deps --require-hashes --requirement requirements-dev.txt
+COPY --chown=10001:10001 . .
+RUN pip --python /opt/postkeep install --no-cache-dir --no-deps --no-build-isolation --editable . \
+    && chown 10001:10001 /checkout
+ENV HOME=/tmp
+USER 10001:10001
+CMD ["pytest"]
+
+
+FROM base AS app
+LABEL org.opencontainers.image.title="Postkeep" \
+      org.opencontainers.image.description="Keeps people's posts: sign up, log in, add, list and delete posts that nobody else sees." \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /opt/postkeep /opt/postkeep
+ENV POSTKEEP_HOST=0.0.0.0 \
+    POSTKEEP_DATA_DIR=/data
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+USER 10001:10001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["postkeep", "healthcheck"]
+CMD ["postkeep", "serve"]
