@@ -27,7 +27,11 @@ RUN pip --python /opt/postkeep install --no-cache-dir --no-deps --no-build-isola
 FROM base AS test
 WORKDIR /checkout
 COPY bin/setup bin/setup
-RUN python bin/setup/servers.py && rm -rf /var/lib/apt/lists/*
+# The Node.js that Playwright brings along needs libatomic, which a slim image lacks.
+# hadolint ignore=DL3008
+RUN python bin/setup/servers.py \
+    && apt-get install --yes --no-install-recommends libatomic1 \
+    && rm -rf /var/lib/apt/lists/*
 COPY requirements-dev.txt ./
 RUN python -m venv --without-pip /opt/postkeep \
     && pip --python /opt/postkeep install --no-cache-dir --no-deps --require-hashes --requirement requirements-dev.txt
