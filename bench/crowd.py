@@ -41,7 +41,7 @@ class Crowd:
         """Take the database, its schema there, and what its Postkeep signs with."""
         self._database = database
         self._signer = JwtTokens([secret])
-        self._cursors = Cursors(secret)
+        self._cursors = Cursors([secret])
         self._count = 0
 
     def settle(self, count: int, *, posts: int = 0, text_bytes: int = TEXT_BYTES) -> list[Person]:

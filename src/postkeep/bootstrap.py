@@ -64,7 +64,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
     Raises:
         Misconfigured: Something must be changed before this can work.
     """
-    secret = find_secret(settings)
+    secrets_in_use = [find_secret(settings), *_previous_secrets(settings)]
     storage = await _open_storage(settings)
     freshness = freshness_of(storage, database_url(settings))
     hasher = Argon2Passwords(
@@ -78,7 +78,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
         grace=timedelta(seconds=settings.refresh_grace_seconds),
     )
     policy = PasswordPolicy(ListedCommonPasswords(), min_length=settings.password_min_length)
-    signer = JwtTokens([secret], algorithm=settings.token_algorithm)
+    signer = JwtTokens(secrets_in_use, algorithm=settings.token_algorithm)
     try:
         yield Wired(
             Services(
@@ -88,7 +88,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
                 health=HealthService(storage),
                 administration=AdministrationService(storage, hasher, policy, clock),
             ),
-            Cursors(secret),
+            Cursors(secrets_in_use),
             freshness,
         )
     finally:
@@ -157,6 +157,7 @@ def prepare(settings: Settings) -> None:
         Misconfigured: Something must be changed before this can work.
     """
     find_secret(settings)
+    _previous_secrets(settings)
     if is_in_memory(database_url(settings)):
         if settings.workers > 1:
             refuse_in_memory(settings)
@@ -234,6 +235,17 @@ def find_secret(settings: Settings) -> bytes:
         )
         raise Misconfigured(message)
     return kept_secret(prepare_file(url).parent / SECRET_FILE)
+
+
+def _previous_secrets(settings: Settings) -> list[bytes]:
+    """Return the secrets that were current before, whose tokens still count.
+
+    Raises:
+        Misconfigured: One of them protects nothing.
+    """
+    given = settings.previous_secret_keys
+    words = given.get_secret_value().split() if given is not None else []
+    return [checked_secret(word, "POSTKEEP_PREVIOUS_SECRET_KEYS") for word in words]
 
 
 async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage | ServerStorage:

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     quota_bytes: Annotated[int, Field(ge=1024, le=2**50)] = 1024**3
 
     secret_key: SecretStr | None = None
+    previous_secret_keys: SecretStr | None = None
     token_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"  # noqa: S105 - an algorithm's name
     access_token_seconds: Annotated[int, Field(ge=30, le=900)] = 900
     refresh_grace_seconds: Annotated[int, Field(ge=0, le=300)] = 30
@@ -109,7 +110,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
 
 
-SECRETS: Final = frozenset({"database_url", "database_password", "secret_key"})
+SECRETS: Final = frozenset({"database_url", "database_password", "secret_key", "previous_secret_keys"})
 
 _DATABASE: Final = ("database_host", "database_user", "database_name")
 _DATABASE_PARTS: Final = (*_DATABASE, "database_port", "database_password")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import stat
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.e2e.clients import Person, a_text, connect
+from tests.e2e.clients import Person, a_text, connect, problem_of
 from tests.e2e.conftest import beside
 from tests.e2e.crowds import at_once
 from tests.e2e.raw import Wire
@@ -245,6 +246,28 @@ def test_sv_06_while_no_worker_lives_the_next_ones_are_awaited(two_workers: Post
         assert list(pool.map(Person.texts, elsewhere)) == [["kept"]] * 8
     assert eventually(lambda: len(workers_of(two_workers)) == 2)
     assert not set(dead) & set(workers_of(two_workers))
+
+
+def test_tk_33_a_secret_is_changed_without_logging_anybody_out(tmp_path: Path) -> None:
+    """Tokens of the old one count while it is known, and those that they buy are of the new one."""
+    old, new = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    data = {"POSTKEEP_DATA_DIR": str(tmp_path / "data")}
+
+    def server(current: str, *previous: str) -> PostkeepServer:
+        keys = {"POSTKEEP_SECRET_KEY": current, "POSTKEEP_PREVIOUS_SECRET_KEYS": " ".join(previous)}
+        return PostkeepServer(tmp_path, {**data, **keys})
+
+    with server(old).running() as before:
+        person = Person.signs_up(before.http)
+    with server(new, secrets.token_urlsafe(32), old).running() as between:
+        person = person.at(between.http)
+        assert person.me().status_code == 200
+        known = person.at(between.http)
+        person.keep(person.renew())
+    with server(new).running() as after:
+        assert person.at(after.http).me().status_code == 200
+        assert person.at(after.http).renew().status_code == 200
+        assert problem_of(known.at(after.http).me()) == (401, "token_invalid")
 
 
 def test_the_database_in_memory_is_one_setting_away(tmp_path: Path) -> None:

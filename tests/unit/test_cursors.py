@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from postkeep.views.cursors import CursorInvalid, Cursors
 from tests.builders import a_post, an_account_id
 
-OURS = Cursors(b"o" * 32)
+OURS = Cursors([b"o" * 32])
 
 
 def test_a_cursor_leads_to_where_it_was_written() -> None:
@@ -28,7 +28,17 @@ def test_a_cursor_fits_a_query_as_it_is() -> None:
 def test_every_server_of_one_secret_reads_it() -> None:
     """The next page may be asked of another process."""
     post = a_post()
-    assert Cursors(b"o" * 32).read(post.author, OURS.write(post.author, post.id)) == post.id
+    assert Cursors([b"o" * 32]).read(post.author, OURS.write(post.author, post.id)) == post.id
+
+
+def test_a_cursor_outlives_a_change_of_secret() -> None:
+    """As long as the secret that it was written with is known; new ones are written with the new one."""
+    post = a_post()
+    changed = Cursors([b"n" * 32, b"o" * 32])
+    assert changed.read(post.author, OURS.write(post.author, post.id)) == post.id
+    assert Cursors([b"n" * 32]).read(post.author, changed.write(post.author, post.id)) == post.id
+    with pytest.raises(CursorInvalid):
+        OURS.read(post.author, changed.write(post.author, post.id))
 
 
 def test_iv_24_a_cursor_is_good_for_its_own_list() -> None:
@@ -42,7 +52,7 @@ def test_iv_24_a_stranger_s_cursor_is_none() -> None:
     """Nobody else can write one."""
     post = a_post()
     with pytest.raises(CursorInvalid):
-        OURS.read(post.author, Cursors(b"t" * 32).write(post.author, post.id))
+        OURS.read(post.author, Cursors([b"t" * 32]).write(post.author, post.id))
 
 
 def test_iv_24_a_changed_cursor_is_none() -> None:

@@ -13,8 +13,12 @@ SECRET_BYTES: Final = 32
 _EXAMPLES: Final = ("change", "secret", "example", "password", "default", "postkeep", "your")
 
 
-def checked_secret(given: str) -> bytes:
+def checked_secret(given: str, name: str = "POSTKEEP_SECRET_KEY") -> bytes:
     """Refuse a secret that is too short, an example, or not meant for signing.
+
+    Args:
+        given: The secret, as it was set.
+        name: Which setting it comes from.
 
     Raises:
         Misconfigured: It is one of these.
@@ -23,13 +27,13 @@ def checked_secret(given: str) -> bytes:
     """
     folded = given.casefold()
     if not is_encodable(given):
-        message = "POSTKEEP_SECRET_KEY is not UTF-8."
+        message = f"{name} is not UTF-8."
     elif len(given.encode()) < SECRET_BYTES:
-        message = f"POSTKEEP_SECRET_KEY is shorter than {SECRET_BYTES} bytes."
+        message = f"{name} is shorter than {SECRET_BYTES} bytes."
     elif "-----BEGIN" in given or folded.startswith("ssh-"):
-        message = "POSTKEEP_SECRET_KEY is a key file of another kind: it is a random string."
+        message = f"{name} is a key file of another kind: it is a random string."
     elif len(set(given)) < 8 or any(folded.startswith(word) for word in _EXAMPLES):  # noqa: PLR2004 - few different characters
-        message = "POSTKEEP_SECRET_KEY looks like an example or a pattern: it is a random string."
+        message = f"{name} looks like an example or a pattern: it is a random string."
     else:
         return given.encode()
     raise Misconfigured(message)

@@ -100,6 +100,11 @@ CASES: dict[str, Case] = {
     "access-longer": setting("POSTKEEP_ACCESS_TOKEN_SECONDS", "901"),
     "algorithm-none": setting("POSTKEEP_TOKEN_ALGORITHM", "none"),
     "secret-31-bytes": secret(SECRET[:31], "shorter than 32"),
+    "previous-secret-31-bytes": Case(
+        ("postkeep_previous_secret_keys", "shorter than 32"),
+        {"POSTKEEP_SECRET_KEY": SECRET, "POSTKEEP_PREVIOUS_SECRET_KEYS": f"{SECRET} {SECRET[:31]}"},
+        hides=SECRET[:31],
+    ),
     "secret-pattern": secret("a" * 64, "pattern"),
     "secret-example": secret("change-me-to-something-random-please-xyz", "example"),
     "secret-pem": secret(PEM, "key file"),
