@@ -267,6 +267,11 @@ class FakeSessions:
         self._transaction.write(account_id)
         self._end([kept for kept in self._sessions.values() if kept.account_id == account_id and kept.id != but], now)
 
+    async def end_oldest(self, account_id: AccountId, now: datetime, *, keep: int) -> None:
+        """End the account's oldest active sessions, so that no more than `keep` (1 or more) are left."""
+        self._transaction.write(account_id)
+        self._end((await self.list_active(account_id))[keep:], now)
+
     def _live(self, session: Session) -> Session | None:
         kept = self._sessions.get(session.id)
         is_live = kept is not None and kept.account_id == session.account_id and kept.status is SessionStatus.ACTIVE

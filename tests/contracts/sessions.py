@@ -229,6 +229,26 @@ class SessionsContract:
         assert await active(storage, stranger.account_id) == [stranger]
         assert len({one.id, other.id, third.id}) == 3
 
+    async def test_tk_35_the_oldest_end_beyond_a_number(self, storage: Storage) -> None:
+        """Those that ended before do not count, nor do others' sessions; with fewer, none ends."""
+        account = await keep_account(storage)
+        sessions = [await keep_session(storage, account) for _ in range(6)]
+        stranger = await keep_session(storage)
+        await end(storage, sessions[4], a_moment())
+
+        async def keep_at_most(number: int) -> list[Session]:
+            async def unit(work: UnitOfWork) -> None:
+                await work.accounts.claim_access(account.id)
+                await work.sessions.end_oldest(account.id, a_moment(), keep=number)
+
+            await storage.transact(account.id, unit)
+            return await active(storage, account.id)
+
+        assert await keep_at_most(5) == [sessions[n] for n in (5, 3, 2, 1, 0)]
+        assert await keep_at_most(3) == [sessions[n] for n in (5, 3, 2)]
+        assert await keep_at_most(1) == [sessions[5]]
+        assert await active(storage, stranger.account_id) == [stranger]
+
     async def test_active_sessions_are_listed_newest_first(self, storage: Storage) -> None:
         """One account's alone, and none that was ended."""
         account = await keep_account(storage)

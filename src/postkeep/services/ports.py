@@ -280,6 +280,10 @@ class Sessions(Protocol):
         """End all sessions of an account, but one if that is named."""
         ...
 
+    async def end_oldest(self, account_id: AccountId, now: datetime, *, keep: int) -> None:
+        """End the account's oldest active sessions, so that no more than `keep` (1 or more) are left."""
+        ...
+
 
 class Posts(Protocol):
     """The posts, inside one unit or one reading. No method reaches a post without naming its author."""

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, Email, Password
 from postkeep.domain.sessions import (
@@ -32,6 +33,9 @@ from postkeep.services.ports import (
 )
 
 log = logging.getLogger(__name__)
+
+MOST_SESSIONS: Final = 100
+"""How many sessions of one account are good at the same time; with one more, the oldest login ends."""
 
 _TURNS = 5
 """How often a login or a renewal starts over because another one of the same account came first."""
@@ -302,6 +306,7 @@ def _admission(account: Account, kept_hash: str, session: Session) -> Unit:
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=kept_hash)
         await work.sessions.add(session)
+        await work.sessions.end_oldest(account.id, session.created_date, keep=MOST_SESSIONS)
 
     return unit
 

@@ -46,6 +46,16 @@ _ADVANCE: Final = (
 _ENDED: Final = update(SessionRow).values(status=SessionStatus.ENDED.value, ended_date=bindparam("now"))
 _END: Final = _ENDED.where(*_THIS, _ACTIVE)
 _END_ALL: Final = _ENDED.where(_OF_ACCOUNT, _ACTIVE)
+# MySQL lets nobody look into the table that is changed but through a table made of it.
+_NEWEST: Final = (
+    select(SessionRow.id)
+    .where(_OF_ACCOUNT, _ACTIVE)
+    .order_by(SessionRow.id.desc())
+    .limit(1)
+    .offset(bindparam("others"))
+    .subquery()
+)
+_END_OLDEST: Final = _END_ALL.where(SessionRow.id < select(_NEWEST.c.id).scalar_subquery())
 _END_OTHERS: Final = _END_ALL.where(SessionRow.id != bindparam("but"))
 
 
@@ -95,6 +105,10 @@ class SqlSessions:
     async def end_all(self, account_id: AccountId, now: datetime, *, but: SessionId | None = None) -> None:
         """End all sessions of an account, but one if that is named."""
         await self._transaction.write(account_id, _END_ALL if but is None else _END_OTHERS, {"now": now, "but": but})
+
+    async def end_oldest(self, account_id: AccountId, now: datetime, *, keep: int) -> None:
+        """End the account's oldest active sessions, so that no more than `keep` (1 or more) are left."""
+        await self._transaction.write(account_id, _END_OLDEST, {"now": now, "others": keep - 1})
 
 
 def _session_of(values: Sequence[Any]) -> Session:

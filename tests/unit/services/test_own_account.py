@@ -13,7 +13,7 @@ from postkeep.domain.accounts import (
     PasswordTooShort,
 )
 from postkeep.domain.sessions import CredentialsInvalid, Origin, PasswordWrong, Session, SessionAbsent
-from postkeep.services.sessions import Limits
+from postkeep.services.sessions import MOST_SESSIONS, Limits
 from tests.builders import a_post, a_session, an_account, an_email
 from tests.fakes import World, a_world
 
@@ -149,6 +149,14 @@ class TestSessions:
         await world.sessions.end_others(sessions[2].account_id, sessions[2].id)
         assert await world.sessions.list_live(sessions[0].account_id) == [sessions[2]]
         assert await world.sessions.list_live(stranger.account_id) == [stranger]
+
+
+async def test_tk_35_an_account_has_a_hundred_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one more, the oldest login ends: whoever logs in in a loop fills no table."""
+    assert MOST_SESSIONS == 100
+    monkeypatch.setattr("postkeep.services.sessions.MOST_SESSIONS", 3)
+    sessions = await logged_in(world := a_world(), times=5)
+    assert await world.sessions.list_live(sessions[0].account_id) == sessions[:1:-1]
 
 
 class TestLeaving:
