@@ -11,11 +11,11 @@ from postkeep.domain.accounts import EmailTaken
 from postkeep.domain.posts import Text
 from postkeep.storage.statements import ConstraintBroken
 from postkeep.storage.tables import Row
-from tests.builders import a_moment, a_post, a_session, an_account, an_email
+from tests.builders import a_post, a_session, an_account, an_email
 from tests.contracts.kept import find_account, keep_account, keep_posts, keep_sessions
 from tests.integration.storage.opened import Opened
 
-A_MOMENT = a_moment().replace(tzinfo=None)
+A_MOMENT = "2026-11-21 00:00:01.123456"
 
 CHECKED: list[tuple[str, str, Any, str]] = [
     ("accounts", "status", "gone", "ck_accounts_status_known"),
