@@ -163,6 +163,6 @@ def test_br_10_scripts_of_others_do_not_run_on_the_docs_page(visit: Visit) -> No
     """The policy is in force: what somebody could smuggle into the page does nothing."""
     visit.page.goto("/docs")
     visit.page.evaluate(SMUGGLE)
-    visit.page.wait_for_function("policyReports.length >= 3")
+    visit.page.wait_for_function("() => policyReports.length >= 3")
     assert visit.page.evaluate("window.ran") is None
     assert visit.elsewhere == []
