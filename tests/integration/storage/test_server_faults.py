@@ -361,7 +361,6 @@ class TestLostConnections:
     ) -> None:
         """After the pool's patience, not after all retries of it; the operator is told; and later everything works."""
         account = await keep_account(fresh.storage)
-        monkeypatch.setattr(server_pool, "PATIENCE_SECONDS", 0.01)
         busy, may_end = asyncio.Barrier(4), asyncio.Event()
 
         async def query(_: UnitOfWork) -> None:
@@ -370,8 +369,11 @@ class TestLostConnections:
 
         held = [asyncio.create_task(fresh.storage.read(query)) for _ in range(3)]
         await busy.wait()
-        with pytest.raises(StorageUnavailable):
-            await find_account(fresh.storage, account.id)
+        # Not before: opening a connection may take as long.
+        with monkeypatch.context() as patch:
+            patch.setattr(server_pool, "PATIENCE_SECONDS", 0.01)
+            with pytest.raises(StorageUnavailable):
+                await find_account(fresh.storage, account.id)
         assert [record.getMessage() for record in caplog.records if record.name.startswith("postkeep")] == [
             "storage_failed"
         ]
