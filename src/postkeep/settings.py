@@ -136,6 +136,7 @@ def load_settings() -> Settings:
 
 
 def _is_injected_port(name: str, value: object) -> bool:
+    """Whether this is an address that a platform put where a port's number would be ours."""
     return name in {"port", "database_port"} and bool(_INJECTED_PORT.match(str(value)))
 
 
@@ -158,6 +159,7 @@ def _hint(name: str, known: Collection[str]) -> str:
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:
+    """Say what is wrong with which setting, never what was set."""
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         name = _variable(str(fault["loc"][0]))
         is_platforms = name == "POSTKEEP_PORT" and not _environment().get(name)
@@ -185,6 +187,11 @@ def _given() -> dict[str, str]:
 
 
 def _read(name: str, path: Path) -> str:
+    """Read the file that a setting names.
+
+    Raises:
+        Misconfigured: It cannot be read, or is empty.
+    """
     try:
         content = path.read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:

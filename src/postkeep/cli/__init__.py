@@ -28,6 +28,7 @@ app.command("openapi")(openapi.openapi)
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - Typer hands it over like this
+    """Show the version and end, if that was asked for."""
     if asked:
         typer.echo(f"postkeep {version('postkeep')}")
         raise typer.Exit
