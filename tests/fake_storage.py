@@ -272,6 +272,14 @@ class FakeSessions:
         self._transaction.write(account_id)
         self._end((await self.list_active(account_id))[keep:], now)
 
+    async def forget(self, account_id: AccountId, before: datetime) -> None:
+        """Remove the account's sessions that were over before then: ended, or run out."""
+        self._transaction.write(account_id)
+        for kept in list(self._sessions.values()):
+            over = min(kept.ended_date or kept.expires_date, kept.expires_date)
+            if kept.account_id == account_id and over < before:
+                del self._sessions[kept.id]
+
     def _live(self, session: Session) -> Session | None:
         kept = self._sessions.get(session.id)
         is_live = kept is not None and kept.account_id == session.account_id and kept.status is SessionStatus.ACTIVE

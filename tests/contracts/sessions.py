@@ -249,6 +249,29 @@ class SessionsContract:
         assert await keep_at_most(1) == [sessions[5]]
         assert await active(storage, stranger.account_id) == [stranger]
 
+    async def test_tk_37_what_was_over_before_a_moment_is_forgotten(self, storage: Storage) -> None:
+        """Ended or run out; one account's alone, and none that is good."""
+        account = await keep_account(storage)
+        now = a_moment()
+        day = timedelta(days=1)
+
+        def session(ends: timedelta, ended: timedelta | None = None) -> Session:
+            over = {} if ended is None else {"status": SessionStatus.ENDED, "ended_date": now + ended}
+            return a_session(account_id=account.id, created_date=now - 9 * day, expires_date=now + ends, **over)
+
+        gone = [session(-2 * day), session(day, -2 * day), session(-2 * day, day), session(-2 * day, -2 * day)]
+        kept = [session(day), session(-day / 2), session(day, -day / 2), session(day, timedelta(0))]
+        stranger = a_session(account_id=(await keep_account(storage)).id, expires_date=now - 2 * day)
+        await keep_sessions(storage, *gone, *kept, stranger)
+
+        async def unit(work: UnitOfWork) -> None:
+            await work.accounts.claim_access(account.id)
+            await work.sessions.forget(account.id, now - day)
+
+        await storage.transact(account.id, unit)
+        assert [await find_session(storage, session.id) for session in gone] == [None] * 4
+        assert [await find_session(storage, session.id) for session in (*kept, stranger)] == [*kept, stranger]
+
     async def test_active_sessions_are_listed_newest_first(self, storage: Storage) -> None:
         """One account's alone, and none that was ended."""
         account = await keep_account(storage)

@@ -10,10 +10,12 @@ PACKAGE = Path(__file__).parents[2] / "src/postkeep"
 def undocumented(tree: ast.AST, *, inside: bool = False) -> Iterator[str]:
     """Name the classes and functions without a docstring; one within a function is that function's own affair."""
     for node in ast.iter_child_nodes(tree):
-        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if (is_function or isinstance(node, ast.ClassDef)) and not inside and ast.get_docstring(node) is None:
-            yield node.name
-        yield from undocumented(node, inside=inside or is_function)
+        goes_inside = inside
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if not inside and ast.get_docstring(node) is None:
+                yield node.name
+            goes_inside = inside or not isinstance(node, ast.ClassDef)
+        yield from undocumented(node, inside=goes_inside)
 
 
 def test_s_27_every_function_says_what_it_is_for() -> None:

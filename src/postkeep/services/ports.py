@@ -284,6 +284,10 @@ class Sessions(Protocol):
         """End the account's oldest active sessions, so that no more than `keep` (1 or more) are left."""
         ...
 
+    async def forget(self, account_id: AccountId, before: datetime) -> None:
+        """Remove the account's sessions that were over before then: ended, or run out."""
+        ...
+
 
 class Posts(Protocol):
     """The posts, inside one unit or one reading. No method reaches a post without naming its author."""

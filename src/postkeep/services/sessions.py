@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 MOST_SESSIONS: Final = 100
 """How many sessions of one account are good at the same time; with one more, the oldest login ends."""
 
+FORGET_AFTER: Final = timedelta(days=30)
+"""So long after its end the next login of its account removes a session; nobody has to come round and sweep."""
+
 _TURNS = 5
 """How often a login or a renewal starts over because another one of the same account came first."""
 
@@ -307,6 +310,7 @@ def _admission(account: Account, kept_hash: str, session: Session) -> Unit:
         await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=kept_hash)
         await work.sessions.add(session)
         await work.sessions.end_oldest(account.id, session.created_date, keep=MOST_SESSIONS)
+        await work.sessions.forget(account.id, session.created_date - FORGET_AFTER)
 
     return unit
 

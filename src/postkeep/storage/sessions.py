@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from postkeep.domain.accounts import Account, AccountId
 from postkeep.domain.sessions import Origin, Session, SessionId, SessionStatus
@@ -56,6 +56,9 @@ _NEWEST: Final = (
     .subquery()
 )
 _END_OLDEST: Final = _END_ALL.where(SessionRow.id < select(_NEWEST.c.id).scalar_subquery())
+_FORGET: Final = delete(SessionRow).where(
+    _OF_ACCOUNT, or_(SessionRow.ended_date < bindparam("before"), SessionRow.expires_date < bindparam("before"))
+)
 _END_OTHERS: Final = _END_ALL.where(SessionRow.id != bindparam("but"))
 
 
@@ -109,6 +112,10 @@ class SqlSessions:
     async def end_oldest(self, account_id: AccountId, now: datetime, *, keep: int) -> None:
         """End the account's oldest active sessions, so that no more than `keep` (1 or more) are left."""
         await self._transaction.write(account_id, _END_OLDEST, {"now": now, "others": keep - 1})
+
+    async def forget(self, account_id: AccountId, before: datetime) -> None:
+        """Remove the account's sessions that were over before then: ended, or run out."""
+        await self._transaction.write(account_id, _FORGET, {"before": before})
 
 
 def _session_of(values: Sequence[Any]) -> Session:

@@ -63,7 +63,7 @@ USES: dict[str, tuple[Use, list[str]]] = {
     ),
     "login": (
         lambda by: by.sessions.login(by.account.email, DUCKS, Origin()),
-        ["SELECT accounts", "UPDATE accounts", "INSERT INTO sessions", "UPDATE sessions"],
+        ["SELECT accounts", "UPDATE accounts", "INSERT INTO sessions", "UPDATE sessions", "DELETE FROM sessions"],
     ),
     "refresh": (
         lambda by: by.sessions.refresh(by.sessions.tokens(by.session).refresh),
