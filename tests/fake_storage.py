@@ -198,9 +198,13 @@ class FakeAccounts:
         """Begin a unit with a new status."""
         self._change(account_id, lambda _: True, status=status)
 
-    async def remove(self, account_id: AccountId) -> None:
+    async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
         """Remove the account with all its sessions and posts."""
-        self._change(account_id, lambda _: True)
+
+        def fits(account: Account) -> bool:
+            return proven_hash is None or (account.is_active and account.password_hash == proven_hash)
+
+        self._change(account_id, fits)
         state = self._transaction.write(account_id)
         for session in [session for session in state.sessions.values() if session.account_id == account_id]:
             del state.sessions[session.id]

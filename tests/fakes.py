@@ -216,7 +216,7 @@ class World:
         self.accounts = AccountService(
             self.storage, self.passwords, policy, self.clock, session_lifetime=limits.lifetime
         )
-        self.administration = AdministrationService(self.storage, self.passwords, policy, self.clock)
+        self.administration = AdministrationService(self.storage, self.passwords, policy, self.clock, idle=limits.idle)
         self.sessions = SessionService(self.storage, self.passwords, self.tokens, self.clock, limits)
         self.posts = PostService(self.storage, self.clock)
         self.health = HealthService(self.storage)

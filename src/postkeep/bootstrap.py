@@ -23,6 +23,7 @@ from postkeep.adapters.signing_secret import SECRET_BYTES, checked_secret, kept_
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.domain.posts import Quota
+from postkeep.domain.unicode import is_encodable
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
@@ -86,7 +87,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
                 sessions=SessionService(storage, hasher, signer, clock, limits),
                 posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
                 health=HealthService(storage),
-                administration=AdministrationService(storage, hasher, policy, clock),
+                administration=AdministrationService(storage, hasher, policy, clock, idle=limits.idle),
             ),
             Cursors(secrets_in_use),
             freshness,
@@ -103,6 +104,11 @@ def database_url(settings: Settings) -> URL:
     Raises:
         Misconfigured: It is not a URL of a database that Postkeep knows.
     """
+    given = {"URL": settings.database_url, "PASSWORD": settings.database_password}
+    for name, secret in given.items():
+        if secret is not None and not is_encodable(secret.get_secret_value()):
+            message = f"POSTKEEP_DATABASE_{name} is not UTF-8."
+            raise Misconfigured(message)
     if settings.database_host is not None:
         return _url_of_parts(settings)
     if settings.database_url is None:
@@ -302,6 +308,9 @@ async def _await_server(url: URL, seconds: float) -> None:
             # The driver's own deadline ends with the TCP connection; a server may take that and then say nothing.
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await check_server(url)
+        except UnicodeError as error:
+            message = f"The database cannot be at {url.host}: that is no name of a host."
+            raise Misconfigured(message) from error
         except (OSError, SQLAlchemyError) as error:
             now = time.monotonic()
             reason = getattr(error, "orig", None) or str(error) or "no answer"

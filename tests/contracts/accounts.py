@@ -274,6 +274,25 @@ class AccountsContract:
         assert [await find_session(storage, session.id) for session in (*sessions, ended)] == [None, sessions[1], None]
         await assert_unchanged(storage, before, theirs)
 
+    @pytest.mark.parametrize("status", AccountStatus)
+    async def test_only_what_was_proven_is_removed_for_its_owner(self, storage: Storage, status: AccountStatus) -> None:
+        """Another password by now, or a disabled account: it stays as it is."""
+        account = await keep_account(storage, status=status, password_hash="kept")
+
+        async def remove(proven_hash: str) -> None:
+            await storage.transact(account.id, lambda work: work.accounts.remove(account.id, proven_hash=proven_hash))
+
+        with pytest.raises(AccountGone):
+            await remove("another")
+        assert await find_account(storage, account.id) == account
+        if status is AccountStatus.ACTIVE:
+            await remove("kept")
+            assert await find_account(storage, account.id) is None
+        else:
+            with pytest.raises(AccountGone):
+                await remove("kept")
+            assert await find_account(storage, account.id) == account
+
     async def test_the_address_of_a_removed_account_is_free_again(self, storage: Storage) -> None:
         """Somebody may come back, as somebody new."""
         account = await keep_account(storage)

@@ -32,6 +32,8 @@ def checked_secret(given: str, name: str = "POSTKEEP_SECRET_KEY") -> bytes:
         message = f"{name} is shorter than {SECRET_BYTES} bytes."
     elif "-----BEGIN" in given or folded.startswith("ssh-"):
         message = f"{name} is a key file of another kind: it is a random string."
+    elif given.split() != [given]:
+        message = f"{name} has white space in it: a random string has none."
     elif len(set(given)) < 8 or any(folded.startswith(word) for word in _EXAMPLES):  # noqa: PLR2004 - few different characters
         message = f"{name} looks like an example or a pattern: it is a random string."
     else:

@@ -34,6 +34,8 @@ async def _find_trouble(host: str, port: int) -> str | None:
             status, body = await _get(host, port)
     except TimeoutError:
         return f"no answer from {host} port {port} in {SECONDS} seconds."
+    except UnicodeError:
+        return f"{host} is no name of a host."
     except OSError as error:
         return f"{host} port {port}: {error.strerror or error}."
     except ValueError:

@@ -94,6 +94,7 @@ def _run(settings: Settings, *, reload: bool) -> None:
         port=settings.port,
         workers=settings.workers,
         http="postkeep.server.guard:GuardedProtocol",
+        ws="none",
         loop="auto",
         log_config=None,
         access_log=False,

@@ -48,6 +48,10 @@ class GuardedProtocol(HttpToolsProtocol):
             msg: What uvicorn found.
         """
         cycle: RequestResponseCycle | None = self.cycle
+        if cycle and not cycle.response_complete and not cycle.more_body:
+            # A whole request came before. Its answer comes first, and is the last: this one would be taken for it.
+            cycle.keep_alive = False
+            return
         if cycle and cycle.response_started and not cycle.response_complete:
             # Another answer is half sent: whatever followed would be read as the rest of it.
             self.transport.close()

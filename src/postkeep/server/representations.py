@@ -25,7 +25,7 @@ _HEAVY_BYTES: Final = 64 * 1024
 _LEVEL: Final = 6
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
-_MADE_ANEW: Final = frozenset({b"content-length", b"content-encoding", b"etag", b"vary"})
+_MADE_ANEW: Final = frozenset({b"content-length", b"content-encoding", b"etag", b"vary", b"connection"})
 _OF_CONTENT: Final = frozenset({b"content-length", b"content-encoding", b"content-type"})
 """What a 304 does not say, because it has no content. Source: RFC 9110 15.4.5."""
 

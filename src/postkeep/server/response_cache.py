@@ -131,11 +131,12 @@ class ResponseCache:
             return
         headers = scope["headers"]
         fields = dict(headers)
-        if len(fields) < len(headers):
-            fields = _joined(headers)
-        if b"authorization" not in fields:
+        # Whoever sends a body may be answered with the end of the connection, which is nobody else's affair.
+        if b"authorization" not in fields or b"content-length" in fields or b"transfer-encoding" in fields:
             await self._app(scope, receive, send)
             return
+        if len(fields) < len(headers):
+            fields = _joined(headers)
         state = scope["state"]
         try:
             caller = state["caller"] = await state["callers"].identify(fields[b"authorization"])

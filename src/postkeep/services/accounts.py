@@ -119,13 +119,16 @@ class AccountService:
             HashingBusy: Too many people are logging in.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._prove(account_id, password)
-
-        async def unit(work: UnitOfWork) -> None:
-            await work.accounts.remove(account.id)
-
-        await self._storage.transact(account.id, unit)
-        log.info("account_deleted", extra={"account": account.id})
+        for _ in range(_TURNS):
+            account = await self._prove(account_id, password)
+            try:
+                await self._storage.transact(account.id, _removal(account))
+            except AccountGone:
+                # As with a new password: whoever was cut off meanwhile removes nothing.
+                continue
+            log.info("account_deleted", extra={"account": account.id})
+            return
+        raise PasswordWrong
 
     async def _prove(self, account_id: AccountId, password: Password) -> Account:
         """Return the account, whose owner knows its password."""
@@ -142,5 +145,14 @@ def _change(account: Account, password_hash: str, session_id: SessionId, now: da
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=password_hash)
         await work.sessions.end_all(account.id, now, but=session_id)
+
+    return unit
+
+
+def _removal(account: Account) -> Unit:
+    """Make the unit that removes an account as long as it is what was proven."""
+
+    async def unit(work: UnitOfWork) -> None:
+        await work.accounts.remove(account.id, proven_hash=account.password_hash)
 
     return unit

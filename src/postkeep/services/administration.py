@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from typing import Final
 
 from postkeep.domain.accounts import Account, AccountStatus, Email, Password
@@ -25,12 +26,15 @@ class AccountAbsent(Absent):
 class AdministrationService:
     """The use cases of operators."""
 
-    def __init__(self, storage: Storage, hasher: PasswordHasher, policy: PasswordPolicy, clock: Clock) -> None:
-        """Take what it needs: where to keep, how to hash, which passwords, the time."""
+    def __init__(
+        self, storage: Storage, hasher: PasswordHasher, policy: PasswordPolicy, clock: Clock, *, idle: timedelta
+    ) -> None:
+        """Take what it needs: where to keep, how to hash, which passwords, the time, when an idle session ends."""
         self._storage = storage
         self._hasher = hasher
         self._policy = policy
         self._clock = clock
+        self._idle = idle
 
     async def create(self, email: Email, password: Password) -> Account:
         """Open an account for somebody else: no login.
@@ -85,14 +89,16 @@ class AdministrationService:
         log.info("password_reset", extra={"account": account.id})
 
     async def list_sessions(self, email: Email) -> Sequence[Session]:
-        """Answer an account's sessions that nobody has ended, the newest login first.
+        """Answer an account's sessions that are live, the newest login first.
 
         Raises:
             AccountAbsent: No account has this address.
             StorageUnavailable: The database does not answer.
         """
         account = await self._find(email)
-        return await self._storage.read(lambda work: work.sessions.list_active(account.id))
+        now = self._clock.now()
+        active = await self._storage.read(lambda work: work.sessions.list_active(account.id))
+        return [session for session in active if session.is_live(now, self._idle)]
 
     async def end_sessions(self, email: Email) -> None:
         """End all sessions of an account.

@@ -236,11 +236,16 @@ class Accounts(Protocol):
         """
         ...
 
-    async def remove(self, account_id: AccountId) -> None:
+    async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
         """Remove the account with all its sessions and posts. The first statements of its unit.
 
+        Args:
+            account_id: Which.
+            proven_hash: What the row must still hold, of an active account, where its owner asks; None where an
+                operator does.
+
         Raises:
-            AccountGone: It is absent.
+            AccountGone: It is absent, or no longer as was proven.
         """
         ...
 

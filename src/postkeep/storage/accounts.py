@@ -64,6 +64,7 @@ _SET_PASSWORD: Final = (
 )
 _SET_STATUS: Final = update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
 _CLAIM_ANY: Final = update(AccountRow).where(_THIS).values(_ACCESS_RAISED)
+_CLAIM_PROVEN: Final = _CLAIM_ACCESS.where(AccountRow.password_hash == bindparam("proven_hash"))
 _REMOVE_POSTS: Final = delete(PostRow).where(PostRow.account_id == bindparam("owner"))
 _REMOVE_SESSIONS: Final = delete(SessionRow).where(SessionRow.account_id == bindparam("owner"))
 _REMOVE: Final = delete(AccountRow).where(_THIS)
@@ -150,16 +151,23 @@ class SqlAccounts:
         """
         await self._transaction.claim(account_id, _SET_STATUS, {"new_status": status.value})
 
-    async def remove(self, account_id: AccountId) -> None:
+    async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
         """Remove the account with all its sessions and posts. The first statements of its unit.
 
+        Args:
+            account_id: Which.
+            proven_hash: What the row must still hold, of an active account, where its owner asks; None where an
+                operator does.
+
         Raises:
-            AccountGone: It is absent.
+            AccountGone: It is absent, or no longer as was proven.
         """
+        claim = _CLAIM_ANY if proven_hash is None else _CLAIM_PROVEN
         try:
-            await self._transaction.claim(account_id, _CLAIM_ANY, {})
+            await self._transaction.claim(account_id, claim, {"proven_hash": proven_hash})
         except AccountGone:
-            if self._transaction.settling:
+            # Only one that is gone may have been removed by an earlier run of this unit.
+            if self._transaction.settling and await self.find(account_id) is None:
                 raise AlreadyDone from None
             raise
         for statement in (_REMOVE_POSTS, _REMOVE_SESSIONS, _REMOVE):

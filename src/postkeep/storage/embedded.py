@@ -29,7 +29,14 @@ T = TypeVar("T")
 HEAVY_BYTES: Final = 64 * 1024
 """Queries that read more leave the event loop's thread; below it, changing threads costs more than reading."""
 
-PRAGMAS: Final = {"journal_mode": "WAL", "synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": "5000"}
+PRAGMAS: Final = {
+    "journal_mode": "WAL",
+    # The write-ahead log grows with the largest transaction, and gives the room back but for this much.
+    "journal_size_limit": str(64 * 1024 * 1024),
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "busy_timeout": "5000",
+}
 
 
 def connect(path: Path | None) -> sqlite3.Connection:

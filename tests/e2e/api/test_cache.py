@@ -141,6 +141,22 @@ def test_hits_keep_to_the_connection_s_terms(server: PostkeepServer) -> None:
         assert (wire.answer().body, wire.is_closed()) == (expected.content, True)
 
 
+@pytest.mark.parametrize("body", ["Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Content-Length: 1\r\n\r\nx"])
+def test_a_request_with_a_body_leaves_nothing_behind(server: PostkeepServer, body: str) -> None:
+    """How its connection ends is its own affair: what is remembered says nothing of it, and is not for it."""
+    person = Person.signs_up(server.http)
+    person.add("a")
+    head = f"GET /getPosts HTTP/1.1\r\nHost: x\r\nAuthorization: {person.authorization['Authorization']}\r\n"
+    for _ in range(2):
+        with Wire(server) as wire:
+            wire.send(head + body)
+            answer = wire.answer()
+        assert (answer.status, answer.header("cache-status")) == (200, None)
+    for expected in (MISS, HIT, HIT):
+        answered = lists(person)
+        assert (answered.headers["cache-status"], answered.headers.get("connection")) == (expected, None)
+
+
 def test_a_hit_has_an_id_of_its_own_and_writes_no_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A line costs more than a hit; POSTKEEP_ACCESS_LOG=all writes them all the same (the other servers here do)."""
     server = PostkeepServer(tmp_path_factory.mktemp("misses"), {})

@@ -479,6 +479,16 @@ def test_many_connections_at_once_are_served(server: PostkeepServer) -> None:
     assert set(at_once(200, ask, threads=50)) == {HTTPStatus.OK}
 
 
+def test_what_was_asked_before_rubbish_is_answered_first(server: PostkeepServer) -> None:
+    """A 400 in place of a 201 would make its client add the post again."""
+    person = Person.signs_up(server.http)
+    with Wire(server) as wire:
+        wire.send(add_by_hand(person, "", body=b'{"text":"loose"}') + b"RUBBISH\x00\r\n\r\n")
+        answer = wire.answer()
+        assert (answer.status, answer.header("connection"), wire.is_closed()) == (201, "close", True)
+    assert person.texts() == ["loose"]
+
+
 SECURE = {
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",

@@ -105,6 +105,12 @@ CASES: dict[str, Case] = {
         {"POSTKEEP_SECRET_KEY": SECRET, "POSTKEEP_PREVIOUS_SECRET_KEYS": f"{SECRET} {SECRET[:31]}"},
         hides=SECRET[:31],
     ),
+    "database-host-no-name": Case(
+        ("db..internal", "name of a host"),
+        {**PARTS, "POSTKEEP_DATABASE_HOST": "db..internal", "POSTKEEP_SECRET_KEY": SECRET},
+    ),
+    "secret-white-space": secret(SECRET + "\n", "white space"),
+    "secret-words": secret(f"{SECRET} {SECRET}", "white space"),
     "secret-pattern": secret("a" * 64, "pattern"),
     "secret-example": secret("change-me-to-something-random-please-xyz", "example"),
     "secret-pem": secret(PEM, "key file"),

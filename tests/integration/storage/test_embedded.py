@@ -33,7 +33,13 @@ from tests.integration.storage.opened import Opened, ask, make_file, open_embedd
 
 PROJECT = Path(__file__).parents[3]
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+PRAGMAS = {
+    "journal_mode": "wal",
+    "journal_size_limit": 64 * 1024 * 1024,
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "busy_timeout": 5000,
+}
 
 
 async def pragmas(work: UnitOfWork) -> dict[str, object]:

@@ -595,6 +595,11 @@ CASES = {
     "login": Case(with_a_session, logging_in("same"), look_for_the_login("same")),
     "login with a new hash": Case(with_a_session, logging_in("new"), look_for_the_login("new")),
     "logout": Case(with_a_kept_session, ending, look_for_the_end),
+    "remove one's own": Case(
+        with_a_kept_post,
+        lambda account, _: lambda work: work.accounts.remove(account.id, proven_hash=account.password_hash),
+        look_for_no_account,
+    ),
     "remove": Case(
         with_a_kept_post, lambda account, _: lambda work: work.accounts.remove(account.id), look_for_no_account
     ),

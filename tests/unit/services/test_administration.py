@@ -1,6 +1,7 @@
 """Administration: what an operator does with accounts."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -169,6 +170,22 @@ class TestDisableAndEnable:
         for change in (a_world().administration.disable, a_world().administration.enable):
             with pytest.raises(AccountAbsent):
                 await change(an_email())
+
+
+class TestSessions:
+    """Where somebody is logged in."""
+
+    async def test_only_live_ones_are_listed(self) -> None:
+        """One that ran out is no login any more, whatever its row says; and all of them can be ended."""
+        world, account, _ = world_with_everything()
+        world.advance(timedelta(days=15))
+        session = await world.sessions.login(account.email, DUCKS, ORIGIN)
+        assert await world.administration.list_sessions(account.email) == [session]
+        await world.administration.end_sessions(account.email)
+        assert await world.administration.list_sessions(account.email) == []
+        for ask in (world.administration.list_sessions, world.administration.end_sessions):
+            with pytest.raises(AccountAbsent):
+                await ask(an_email())
 
 
 class TestDelete:

@@ -1,6 +1,7 @@
 """One's own account: a new password, where one is logged in, and leaving (CASES.md: PW-22)."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -178,6 +179,35 @@ class TestLeaving:
         with pytest.raises(PasswordWrong):
             await world.accounts.leave(session.account_id, GEESE)
         assert world.account(session.account_id).is_active
+
+    @pytest.mark.parametrize("cut_off", ["disabled", "another password"])
+    async def test_whoever_was_cut_off_meanwhile_removes_nothing(self, cut_off: str) -> None:
+        """A thief's request may wait for its turn to be proven; what the owner or an operator did counts."""
+        (session,) = await logged_in(world := a_world())
+        account = world.account(session.account_id)
+
+        def act() -> None:
+            if cut_off == "disabled":
+                world.with_account(replace(account, status=AccountStatus.DISABLED))
+            else:
+                world.with_account(account, "seven silver swans")
+
+        world.passwords.meanwhile = act
+        with pytest.raises((PasswordWrong, AccountGone)):
+            await world.accounts.leave(session.account_id, DUCKS)
+        assert world.account(account.id).id == account.id
+
+    async def test_a_password_that_was_hashed_anew_meanwhile_still_counts(self) -> None:
+        """A login on another device does that."""
+        (session,) = await logged_in(world := a_world())
+        account = world.account(session.account_id)
+
+        def act() -> None:
+            world.with_account(account, DUCKS.secret)
+
+        world.passwords.meanwhile = act
+        await world.accounts.leave(session.account_id, DUCKS)
+        assert world.storage.state.accounts == {}
 
     async def test_the_address_is_free_again(self) -> None:
         """For whoever wants it, without what was there."""
