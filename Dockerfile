@@ -32,14 +32,13 @@ COPY bin/setup bin/setup
 RUN python bin/setup/servers.py \
     && apt-get install --yes --no-install-recommends libatomic1 \
     && rm -rf /var/lib/apt/lists/*
-COPY requirements-dev.txt ./
-RUN python -m venv --without-pip /opt/postkeep \
-    && pip --python /opt/postkeep install --no-cache-dir --no-deps --require-hashes --requirement requirements-dev.txt
+# An environment of the checkout's own, as bin/run and bin/test make it, and look for it.
+RUN install -d -o 10001 -g 10001 .cache && chown -R 10001:10001 /checkout
 COPY --chown=10001:10001 . .
-RUN pip --python /opt/postkeep install --no-cache-dir --no-deps --no-build-isolation --editable . \
-    && chown 10001:10001 /checkout
-ENV HOME=/tmp
+ENV HOME=/tmp \
+    PATH=/checkout/.venv/bin:$PATH
 USER 10001:10001
+RUN bin/setup/python bin/setup/environment.py dev
 CMD ["pytest"]
 
 
