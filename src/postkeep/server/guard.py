@@ -51,9 +51,10 @@ class GuardedProtocol(HttpToolsProtocol):
         if cycle and not cycle.response_complete and not cycle.more_body:
             # A whole request came before. Its answer comes first, and is the last: this one would be taken for it.
             cycle.keep_alive = False
+            self.flow.pause_reading()
             return
-        if cycle and cycle.response_started and not cycle.response_complete:
-            # Another answer is half sent: whatever followed would be read as the rest of it.
+        if cycle and not cycle.response_complete and (cycle.response_started or self.pipeline):
+            # Another answer is half sent, or due before this one: whatever is sent now would be read as part of it.
             self.transport.close()
             return
         request_id = new_request_id()

@@ -489,6 +489,21 @@ def test_what_was_asked_before_rubbish_is_answered_first(server: PostkeepServer)
     assert person.texts() == ["loose"]
 
 
+def test_a_request_that_breaks_off_does_not_answer_for_the_one_before(server: PostkeepServer) -> None:
+    """Two at once, the second one's body no chunks: a 400 then would be taken for the first one's answer."""
+    person = Person.signs_up(server.http)
+    whole = add_by_hand(person, "", body=b'{"text":"whole"}')
+    broken = add_by_hand(person, "", head="Transfer-Encoding: chunked", body=b"RUBBISH\r\n")
+    for _ in range(5):
+        with Wire(server) as wire:
+            wire.send(whole + broken)
+            try:
+                assert wire.answer().status == 201
+            except ConnectionError:
+                assert wire.is_closed()
+    assert person.texts() == ["whole"] * 5
+
+
 SECURE = {
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",

@@ -70,8 +70,7 @@ async def sync_wait(opened: Opened) -> list[object]:
     return seen
 
 
-# bin/test installs Galera where it may; only a MariaDB that somebody without root brought along can lack it.
-@pytest.mark.skipif(not PROVIDER.exists(), reason="a MariaDB without Galera, and no root to install it")
+@pytest.mark.skipif(not PROVIDER.exists(), reason="no Galera, and no root")  # bin/test installs it wherever it may
 async def test_ca_20_every_read_waits_for_the_other_nodes(galera_url: URL) -> None:
     """Of units and of queries, and thus of stamps; and everything works as it does elsewhere."""
     async with open_server("mariadb", galera_url) as opened:
