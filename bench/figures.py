@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.load import Load
 from bench.measure import Measured
+from bench.strainers import Strainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,51 @@ class Growth:
     note: str
     allowed_mib: float
     servers: Sequence[Grown]
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What others noticed of a strain, once.
+
+    Attributes:
+        alone: Their requests without it.
+        meanwhile: The same with it.
+        peak_mib: The most memory that the server had.
+        strainer: Who strained it, with what came of it.
+    """
+
+    alone: Load
+    meanwhile: Load
+    peak_mib: float
+    strainer: Strainer
+
+
+@dataclass(frozen=True, slots=True)
+class Strained:
+    """What others noticed of one kind of strain.
+
+    Attributes:
+        name: What the report calls it.
+        repeats: Each time it was measured.
+    """
+
+    name: str
+    repeats: Sequence[Noticed]
+
+
+@dataclass(frozen=True, slots=True)
+class Strain:
+    """What others noticed of some kinds of strain.
+
+    Attributes:
+        title: What the report calls them.
+        note: What else to know.
+        rows: Each of them.
+    """
+
+    title: str
+    note: str
+    rows: Sequence[Strained]
 
 
 @dataclass(frozen=True, slots=True)

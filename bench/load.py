@@ -36,6 +36,11 @@ class Load:
     p50_ms: float
     p99_ms: float
 
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return self.answers / self.seconds
+
 
 class Playlist:
     """Requests to play in turn; each play goes on where the one before it ended."""

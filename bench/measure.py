@@ -31,7 +31,7 @@ class Measured:
     @property
     def rate(self) -> float:
         """Answers per second."""
-        return self.load.answers / self.load.seconds
+        return self.load.rate
 
 
 def measure(server: Server, database: Database | None, run: Callable[[], Load]) -> Measured:

@@ -79,6 +79,7 @@ class Person:
     Attributes:
         access: What requests carry.
         account: The bytes of their account's id, where they were written straight into the tables.
+        email: What they log in with, where they signed up.
         refresh: What renews it.
         since: When both were made, by the monotonic clock.
         texts: What they have added, oldest first.
@@ -86,6 +87,7 @@ class Person:
 
     access: str
     account: bytes = b""
+    email: str = ""
     refresh: str | None = None
     since: float = field(default_factory=time.monotonic)
     texts: list[str] = field(default_factory=list[str])
@@ -165,7 +167,7 @@ def text_of(number: int, size: int = TEXT_BYTES) -> str:
 def _sign_up(api: Api, connection: HTTPConnection) -> Person:
     account = {"email": f"ann{next(_numbers)}@example.com", "password": PASSWORD}
     tokens = ask(connection, "POST", api.signup, None, account).json()
-    return Person(tokens["access_token"], refresh=tokens.get("refresh_token"))
+    return Person(tokens["access_token"], email=account["email"], refresh=tokens.get("refresh_token"))
 
 
 _numbers: Final = itertools.count()

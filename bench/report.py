@@ -2,16 +2,18 @@
 
 import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from statistics import median
 from typing import Final
 
-from bench.figures import Comparison, Growth, Start
+from bench.figures import Comparison, Growth, Start, Strain
 from bench.load import CONNECTIONS
 from bench.machine import describe
 from bench.measure import Measured
 from bench.people import POSTS, TEXT_BYTES
+from bench.strainers import shown
 
 _TITLE: Final = """# Figures
 
@@ -62,11 +64,21 @@ _HEAD: Final = (
     "RSS MiB",
 )
 
+_STRAIN_HEAD: Final = (
+    "",
+    "p99 ms alone",
+    "p99 ms meanwhile",
+    "of alone",
+    "answers/s, of alone",
+    "peak RSS, MiB",
+    "what the others were answered",
+)
+
 
 def write(
     begun: datetime,
     starts: Sequence[Start],
-    tables: Sequence[Comparison | Growth],
+    tables: Sequence[Comparison | Growth | Strain],
     paces: Sequence[float],
     arguments: Sequence[str],
 ) -> str:
@@ -97,7 +109,7 @@ def write(
         lines += ["## Start and memory", "", *_starts_table(starts), ""]
     for table in tables:
         lines += [f"## {table.title}", "", *([textwrap.fill(table.note, _WIDTH), ""] if table.note else [])]
-        lines += [*(_comparison_table(table) if isinstance(table, Comparison) else _growth_table(table)), ""]
+        lines += [*_table_of(table), ""]
     return "\n".join([*lines, "## How to read this", "", _WHAT])
 
 
@@ -121,6 +133,17 @@ def _starts_table(starts: Iterable[Start]) -> list[str]:
     return _table(("", "start to first answer, s", "idle RSS, MiB", "RSS after sign-ups, MiB", "starts"), rows)
 
 
+def _table_of(table: Comparison | Growth | Strain) -> list[str]:
+    """Write any of them."""
+    match table:
+        case Comparison():
+            return _comparison_table(table)
+        case Growth():
+            return _growth_table(table)
+        case Strain():
+            return _strain_table(table)
+
+
 def _comparison_table(comparison: Comparison) -> list[str]:
     """Write one comparison."""
     _, reference = comparison.sides[0]
@@ -137,6 +160,25 @@ def _growth_table(growth: Growth) -> list[str]:
         rows.append((server.name, _spread(server.seconds, "{:.1f}"), *rest, _spread(grown, "{:.1f}"), of_allowed))
     over = f"of {growth.allowed_mib:.0f} MiB"
     return _table(("", "seconds", "RSS before, MiB", "peak RSS, MiB", "growth, MiB", over), rows)
+
+
+def _strain_table(strain: Strain) -> list[str]:
+    """Write what others noticed. Ratios are made within a repeat."""
+    rows: list[Sequence[str]] = []
+    for row in strain.rows:
+        pairs = [(each.alone, each.meanwhile) for each in row.repeats]
+        rows.append(
+            (
+                row.name,
+                _spread([alone.p99_ms for alone, _ in pairs], "{:.1f}"),
+                _spread([meanwhile.p99_ms for _, meanwhile in pairs], "{:.1f}"),
+                _spread([meanwhile.p99_ms / alone.p99_ms for alone, meanwhile in pairs], "{:.2f}"),
+                _spread([meanwhile.rate / alone.rate for alone, meanwhile in pairs], "{:.2f}"),
+                _spread([each.peak_mib for each in row.repeats], "{:.0f}"),
+                shown(sum((each.strainer.counts for each in row.repeats), Counter())),
+            )
+        )
+    return _table(_STRAIN_HEAD, rows)
 
 
 def _cells(repeats: Sequence[Measured], reference: Sequence[Measured]) -> tuple[str, ...]:
