@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -22,11 +24,15 @@ MEMORY_KIB: Final = 19 * 1024
 
 PASSES: Final = 2
 
+NICENESS: Final = 10
+"""Weighs a tenth of a thread that has none. Source: sched(7), setpriority(2): on Linux a thread has one of its own."""
+
 
 class Argon2Passwords:
     """Hashes in as many threads as there are cores, with a bounded queue. See `services.ports.PasswordHasher`.
 
-    More threads would not be faster, each hash takes 19 MiB, and the event loop must stay free.
+    More threads would not be faster, each hash takes 19 MiB, and the event loop must stay free: so the threads give way
+    to it where both want a core.
     """
 
     def __init__(
@@ -42,7 +48,7 @@ class Argon2Passwords:
         """
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         threads = threads or os.cpu_count() or 1
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher", initializer=_give_way)
         self._room = threads + queue
         self._under_way = 0
         self._decoy = self._hasher.hash(os.urandom(16))
@@ -97,3 +103,9 @@ class Argon2Passwords:
     def _make_room(self, _done: object) -> None:
         """Let the next one in."""
         self._under_way -= 1
+
+
+def _give_way() -> None:
+    """Let everybody else go first from now on: who logs in waits a while anyway, and nobody else should."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
