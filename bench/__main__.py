@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench import groups, growth, mix, pages, strain
+from bench import enumeration, groups, growth, mix, pages, strain
 from bench.arena import DATABASES, Plan, databases, opened
 from bench.databases import MariaDbHost
-from bench.figures import Comparison, Growth, Start, Strain
+from bench.figures import Comparison, Start, Table
 from bench.load import Void
 from bench.machine import time_fixed_work
 from bench.measure import Measured
@@ -23,7 +23,7 @@ from bench.postkeep import Postkeep
 from bench.report import write
 
 _LOADS: Final = ("hits", "cold", "adds", "mix")
-_PARTS: Final = ("starts", *_LOADS, "pages", "long", "memory", "strain")
+_PARTS: Final = ("starts", *_LOADS, "pages", "long", "memory", "strain", "enumeration")
 
 
 def main() -> None:
@@ -81,9 +81,9 @@ class Run:
                 for database in databases(self._plan.databases, folder, self._host, stack)
             ]
 
-    def tables(self) -> list[Comparison | Growth | Strain]:
+    def tables(self) -> list[Table]:
         """Measure the parts that were chosen."""
-        only, tables = self._given.only, list[Comparison | Growth | Strain]()
+        only, tables = self._given.only, list[Table]()
         if not set(_LOADS).isdisjoint(only):
             with opened(self._plan, self._new_folder("loads"), self._host) as arena:
                 chosen: list[groups.Group] = []
@@ -103,6 +103,10 @@ class Run:
         if "strain" in only:
             seconds = self._given.strain_seconds
             tables.append(strain.strained(self._plan, self._new_folder("strain"), self._host, seconds))
+        if "enumeration" in only:
+            tables.append(
+                enumeration.told(self._plan, self._new_folder("enumeration"), self._host, self._given.samples)
+            )
         return tables
 
     def _compare(self, chosen: Sequence[groups.Group]) -> list[Comparison]:
@@ -138,6 +142,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="how often all sides are measured in turn (default: 3)")
     parser.add_argument("--starts", type=int, default=3, help="how often Postkeep is started (default: 3)")
     parser.add_argument("--strain-seconds", type=int, default=15, help="of load, alone and strained (default: 15)")
+    parser.add_argument("--samples", type=int, default=300, help="refused logins of each kind (default: 300)")
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS, help="measure these parts (default: all)")
     parser.add_argument("--database", choices=DATABASES, help="measure on this one only")
     parser.add_argument("--readers", type=int, default=200, help="people who list posts (default: 200)")

@@ -1,7 +1,10 @@
 """What the report is made of."""
 
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bench.load import Load
 from bench.measure import Measured
@@ -103,6 +106,49 @@ class Strain:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """How long something took, beside something that should take as long.
+
+    Attributes:
+        name: What the report calls it.
+        times_ms: Each time it was done.
+        reference_ms: Each time the other was.
+    """
+
+    name: str
+    times_ms: Sequence[float]
+    reference_ms: Sequence[float]
+
+    @property
+    def chance(self) -> float:
+        """How likely one of these took longer than one of the others: Mann and Whitney's U over all pairs."""
+        others = sorted(self.reference_ms)
+        below = sum(bisect_left(others, each) + bisect_right(others, each) for each in self.times_ms) / 2
+        return below / (len(others) * len(self.times_ms))
+
+    @property
+    def deviation(self) -> float:
+        """How far from 0.5 the chance lies 95 times of 100 at most, if there is no difference."""
+        one, other = len(self.times_ms), len(self.reference_ms)
+        return 1.96 * math.sqrt((one + other + 1) / (12 * one * other))
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Things that should take as long as each other.
+
+    Attributes:
+        title: What the report calls them.
+        note: What else to know.
+        rows: Each of them.
+    """
+
+    title: str
+    note: str
+    rows: Sequence[Told]
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """What a start takes.
 
@@ -117,3 +163,6 @@ class Start:
     seconds: Sequence[float]
     idle_mib: Sequence[float]
     used_mib: float = 0
+
+
+Table: TypeAlias = Comparison | Growth | Strain | Telling

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -32,8 +33,14 @@ class Postkeep:
         crowd: Those who are written straight into its tables.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
-        """Take its database, and bring its schema up."""
+    def __init__(self, database: Database, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Take its database, and bring its schema up.
+
+        Args:
+            database: An empty one.
+            folder: Its data directory.
+            settings: What is not at its default.
+        """
         self.crowd = Crowd(database, _SECRET.encode())
         self._database = database
         self._folder = folder
@@ -42,14 +49,14 @@ class Postkeep:
             "POSTKEEP_DATABASE_URL": database.url.render_as_string(hide_password=False),
             "POSTKEEP_DATA_DIR": str(folder),
             "POSTKEEP_SECRET_KEY": _SECRET,
+            **(settings or {}),
         }
-        subprocess.run(
-            [_program(), "migrate", "upgrade"],
-            cwd=folder,
-            env=environment(self._settings),
-            check=True,
-            capture_output=True,
-        )
+        self.run("migrate", "upgrade")
+
+    def run(self, *arguments: str) -> None:
+        """Run one of its commands."""
+        command = [_program(), *arguments]
+        subprocess.run(command, cwd=self._folder, env=environment(self._settings), check=True, capture_output=True)
 
     def serve(self) -> AbstractContextManager[Server]:
         """Start it with one worker, and stop it in the end. Its log must then be free of complaints."""
