@@ -76,6 +76,9 @@ def other_schema(folder: Path) -> None:
     connection.close()
 
 
+# Whoever is first starts the server a hundred times, which takes minutes where others use the processors, too.
+pytestmark = pytest.mark.timeout(600)
+
 CASES: dict[str, Case] = {
     "unknown": setting("POSTKEEP_DATABASE", "sqlite://x", "did you mean postkeep_database_url?", hides="sqlite://x"),
     "unlike-any": setting("POSTKEEP_ZZZZZZ", "1", "not a setting"),
