@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -38,12 +39,16 @@ from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
 from postkeep.storage.schema import REVISION, read_state
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server
+from postkeep.storage.server_tls import with_tls
 from postkeep.views.cursors import Cursors
 
 log = logging.getLogger(__name__)
 
 DATABASE_FILE: Final = "postkeep.db"
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a file's name
+
+_URL_OPTIONS: Final = frozenset({"charset", "unix_socket"})
+"""What a server's URL may have behind its `?`: others could undo what Postkeep sets, or where the other parts lead."""
 
 _TOLD_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 5.0
@@ -102,19 +107,27 @@ def database_url(settings: Settings) -> URL:
     """Return where everything is kept: the URL that is set, the one of its parts, or a file in the data directory.
 
     Raises:
-        Misconfigured: It is not a URL of a database that Postkeep knows.
+        Misconfigured: It is not one of a database that Postkeep knows.
     """
     given = {"URL": settings.database_url, "PASSWORD": settings.database_password}
     for name, secret in given.items():
         if secret is not None and not is_encodable(secret.get_secret_value()):
             message = f"POSTKEEP_DATABASE_{name} is not UTF-8."
             raise Misconfigured(message)
-    if settings.database_host is not None:
-        return _url_of_parts(settings)
-    if settings.database_url is None:
+    if settings.database_url is None and settings.database_host is None:
         return URL.create("sqlite", database=str(settings.data_dir / DATABASE_FILE))
+    url = _url_of_parts(settings) if settings.database_url is None else _url_given(settings.database_url)
+    return url if url.get_backend_name() == "sqlite" else with_tls(url, settings.database_tls, settings.database_ca)
+
+
+def _url_given(given: SecretStr) -> URL:
+    """Read the URL that is set.
+
+    Raises:
+        Misconfigured: It is not a URL of a database that Postkeep knows, or says more than it may.
+    """
     try:
-        url = make_url(settings.database_url.get_secret_value())
+        url = make_url(given.get_secret_value())
     except (ArgumentError, ValueError):
         message = "POSTKEEP_DATABASE_URL is not a URL like mysql+asyncmy://user:password@host/database."
         raise Misconfigured(message) from None
@@ -126,7 +139,24 @@ def database_url(settings: Settings) -> URL:
     if url.drivername == "mysql+asyncmy" and not url.database:
         message = "POSTKEEP_DATABASE_URL names no database: end it with /name."
         raise Misconfigured(message)
+    if url.drivername == "mysql+asyncmy":
+        _check_options(url)
     return url
+
+
+def _check_options(url: URL) -> None:
+    """Refuse what stands behind a URL's `?` and is not for it to say.
+
+    Raises:
+        Misconfigured: There is such a thing.
+    """
+    for name, value in url.query.items():
+        if name.startswith(("ssl", "tls")):
+            message = f"POSTKEEP_DATABASE_URL says {name!r}: POSTKEEP_DATABASE_TLS and POSTKEEP_DATABASE_CA say that."
+            raise Misconfigured(message)
+        if name not in _URL_OPTIONS or not isinstance(value, str):
+            message = f"POSTKEEP_DATABASE_URL says {name!r}: behind its ? it may say charset or unix_socket, once each."
+            raise Misconfigured(message)
 
 
 def _url_of_parts(settings: Settings) -> URL:
@@ -270,8 +300,7 @@ async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage
             await _await_server(url, settings.database_wait)
             storage = ServerStorage(url, pool_size=settings.database_pool_size)
         await _check(storage)
-    except (SQLAlchemyError, TypeError) as error:
-        # A TypeError is the driver's word for an option of the URL that it does not know.
+    except SQLAlchemyError as error:
         message = f"The database cannot be used: {getattr(error, 'orig', None) or error}."
         raise Misconfigured(message) from error
     return storage

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     database_user: str | None = None
     database_password: SecretStr | None = None
     database_name: str | None = None
+    database_tls: Literal["auto", "verify", "off"] = "auto"
+    database_ca: Path | None = None
     data_dir: Path = Path("postkeep-data")
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = 10
     database_wait: Annotated[int, Field(ge=0, le=3600)] = 30

@@ -80,7 +80,7 @@ def _place(settings: Settings) -> str:
         return "memory, until it stops"
     if url.get_backend_name() == "sqlite":
         return str(Path(url.database or "").absolute())
-    return url.render_as_string(hide_password=True)
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _run(settings: Settings, *, reload: bool) -> None:

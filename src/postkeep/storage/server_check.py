@@ -4,9 +4,11 @@ import re
 from typing import Final
 
 from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.errors import Misconfigured
 from postkeep.storage.server_pool import create_server_engine
+from postkeep.storage.server_tls import refuse_unverified
 
 MIN_PACKET_BYTES: Final = 8 * 1024 * 1024
 """A text of a megabyte may double when it is escaped, and a statement holds more than the text."""
@@ -33,6 +35,9 @@ async def check_server(url: URL) -> None:
     try:
         async with engine.connect() as connection:
             said = (await connection.execute(_SETTINGS)).one()
+    except (DBAPIError, OSError) as error:
+        refuse_unverified(url, error)
+        raise
     finally:
         await engine.dispose()
     name, oldest = ("MariaDB", _OLDEST_MARIADB) if "MariaDB" in said.version else ("MySQL", _OLDEST_MYSQL)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage.limits import PATIENCE_SECONDS
+from postkeep.storage.server_tls import for_driver, tls_of
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
 from postkeep.storage.transaction import Run
 
@@ -148,7 +149,7 @@ class Connections:
             size: How many at most.
             autocommit: For single statements without a transaction around each.
         """
-        _, named = _DIALECT.create_connect_args(_with_charset(url))
+        _, named = _DIALECT.create_connect_args(_driver_url(url))
         options: dict[str, Any] = {**named, **_options(url), "autocommit": autocommit, "pool_recycle": _RECYCLE_SECONDS}
         self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
         self._ready: WeakSet[Connection] = WeakSet()
@@ -252,7 +253,7 @@ def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) 
         autocommit: For reading single statements without a transaction around each.
     """
     return create_async_engine(
-        _with_charset(url),
+        _driver_url(url),
         isolation_level="AUTOCOMMIT" if autocommit else _ISOLATION,
         skip_autocommit_rollback=autocommit,
         pool_size=pool_size,
@@ -266,9 +267,9 @@ def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) 
 
 def _options(url: URL) -> dict[str, Any]:
     """Return what every connection is made with; the driver would take a password that is text for Latin-1."""
-    return {**_OPTIONS, "password": (url.password or "").encode()}
+    return {**_OPTIONS, "password": (url.password or "").encode(), "ssl": tls_of(url)}
 
 
-def _with_charset(url: URL) -> URL:
-    """Ask for every character there is: the driver's default has fewer."""
-    return url.update_query_dict({"charset": "utf8mb4"})
+def _driver_url(url: URL) -> URL:
+    """Ask for every character there is: the driver's default has fewer. What is ours in the URL is taken out."""
+    return for_driver(url).update_query_dict({"charset": "utf8mb4"})

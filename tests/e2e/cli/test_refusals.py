@@ -14,6 +14,9 @@ import pytest
 from tests.databases import MariaDbServer, free_port
 from tests.e2e.cli.commands import Outcome, postkeep, refusal
 
+# All starts are made before the first test, some at a time.
+pytestmark = pytest.mark.timeout(300)
+
 SECRET = secrets.token_urlsafe(32)
 
 PEM = """-----BEGIN PUBLIC KEY-----
@@ -80,7 +83,9 @@ def other_schema(folder: Path) -> None:
 pytestmark = pytest.mark.timeout(600)
 
 CASES: dict[str, Case] = {
-    "unknown": setting("POSTKEEP_DATABASE", "sqlite://x", "did you mean postkeep_database_url?", hides="sqlite://x"),
+    "unknown": setting(
+        "POSTKEEP_DATABASE_URI", "sqlite://x", "did you mean postkeep_database_url?", hides="sqlite://x"
+    ),
     "unlike-any": setting("POSTKEEP_ZZZZZZ", "1", "not a setting"),
     "env-file": Case(
         ("postkeep_secrt_key", "did you mean"),
@@ -171,13 +176,18 @@ CASES: dict[str, Case] = {
         hides="hunter2",
     ),
     "mysql-unknown-option": Case(
-        ("database",),
+        ("postkeep_database_url says 'nonsense'", "unix_socket"),
         {
             "POSTKEEP_DATABASE_URL": "mysql://u:hunter2@127.0.0.1:{free}/x?nonsense=1",
             "POSTKEEP_DATABASE_WAIT": "0",
             "POSTKEEP_SECRET_KEY": SECRET,
         },
         hides="hunter2",
+    ),
+    "mysql-elsewhere-without-tls": Case(
+        # An address that this machine answers, and that is not known to be its own.
+        ("0.0.0.0 does not speak tls", "postkeep_database_tls=off"),
+        {"POSTKEEP_DATABASE_URL": "{mariadb-elsewhere}", "POSTKEEP_SECRET_KEY": SECRET},
     ),
     "mysql-unmigrated": Case(
         ("postkeep migrate upgrade",), {"POSTKEEP_DATABASE_URL": "{mariadb}", "POSTKEEP_SECRET_KEY": SECRET}
@@ -244,6 +254,7 @@ def starts(tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDbServer) -> 
             "{mariadb}": empty.render_as_string(hide_password=False),
         }
         known["{mariadb}x"] = f"{known['{mariadb}']}x"
+        known["{mariadb-elsewhere}"] = known["{mariadb}"].replace("127.0.0.1", "0.0.0.0")  # noqa: S104 - connected to
 
         def start(name: str) -> Start:
             case, folder = CASES[name], tmp_path_factory.mktemp(name)

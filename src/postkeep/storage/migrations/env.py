@@ -13,9 +13,11 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
 from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from postkeep.storage.embedded import FileLock, create_embedded_engine
 from postkeep.storage.server_pool import create_server_engine
+from postkeep.storage.server_tls import refuse_unverified
 from postkeep.storage.tables import Id, Row, UtcDateTime
 
 LOCK_SECONDS = 600
@@ -87,6 +89,9 @@ async def migrate_server(url: URL) -> None:
     try:
         async with engine.connect() as connection:
             await connection.run_sync(migrate_in_turn)
+    except (DBAPIError, OSError) as error:
+        refuse_unverified(url, error)
+        raise
     finally:
         await engine.dispose()
 
