@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import stat
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -247,10 +248,22 @@ def prepare_file(url: URL) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.close(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for end in ("", ".lock", "-wal", "-shm"):
+            _close_to_others(Path(f"{path}{end}"))
     except OSError as error:
         message = f"The database {path} cannot be written: {error.strerror}."
         raise Misconfigured(message) from error
     return path
+
+
+def _close_to_others(path: Path) -> None:
+    """Take all rights of others away from a file of ours, such as a backup that was put back."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return
+    if about.st_uid == os.geteuid() and about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        path.chmod(0o600)
 
 
 def find_secret(settings: Settings) -> bytes:

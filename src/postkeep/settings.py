@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from postkeep.adapters.secret_file import read_secret
 from postkeep.domain.errors import Misconfigured
 
 PREFIX: Final = "POSTKEEP_"
@@ -192,10 +193,10 @@ def _read(name: str, path: Path) -> str:
     """Read the file that a setting names.
 
     Raises:
-        Misconfigured: It cannot be read, or is empty.
+        Misconfigured: It cannot be read, is empty, or is open to others.
     """
     try:
-        content = path.read_text("utf-8").rstrip("\r\n")
+        content = read_secret(path).rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         message = f"{name}: {path} cannot be read: {error}"
         raise Misconfigured(message) from error

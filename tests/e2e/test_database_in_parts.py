@@ -21,6 +21,7 @@ def test_any_password_works_as_it_is(mariadb: MariaDbServer, tmp_path: Path, pas
         name = str(url.database)
         account = f"'{name[-12:]}'@'%'"
         mariadb.run(f"CREATE USER {account} IDENTIFIED BY '{quoted}'", f"GRANT ALL ON {name}.* TO {account}")
+        (tmp_path / "password").touch(0o600)
         (tmp_path / "password").write_text(f"{password}\n", "utf-8")
         parts = {
             "POSTKEEP_DATABASE_HOST": "127.0.0.1",

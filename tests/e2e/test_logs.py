@@ -115,6 +115,7 @@ def rights(path: Path) -> int:
 def test_op_02_op_13_the_secret_and_the_posts_are_for_the_owner_only(tmp_path: Path) -> None:
     """Other users of the machine see neither, in no file, process list or log; whatever the umask is."""
     secret = "a-secret-of-this-test-0123456789-abcdefghij"
+    (tmp_path / "key").touch(0o600)
     (tmp_path / "key").write_text(f"{secret}\n", "utf-8")
     server = PostkeepServer(tmp_path / "run", {"POSTKEEP_SECRET_KEY_FILE": str(tmp_path / "key")}, umask=0)
     with server.running():
@@ -132,3 +133,32 @@ def test_op_02_op_13_the_secret_and_the_posts_are_for_the_owner_only(tmp_path: P
     assert {"postkeep.db", "postkeep.db-wal", "postkeep.db-shm"} <= kept.keys()
     assert set(kept.values()) == {0o600}
     assert [text for text in (command, server.log, *shown) if secret in text] == []
+
+
+def test_op_01_op_13_what_is_made_is_for_the_owner_only_and_stays(tmp_path: Path) -> None:
+    """Without a setting, a secret is made once, as strong as one that is given; a token outlives a restart."""
+    server = PostkeepServer(tmp_path / "run", {}, umask=0)
+    with server.running():
+        person = Person.signs_up(server.http)
+        kept = server.data_folder / "secret.key"
+        made = kept.read_text("ascii")
+    assert (rights(kept), rights(server.data_folder)) == (0o600, 0o700)
+    assert {rights(path) for path in server.data_folder.iterdir()} == {0o600}
+    assert len(made) >= 43
+    with server.running():
+        assert person.at(server.http).me().status_code == 200
+        assert kept.read_text("ascii") == made
+    assert made not in server.log
+
+
+def test_op_13_a_backup_that_was_put_back_is_closed_to_others(tmp_path: Path) -> None:
+    """Copied as files are, open to all, with passwords' hashes in it."""
+    server = PostkeepServer(tmp_path / "run", {}, umask=0)
+    with server.running():
+        person = Person.signs_up(server.http)
+    copied = [server.data_folder / name for name in ("postkeep.db", "postkeep.db.lock")]
+    for path in copied:
+        path.chmod(0o666)
+    with server.running():
+        assert person.at(server.http).me().status_code == 200
+        assert {rights(path) for path in server.data_folder.iterdir()} == {0o600}

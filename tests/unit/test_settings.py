@@ -20,6 +20,13 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("PORT", raising=False)
 
 
+def leave_a_secret(content: str | bytes, rights: int = 0o600) -> None:
+    """Leave a file with a secret behind."""
+    Path("secret").touch()
+    Path("secret").chmod(rights)
+    Path("secret").write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 def give_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the parts of a database that it cannot do without."""
     for name, value in {"HOST": "db", "USER": "ann", "NAME": "posts"}.items():
@@ -232,7 +239,7 @@ def test_op_02_a_wrong_value_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_op_02_a_secret_can_come_from_a_file(name: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As container platforms hand them over; without the line end that editors add."""
-    Path("secret").write_bytes(f"{SECRET}{end}".encode())
+    leave_a_secret(f"{SECRET}{end}")
     monkeypatch.setenv(f"POSTKEEP_{name}_FILE".upper(), "secret")
     if name == "database_password":
         give_a_database(monkeypatch)
@@ -240,9 +247,42 @@ def test_op_02_a_secret_can_come_from_a_file(name: str, end: str, monkeypatch: p
     assert kept.get_secret_value() == SECRET
 
 
+@pytest.mark.parametrize("rights", [0o644, 0o640, 0o604, 0o660, 0o602, 0o777])
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_op_02_a_secret_s_file_that_others_may_open_is_refused(
+    name: str, rights: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was in it may be known already; its owner must hear of it, as of a private key that OpenSSH refuses."""
+    leave_a_secret(SECRET, rights)
+    monkeypatch.setenv(f"POSTKEEP_{name}_FILE".upper(), "secret")
+    with pytest.raises(Misconfigured, match=r"secret can be read by other users .*chmod 600") as caught:
+        load_settings()
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("rights", [0o600, 0o400])
+def test_op_02_a_secret_s_file_of_its_owner_alone_is_read(rights: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever cannot write it either is just as good."""
+    leave_a_secret(SECRET, rights)
+    monkeypatch.setenv("POSTKEEP_SECRET_KEY_FILE", "secret")
+    kept = load_settings().secret_key
+    assert kept is not None
+    assert kept.get_secret_value() == SECRET
+
+
+def test_op_02_a_secret_that_a_platform_mounts_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file belongs to somebody else, who alone can say who may read it; Docker's are open to its container."""
+    leave_a_secret(SECRET, 0o644)
+    monkeypatch.setenv("POSTKEEP_SECRET_KEY_FILE", "secret")
+    monkeypatch.setattr("os.geteuid", lambda: Path("secret").stat().st_uid + 1)
+    kept = load_settings().secret_key
+    assert kept is not None
+    assert kept.get_secret_value() == SECRET
+
+
 def test_op_02_a_file_of_a_secret_can_be_named_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     """As every other setting; a name that is taken must not be ignored."""
-    Path("secret").write_text(SECRET, "utf-8")
+    leave_a_secret(SECRET)
     monkeypatch.setenv("postkeep_secret_key_file", "secret")
     kept = load_settings().secret_key
     assert kept is not None
@@ -251,7 +291,7 @@ def test_op_02_a_file_of_a_secret_can_be_named_in_lower_case(monkeypatch: pytest
 
 def test_op_02_a_file_of_a_secret_can_be_named_in_dotenv() -> None:
     """Which itself need not be secret then."""
-    Path("secret").write_text(SECRET, "utf-8")
+    leave_a_secret(SECRET)
     Path(".env").write_text("POSTKEEP_SECRET_KEY_FILE=secret\n", "utf-8")
     kept = load_settings().secret_key
     assert kept is not None
@@ -268,7 +308,7 @@ def test_sv_08_a_secret_s_file_that_cannot_be_read_stops_the_start(path: str, mo
 
 def test_sv_08_a_secret_s_file_that_is_not_text_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one line."""
-    Path("secret").write_bytes(b"\xff" * 40)
+    leave_a_secret(b"\xff" * 40)
     monkeypatch.setenv("POSTKEEP_SECRET_KEY_FILE", "secret")
     with pytest.raises(Misconfigured, match="cannot be read"):
         load_settings()
@@ -278,7 +318,7 @@ def test_sv_08_a_secret_s_file_that_is_not_text_stops_the_start(monkeypatch: pyt
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_sv_08_a_secret_s_empty_file_stops_the_start(name: str, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A volume that was not mounted yet is no secret; the line says which setting named the file."""
-    Path("secret").write_text(content, "utf-8")
+    leave_a_secret(content)
     monkeypatch.setenv(f"POSTKEEP_{name}_FILE".upper(), "secret")
     with pytest.raises(Misconfigured, match=f"POSTKEEP_{name.upper()}_FILE: secret is empty"):
         load_settings()

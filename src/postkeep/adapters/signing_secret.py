@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from postkeep.adapters.secret_file import read_secret
 from postkeep.domain.errors import Misconfigured
 from postkeep.domain.unicode import is_encodable
 
@@ -45,7 +46,7 @@ def kept_secret(path: Path) -> bytes:
     """Read the secret kept in a file, or make it; of two processes that make it at once, one wins and both read it.
 
     Raises:
-        Misconfigured: It cannot be made, read, or is damaged.
+        Misconfigured: It cannot be made, read, is damaged, or is open to others.
     """
     try:
         if not path.exists():
@@ -60,7 +61,7 @@ def kept_secret(path: Path) -> bytes:
                 pass
             finally:
                 fresh.unlink()
-        kept = path.read_text("ascii").strip()
+        kept = read_secret(path).strip()
     except (OSError, UnicodeError) as error:
         message = f"The secret in {path} cannot be kept: {error}."
         raise Misconfigured(message) from error

@@ -65,10 +65,11 @@ def secret(value: str, *says: str) -> Case:
     return Case(("postkeep_secret_key", *says), {"POSTKEEP_SECRET_KEY": value}, hides=value.strip()[-6:] or "\0")
 
 
-def binary_secret(folder: Path) -> None:
-    """Leave a secret behind that no text editor wrote."""
+def leave_secret(folder: Path, content: bytes, rights: int) -> None:
+    """Leave a secret behind in the data directory."""
     (folder / "data").mkdir()
-    (folder / "data/secret.key").write_bytes(b"\xff" * 64)
+    (folder / "data/secret.key").write_bytes(content)
+    (folder / "data/secret.key").chmod(rights)
 
 
 def other_schema(folder: Path) -> None:
@@ -131,12 +132,19 @@ CASES: dict[str, Case] = {
     "secret-file-empty": Case(
         ("postkeep_secret_key_file: empty is empty",),
         {"POSTKEEP_SECRET_KEY_FILE": "empty"},
-        prepare=lambda folder: (folder / "empty").touch(),
+        prepare=lambda folder: (folder / "empty").touch(0o600),
     ),
     "kept-secret-binary": Case(
         ("secret",),
         {"POSTKEEP_DATA_DIR": "data"},
-        prepare=binary_secret,
+        prepare=lambda folder: leave_secret(folder, b"\xff" * 64, 0o600),
+        leaves=frozenset({"data/postkeep.db", "data/postkeep.db.lock"}),
+    ),
+    "kept-secret-open-to-others": Case(
+        ("data/secret.key can be read by other users", "chmod 600"),
+        {"POSTKEEP_DATA_DIR": "data"},
+        prepare=lambda folder: leave_secret(folder, SECRET.encode(), 0o644),
+        hides=SECRET,
         leaves=frozenset({"data/postkeep.db", "data/postkeep.db.lock"}),
     ),
     "url-nonsense": setting("POSTKEEP_DATABASE_URL", "nonsense-hunter2", hides="hunter2"),
