@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.e2e.api.test_sessions import session_row
 from tests.e2e.clients import Person, a_text, connect, problem_of
 from tests.e2e.conftest import beside
 from tests.e2e.crowds import at_once
@@ -284,7 +285,50 @@ def test_the_database_in_memory_is_one_setting_away(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [server.log_file.name]
 
 
-def test_the_documentation_can_be_switched_off(strict_server: PostkeepServer) -> None:
+def renewals(server: PostkeepServer, person: Person) -> int:
+    """Return how often a person's session was renewed, as the database has it."""
+    return int(str(session_row(server, person)["counter"]))
+
+
+@pytest.mark.parametrize("pause", [None, 0.001], ids=["after-the-commit", "somewhere"])
+def test_tk_28_a_refresh_whose_answer_is_lost_can_be_repeated(
+    server: PostkeepServer, another: PostkeepServer, pause: float | None
+) -> None:
+    """A process killed between the commit and the answer must neither lock anybody out nor leave two successors."""
+    person = Person.signs_up(server.http)
+    used = renewals(server, person)
+    body = json.dumps({"refresh_token": person.refresh})
+    head = f"POST /api/v1/refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    with Wire(another) as wire:
+        wire.send(f"{head}\r\n\r\n{body}")
+        if pause is None:
+            assert eventually(lambda: renewals(server, person) == used + 1)
+        else:
+            time.sleep(pause)
+        another.kill()
+    after = person.at(server.http).keep(person.renew())
+    assert renewals(server, person) == used + 1
+    assert after.me().status_code == 200
+    assert person.renew().json()["refresh_token"] == after.refresh
+    assert after.at(server.http).keep(after.renew()).me().status_code == 200
+
+
+def test_op_10_nothing_of_development_is_on(tmp_path: Path) -> None:
+    """One process that watches no files, and a failure that tells its client nothing but an id."""
+    with PostkeepServer(tmp_path, {}).running() as server:
+        assert server.process is not None
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text("ascii")
+        assert children.split() == []
+        watched = [str(link.readlink()) for link in Path(f"/proc/{server.process.pid}/fd").iterdir()]
+        assert [name for name in watched if "inotify" in name] == []
+        person = Person.signs_up(server.http)
+        server.rows.change("DROP TABLE posts")
+        answer = person.gets()
+        assert problem_of(answer)[0] in {500, 503}
+        assert "posts" not in answer.json()["detail"]
+
+
+def test_op_10_the_documentation_can_be_switched_off(strict_server: PostkeepServer) -> None:
     """An operator may not want to show it."""
     answers = [strict_server.http.get(path).status_code for path in ("/docs", "/openapi.json", "/redoc", "/")]
     assert answers[:3] == [404, 404, 404]

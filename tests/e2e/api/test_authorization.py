@@ -205,6 +205,26 @@ def test_az_10_methods_that_only_look_change_nothing(sqlite_server: PostkeepServ
     assert ann.posts()[0]["id"] == post_id
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/metrics", "/debug", "/debug/pprof", "/debug/vars", "/console", "/admin", "/status", "/server-status"),
+        *("/actuator", "/actuator/env", "/.env", "/.git/config", "/.git/HEAD", "/postkeep.db", "/secret.key"),
+        *("/static/", "/static/../settings.py", "/static/%2e%2e/settings.py", "/static//etc/passwd", "/src/main.py"),
+    ],
+)
+def test_az_11_there_is_nothing_for_operators_to_be_found(
+    sqlite_server: PostkeepServer, ann: Person, path: str
+) -> None:
+    """What tells how a server is doing, or how it is built, is a plain 404, with a token and without."""
+    for headers in ({}, ann.authorization, {"Authorization": "Bearer x"}):
+        answer = sqlite_server.http.get(path, headers=headers)
+        assert problem_of(answer) == (404, "not_found")
+    with Wire(sqlite_server) as wire:
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert wire.answer().status == 404
+
+
 def test_a_person_sees_the_own_posts_on_every_process(server: PostkeepServer, second: PostkeepServer) -> None:
     """Two processes on one database are one service: what is acknowledged here is seen there, and gone there."""
     person = Person.signs_up(server.http)

@@ -344,6 +344,20 @@ def test_sz_07_sz_08_doubtful_lengths_end_the_connection(sqlite_server: Postkeep
     assert "smuggled" not in ann.texts()
 
 
+@pytest.mark.parametrize("told", [0, 5, 11])
+def test_sz_06_what_follows_a_body_is_not_run(sqlite_server: PostkeepServer, ann: Person, told: int) -> None:
+    """Whoever counts a body too short sends rubbish next: it is a 400, and whatever comes behind it is not read."""
+    head = f"Content-Length: {told}"
+    shortened = add_by_hand(ann, "", head=head, body=b'{"text":"cut"}')
+    with Wire(sqlite_server) as wire:
+        wire.send_as_taken(shortened + add_by_hand(ann, "behind it"))
+        assert wire.answer().status in {400, 422}
+        with suppress(ConnectionError):
+            assert wire.answer().status == 400
+        assert wire.is_closed()
+    assert {"cut", "behind it"} & set(ann.texts()) == set()
+
+
 @pytest.mark.parametrize("protocol", ["websocket", "h2c", "nonsense"])
 def test_a_body_behind_an_upgrade_is_no_request(sqlite_server: PostkeepServer, ann: Person, protocol: str) -> None:
     """Through a proxy, somebody may hide a request in a body: it must not be run as one."""

@@ -96,7 +96,7 @@ def test_what_is_no_session_of_mine_is_absent(server: PostkeepServer, session_id
     assert ask(Person.signs_up(server.http), "DELETE", f"/sessions/{session_id}") == (404, "session_absent")
 
 
-def test_az_a_stranger_s_session_is_absent(server: PostkeepServer) -> None:
+def test_az_01_a_stranger_s_session_is_absent(server: PostkeepServer) -> None:
     """Knowing its id is worth nothing."""
     mine, yours = Person.signs_up(server.http), Person.signs_up(server.http)
     assert ask(mine, "DELETE", f"/sessions/{yours.claims['sid']}") == (404, "session_absent")
@@ -112,7 +112,7 @@ def test_all_other_sessions_can_be_ended(server: PostkeepServer) -> None:
     assert person.me().status_code == 200
 
 
-def test_tk_32_whoever_leaves_is_gone_at_once(server: PostkeepServer, second: PostkeepServer) -> None:
+def test_pw_23_tk_32_whoever_leaves_is_gone_at_once(server: PostkeepServer, second: PostkeepServer) -> None:
     """Posts, sessions, and what other processes remember; the address is free again."""
     person = Person.signs_up(server.http)
     person.add("mine")

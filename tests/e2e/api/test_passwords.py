@@ -328,6 +328,18 @@ def test_pw_21_a_taken_address_says_so(server: PostkeepServer) -> None:
     assert person.login().status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/login", "/api/v1/login", "/signup", "/api/v1/signup"])
+def test_pw_26_credentials_in_the_address_are_not_looked_at(sqlite_server: PostkeepServer, path: str) -> None:
+    """Every proxy on the way writes addresses down: nothing may work that puts a password there."""
+    person = Person.signs_up(sqlite_server.http)
+    given = person.credentials if path.endswith("login") else Person(sqlite_server.http).credentials
+    assert problem_of(sqlite_server.http.get(path, params=given))[0] == 405
+    assert problem_of(sqlite_server.http.post(path, params=given))[0] == 415
+    answer = sqlite_server.http.post(path, params=given, json={})
+    assert (problem_of(answer)[0], paths_of(answer)) == (422, ["body.email", "body.password"])
+    assert given["password"].split()[-1] not in sqlite_server.log
+
+
 def test_pw_24_a_password_comes_back_in_no_answer_and_no_log(sqlite_server: PostkeepServer) -> None:
     """Logs and error pages outlive passwords, and more people read them."""
     person, secret = Person.signs_up(sqlite_server.http), a_password()

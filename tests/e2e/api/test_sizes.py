@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.e2e.clients import Person, problem_of
+from tests.e2e.crowds import at_once
 from tests.e2e.raw import Wire
 from tests.e2e.servers import PostkeepServer
 
@@ -187,6 +188,21 @@ def test_sz_22_a_stranger_who_sends_nothing_is_answered(sqlite_server: PostkeepS
     with Wire(sqlite_server) as wire:
         wire.send(head(None, f"Content-Length: {MEBIBYTE}"))
         assert wire.answer().status == 401
+
+
+def test_sz_27_many_of_the_largest_posts_at_once_take_bounded_memory(server: PostkeepServer) -> None:
+    """Sixty-four megabytes at the same moment: each body is in memory a few times over, and none of them stays."""
+    person = Person.signs_up(server.http)
+    text = "x" * (MEBIBYTE - 20)
+    server.forget_peak()
+    before = server.peak_bytes()
+    at_once(64, lambda _: person.add(text))
+    assert server.peak_bytes() - before <= 64 * 6 * MEBIBYTE
+    for _ in range(2):
+        at_once(64, lambda _: person.add(text))
+    server.forget_peak()
+    # What the allocator keeps for the next time is less than the bodies of three times together.
+    assert server.peak_bytes() - before < 3 * 64 * MEBIBYTE
 
 
 def test_a_small_body_that_nobody_read_does_not_end_the_connection(sqlite_server: PostkeepServer) -> None:

@@ -55,7 +55,7 @@ def test_a_refresh_token_gets_the_next_ones(server: PostkeepServer) -> None:
     assert after.me().status_code == 200
 
 
-def test_a_refresh_token_used_again_ends_the_session_here_too(sqlite_server: PostkeepServer) -> None:
+def test_tk_23_a_refresh_token_used_again_ends_the_session_here_too(sqlite_server: PostkeepServer) -> None:
     """A thief must not find a door without the lock."""
     person = Person.signs_up(sqlite_server.http)
     after = person.at(sqlite_server.http).keep(
@@ -152,7 +152,7 @@ def test_another_grant_is_unsupported(sqlite_server: PostkeepServer, ann: Person
     assert error_of(answer) == (400, "unsupported_grant_type")
 
 
-def test_all_wrong_credentials_look_the_same(sqlite_server: PostkeepServer) -> None:
+def test_pw_12_all_wrong_credentials_look_the_same(sqlite_server: PostkeepServer) -> None:
     """As with the JSON login: nobody learns which addresses have an account (PW-12, RFC 6749 5.2)."""
     person, disabled = Person.signs_up(sqlite_server.http), Person.signs_up(sqlite_server.http)
     sqlite_server.rows.change("UPDATE accounts SET status = 'disabled' WHERE email = :email", email=disabled.email)
@@ -217,13 +217,28 @@ def test_nonsense_in_a_form_is_refused_in_words_of_oauth_2(sqlite_server: Postke
     "content_type",
     ["application/json", "multipart/form-data; boundary=x", "text/plain", "", f"{FORM}; charset=utf-16", f"{FORM}x"],
 )
-def test_another_content_type_is_415(sqlite_server: PostkeepServer, ann: Person, content_type: str) -> None:
+def test_iv_25_another_content_type_is_415(sqlite_server: PostkeepServer, ann: Person, content_type: str) -> None:
     """A form is the one thing that is read here; a page of another site can send the others without asking."""
     body = f"grant_type=password&username={ann.email}&password={ann.password.replace(' ', '+')}"
     assert problem_of(ask_raw(sqlite_server, body, content_type)) == (415, "unsupported_media_type")
 
 
-def test_no_content_type_is_415(sqlite_server: PostkeepServer, ann: Person) -> None:
+def test_sz_26_a_form_in_parts_is_not_read(sqlite_server: PostkeepServer, ann: Person) -> None:
+    """Parts may be many, and each has headers to be kept: 16,000 of them are refused by their type alone."""
+    part = '--x\r\nContent-Disposition: form-data; name="n"\r\n\r\n\r\n'
+    body = f"{part * 16_000}--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    assert ask_raw(sqlite_server, f"{part}--x--\r\n", kind).status_code == 415
+    before = sqlite_server.bytes_read()
+    for path in ("/api/v1/token", "/api/v1/login", "/api/v1/signup", "/api/v1/posts"):
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        with Wire(sqlite_server) as wire:
+            wire.send_as_taken(f"{head}Authorization: Bearer {ann.access}\r\n\r\n{body}".encode())
+            assert wire.answer().status == 415
+    assert sqlite_server.bytes_read() - before < len(body)
+
+
+def test_iv_25_no_content_type_is_415(sqlite_server: PostkeepServer, ann: Person) -> None:
     """Nothing is guessed."""
     body = f"grant_type=password&username={ann.email}&password=x"
     with Wire(sqlite_server) as wire:
@@ -233,7 +248,7 @@ def test_no_content_type_is_415(sqlite_server: PostkeepServer, ann: Person) -> N
 
 @pytest.mark.parametrize(("size", "status"), [(16 * 1024, 400), (16 * 1024 + 1, 413)])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_form_ends_at_16_kib(sqlite_server: PostkeepServer, size: int, status: int, *, chunked: bool) -> None:
+def test_pw_03_a_form_ends_at_16_kib(sqlite_server: PostkeepServer, size: int, status: int, *, chunked: bool) -> None:
     """Nobody logs in with more."""
     body = b"grant_type=password&username=ann@example.com&scope=" + b"s" * 16_400
     sent = body[:size]
@@ -243,7 +258,7 @@ def test_a_form_ends_at_16_kib(sqlite_server: PostkeepServer, size: int, status:
     assert answer.status_code == status
 
 
-def test_credentials_in_the_address_are_ignored(sqlite_server: PostkeepServer, ann: Person) -> None:
+def test_pw_26_credentials_in_the_address_are_ignored(sqlite_server: PostkeepServer, ann: Person) -> None:
     """Addresses are logged by every proxy on the way."""
     query = {"grant_type": "password", "username": ann.email, "password": ann.password}
     answer = sqlite_server.http.post("/api/v1/token", params=query, headers={"Content-Type": FORM})

@@ -1,0 +1,59 @@
+"""What Postkeep is delivered as: pinned packages, and a process that may do little (CASES.md, OP-11, OP-12)."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_op_11_every_package_is_pinned_with_its_hashes(name: str) -> None:
+    """What is installed tomorrow is what was tested today, byte for byte, wherever it comes from."""
+    pins = re.split(r"^(?=\S)", (ROOT / name).read_text("utf-8").replace("\n    #", ""), flags=re.MULTILINE)
+    packages = [pin for pin in pins if pin and not pin.startswith("#")]
+    assert len(packages) > 20
+    assert [
+        pin for pin in packages if not re.match(r"[\w.\[\]-]+==\S+.* \\\n    --hash=sha256:[0-9a-f]{64}", pin)
+    ] == []
+
+
+def test_op_12_the_image_runs_as_nobody_special() -> None:
+    """Its last stage is what is served; the user is a number, which Kubernetes can see not to be root."""
+    served = (ROOT / "Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2]
+    assert re.findall(r"^USER (.+)$", served, re.MULTILINE) == ["10001:10001"]
+    assert re.findall(r"^(?:ADD|RUN) .*", served, re.MULTILINE) == []
+
+
+def test_op_12_compose_lets_it_do_nothing_but_serve() -> None:
+    """No capability, no way to more rights, and nothing to write to that outlives the container."""
+    compose = (ROOT / "compose.yaml").read_text("utf-8")
+    common = compose.partition("\nservices:")[0]
+    for line in ("read_only: true", "cap_drop: [ALL]", 'security_opt: ["no-new-privileges:true"]'):
+        assert f"\n  {line}\n" in common
+    for service in ("app", "migrate"):
+        (described,) = re.findall(rf"^  {service}:\n((?:    .*\n|\n)+)", compose, re.MULTILINE)
+        assert "<<: *postkeep" in described
+        assert re.findall(r"cap_add|user:|privileged|read_only: false", described) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "User=postkeep",
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateDevices=yes",
+        "UMask=0077",
+        "StateDirectoryMode=0700",
+    ],
+)
+def test_op_12_the_service_of_systemd_may_do_no_more(line: str) -> None:
+    """One folder to write to, the network, and nothing else."""
+    unit = (ROOT / "deploy/postkeep.service").read_text("utf-8").splitlines()
+    assert line in unit
+    assert [each for each in unit if each.startswith(line.partition("=")[0] + "=")] == [line]
+    assert not [each for each in unit if each.startswith("ReadWritePaths")]
