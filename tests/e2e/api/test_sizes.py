@@ -196,10 +196,12 @@ def test_sz_27_many_of_the_largest_posts_at_once_take_bounded_memory(server: Pos
     text = "x" * (MEBIBYTE - 20)
     server.forget_peak()
     before = server.peak_bytes()
-    at_once(64, lambda _: person.add(text))
+    # All wait for one account's row, so that a busy machine turns some away; their bodies have come all the same.
+    statuses = at_once(64, lambda _: person.adds({"text": text}).status_code)
     assert server.peak_bytes() - before <= 64 * 6 * MEBIBYTE
     for _ in range(2):
-        at_once(64, lambda _: person.add(text))
+        statuses += at_once(64, lambda _: person.adds({"text": text}).status_code)
+    assert {201} <= set(statuses) <= {201, 503}
     server.forget_peak()
     # What the allocator keeps for the next time is less than the bodies of three times together.
     assert server.peak_bytes() - before < 3 * 64 * MEBIBYTE
