@@ -1,8 +1,12 @@
 """docs/cases.md: every promise about security has a test, or says in words why not."""
 
+import re
+
 import pytest
 
-from tests.cases import DOCUMENT, IDS, complaints, rendered, held_by_tests
+from tests.cases import DOCUMENT, IDS, cases_of, complaints, held_by_tests, rendered
+
+PACKAGE = DOCUMENT.parents[1] / "src/postkeep"
 
 HELD = {"PW-01": ["tests/a.py::test_pw_01_x"]}
 TWO = frozenset({"PW-01", "PW-02"})
@@ -26,6 +30,17 @@ def test_the_tests_that_are_listed_are_those_that_there_are() -> None:
     """`.venv/bin/python -m tests.cases` writes the lists; a test that was renamed or removed is in none of them."""
     document = DOCUMENT.read_text("utf-8")
     assert document == rendered(document, held_by_tests())
+
+
+def test_the_threat_model_names_cases_and_modules_that_there_are() -> None:
+    """What stops somebody can be looked up: in the table of cases, and in the code."""
+    said = (DOCUMENT.parent / "threat-model.md").read_text("utf-8")
+    cases = set(re.findall(r"\b[A-Z]{2}-\d\d\b", said))
+    assert len(cases) > 30
+    assert cases <= cases_of(DOCUMENT.read_text("utf-8")).keys()
+    modules = re.findall(r"`((?:\w+/)*\w+\.py)`", said)
+    assert len(modules) > 10
+    assert [module for module in modules if not (PACKAGE / module).is_file()] == []
 
 
 def test_a_good_table_is_left_alone() -> None:

@@ -14,9 +14,6 @@ import pytest
 from tests.databases import MariaDbServer, free_port
 from tests.e2e.cli.commands import Outcome, postkeep, refusal
 
-# All starts are made before the first test, some at a time.
-pytestmark = pytest.mark.timeout(300)
-
 SECRET = secrets.token_urlsafe(32)
 
 PEM = """-----BEGIN PUBLIC KEY-----
