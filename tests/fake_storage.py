@@ -44,8 +44,9 @@ class FakeStorage:
         self.journal: list[str] = [] if journal is None else journal
         self.fails: StorageUnavailable | SchemaUnfit | None = None
 
-    async def transact(self, account_id: AccountId, unit: Unit) -> None:
+    async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit on a copy of the state, which becomes the state unless the unit raises."""
+        del weight
         self._begin("transact")
         self._try(account_id, unit)
         state, error = self._try(account_id, unit)

@@ -8,7 +8,7 @@ from typing import Final
 from postkeep.domain.accounts import Account, AccountGone, AccountId, Email, Password
 from postkeep.domain.sessions import SALT_BYTES, Origin, PasswordWrong, Session, SessionId
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import Clock, PasswordHasher, Storage, Unit, UnitOfWork
+from postkeep.services.ports import Clock, PasswordHasher, Stamp, Storage, Unit, UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class AccountService:
         for _ in range(_TURNS):
             account = await self._prove(account_id, password)
             try:
-                await self._storage.transact(account.id, _removal(account))
+                await self._storage.transact(account.id, _removal(account), weight=Stamp.of(account).list_bytes)
             except AccountGone:
                 # As with a new password: whoever was cut off meanwhile removes nothing.
                 continue

@@ -9,7 +9,7 @@ from postkeep.domain.accounts import Account, AccountStatus, Email, Password
 from postkeep.domain.errors import Absent
 from postkeep.domain.sessions import Session
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import Clock, PasswordHasher, Storage, UnitOfWork
+from postkeep.services.ports import Clock, PasswordHasher, Stamp, Storage, UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class AdministrationService:
         async def unit(work: UnitOfWork) -> None:
             await work.accounts.remove(account.id)
 
-        await self._storage.transact(account.id, unit)
+        await self._storage.transact(account.id, unit, weight=Stamp.of(account).list_bytes)
         log.info("account_deleted", extra={"account": account.id})
 
     async def _page(self, after: str) -> Sequence[Account]:

@@ -359,7 +359,7 @@ Unit: TypeAlias = Callable[[UnitOfWork], Coroutine[Any, Any, None]]
 class Storage(Protocol):
     """Where everything is kept, durably."""
 
-    async def transact(self, account_id: AccountId, unit: Unit) -> None:
+    async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit in a transaction and commit it; what it did is on the disk when this returns.
 
         The unit may run more than once (a deadlock, a lost connection), so it has no effects outside its unit of work
@@ -370,10 +370,12 @@ class Storage(Protocol):
         Args:
             account_id: The one account whose things the unit changes.
             unit: What to do.
+            weight: About how many bytes it changes, 0 if few. What is heavy may take longer.
 
         Raises:
             Exception: Whatever the unit raises; nothing was changed then.
-            StorageUnavailable: The database does not answer, or the unit collided with others too often.
+            StorageUnavailable: The database does not answer in time, or the unit collided with others too often. A
+                COMMIT that got no answer may have been done all the same.
         """
         ...
 
@@ -382,10 +384,11 @@ class Storage(Protocol):
 
         Args:
             query: Awaits nothing but its unit of work.
-            weight: About how many bytes it will read, 0 if few. Heavy queries do not hold up others.
+            weight: About how many bytes it will read, 0 if few. Heavy queries do not hold up others, and may take
+                longer.
 
         Raises:
-            StorageUnavailable: The database does not answer.
+            StorageUnavailable: The database does not answer in time.
         """
         ...
 

@@ -98,7 +98,7 @@ class _Reader:
         """Answer a query in the thread that asks."""
         try:
             return run_now(query(SqlUnitOfWork(Transaction(runs_on(self._connection), None))))
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise unavailable(error) from error
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class _LongList:
                 part += listed(rows)
                 if is_part(part):
                     break
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise unavailable(error) from error
         return part
 
@@ -149,9 +149,9 @@ class EmbeddedStorage:
         self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
         self._closed = False
 
-    async def transact(self, account_id: AccountId, unit: Unit) -> None:
+    async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it, together with others that wait."""
-        await self._writer.run(account_id, unit)
+        await self._writer.run(account_id, unit, weight=weight)
 
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query: a light one at once, a heavy one in another thread."""
@@ -173,7 +173,7 @@ class EmbeddedStorage:
         try:
             try:
                 posts = _LongList(self._path, *list_statement(author, before=before, last=last))
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 raise unavailable(error) from error
             try:
                 while part := await self._in_thread(posts.next_part):
@@ -221,9 +221,9 @@ class InMemoryStorage:
         assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - for the type checker: SQLAlchemy cannot say it
         self._writer = Writer(connection, _always)
 
-    async def transact(self, account_id: AccountId, unit: Unit) -> None:
+    async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it, together with others that wait."""
-        await self._writer.run(account_id, unit)
+        await self._writer.run(account_id, unit, weight=weight)
 
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query, in turn with the units."""

@@ -17,7 +17,7 @@ from postkeep.storage.tables import AccountRow
 
 log = logging.getLogger(__name__)
 
-READ_SECONDS: Final = 2.0
+READ_SECONDS: Final = 1.0
 """How long a shared read may take: who waits longer finds out anew, and is told there that the database is slow."""
 
 MOST_STAMPS: Final = 10_000

@@ -3,7 +3,10 @@
 from typing import Final
 
 PATIENCE_SECONDS: Final = 3.0
-"""How long a request waits for a connection before it is told to come again."""
+"""How long a request waits for the database, connections and all, before it is told to come again."""
+
+BYTES_PER_SECOND: Final = 4 * 1024 * 1024
+"""What the slowest disk that is served from reads or removes in a second: what is heavy may take so much longer."""
 
 STREAMS: Final = 4
 """How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""

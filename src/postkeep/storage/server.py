@@ -15,7 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost, PostId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
-from postkeep.storage.limits import STREAMS
+from postkeep.storage.limits import PATIENCE_SECONDS, STREAMS
+from postkeep.storage.patience import Patience
 from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, read_rows, runs_on
@@ -47,24 +48,25 @@ class ServerStorage:
         self._queries = Connections(url, size=pool_size, autocommit=True)
         self._streams = Connections(url, size=STREAMS, autocommit=True)
         self._checks = create_server_engine(url, pool_size=1, autocommit=True)
+        self._patience = Patience()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def transact(self, account_id: AccountId, unit: Unit) -> None:
+    async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it; again, in whole, where the database asks for it."""
-        task = asyncio.create_task(self._transact(account_id, unit))
+        task = asyncio.create_task(self._transact_in_time(account_id, unit, weight))
         self._under_way.add(task)
         task.add_done_callback(self._end)
         await asyncio.shield(task)
 
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query; once more on another connection where the first is lost."""
-        del weight
-        for run in range(_RUNS):
-            try:
-                async with self._queries.lent() as connection:
-                    return await query(SqlUnitOfWork(Transaction(runs_on(connection), None)))
-            except MySQLError as error:
-                await _pause_or_give_up(error, run)
+        async with self._patience.limit(weight):
+            for run in range(_RUNS):
+                try:
+                    async with self._queries.lent() as connection:
+                        return await query(SqlUnitOfWork(Transaction(runs_on(connection), None)))
+                except MySQLError as error:
+                    await _pause_or_give_up(error, run)
         raise StorageUnavailable
 
     async def stream(
@@ -82,17 +84,18 @@ class ServerStorage:
                         part = []
                 if part:
                     yield part
-        except MySQLError as error:
-            log.warning("storage_failed", extra={"reason": str(error)})
+        except (MySQLError, TimeoutError) as error:
+            log.warning("storage_failed", extra={"reason": str(error) or "no answer in time"})
             raise StorageUnavailable from error
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
         try:
-            async with self._checks.connect() as connection:
+            async with asyncio.timeout(PATIENCE_SECONDS), self._checks.connect() as connection:
                 refuse_unfit(await connection.run_sync(read_state))
         except (DBAPIError, PoolTimeoutError, OSError) as error:
-            log.warning("storage_failed", extra={"reason": str(getattr(error, "orig", error))})
+            # A deadline is an OSError, too, and has no words.
+            log.warning("storage_failed", extra={"reason": str(getattr(error, "orig", error)) or "no answer in time"})
             raise StorageUnavailable from error
 
     async def close(self) -> None:
@@ -110,6 +113,11 @@ class ServerStorage:
         if not task.cancelled():
             # Whoever waited may be gone; a failure that nobody takes is no news for the event loop.
             task.exception()
+
+    async def _transact_in_time(self, account_id: AccountId, unit: Unit, weight: int) -> None:
+        """Run a unit as long as there is time. A COMMIT that is cut off by its end stays open, as the answer says."""
+        async with self._patience.limit(weight):
+            await self._transact(account_id, unit)
 
     async def _transact(self, account_id: AccountId, unit: Unit) -> None:
         """Run a unit, and run it again as a whole where the database asks for that. docs/architecture.md says when."""
@@ -159,12 +167,13 @@ async def _pause_or_give_up(error: MySQLError, run: int, *, settling: bool = Fal
     """Wait a little before the next run, or raise where another run makes no sense.
 
     Raises:
-        StorageUnavailable: It was the last run.
+        StorageUnavailable: It was the last run, or the server cannot do it now however often it is asked.
         MySQLError: The error itself, where it is the statement's fault.
     """
-    if Fault.of(error) is Fault.OURS and not settling:
+    fault = Fault.of(error)
+    if fault is Fault.OURS and not settling:
         raise error
-    if run == _RUNS - 1:
+    if run == _RUNS - 1 or (fault is Fault.REFUSED and not settling):
         log.error("storage_failed", extra={"reason": str(error)})
         raise StorageUnavailable from error
     log.warning("storage_retried", extra={"reason": str(error), "run": run + 1})

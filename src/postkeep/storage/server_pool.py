@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -31,17 +32,32 @@ SQL_MODE: Final = (
 
 _CONNECT_SECONDS: Final = 5
 _RECYCLE_SECONDS: Final = 1800
+_CLOSE_SECONDS: Final = 1.0
+"""How long a server is waited for when connections are closed in good order."""
+
+_LOCK_SECONDS: Final = math.ceil(PATIENCE_SECONDS)
 _ISOLATION: Final = "READ COMMITTED"
 _OPTIONS: Final = {
     "connect_timeout": _CONNECT_SECONDS,
-    "init_command": f"SET time_zone = '+00:00', sql_mode = '{SQL_MODE}'",
+    # A lock that is waited for longer than anybody waits for the answer would be granted to nobody.
+    "init_command": f"SET time_zone = '+00:00', sql_mode = '{SQL_MODE}', innodb_lock_wait_timeout = {_LOCK_SECONDS}",
 }
 
-_LOST: Final = frozenset({1040, 1047, 1053, 1927, 4031})
-"""The server ends the connection or cannot take one; another may do better. So do all errors that are the driver's."""
+_LOST: Final = frozenset({1040, 1047, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1290, 1792, 1836, 1927, 4031})
+"""The server ends the connection, cannot take one, or only reads from now on: another connection may lead to one that
+does better. So do all errors that are the driver's."""
 
 _COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
 """The transaction lost against another one and was, or is now, rolled back."""
+
+_REFUSED: Final = frozenset(
+    {3, 5, 1021, 1026, 1028, 1030, 1034, 1037, 1038, 1041, 1044, 1045, 1049, 1114, 1129, 1130, 1142, 1143, 1146}
+    | {1180, 1203, 1206, 1226, 1227, 1317, 1637, 1698, 1969, 3024, 3169, 3170, 3572}
+)
+"""The server cannot do it now: no room on its disk or in its memory, no right any more, a limit of its own, no table.
+
+Source: MySQL's and MariaDB's error references.
+"""
 
 _RECEIVED_BYTES: Final = 128 * 1024
 """What a connection takes for a long list before anybody reads it; more than one at once only grows buffers."""
@@ -121,18 +137,25 @@ class Pool(Protocol):
         """Close all connections as they come back."""
         ...
 
+    def terminate(self) -> None:
+        """Close all connections at once."""
+        ...
+
 
 class Fault(Enum):
     """What an error of the database means for whoever asked."""
 
     COLLIDED = auto()
     LOST = auto()
+    REFUSED = auto()
     OURS = auto()
 
     @classmethod
     def of(cls, error: MySQLError) -> "Fault":
         """Tell by the error's number; one that the driver made up itself is about the connection."""
         number = error.args[0] if error.args else None
+        if number in _REFUSED:
+            return cls.REFUSED
         if not isinstance(number, int) or number < 1000 or 2000 <= number < 3000 or number in _LOST:  # noqa: PLR2004
             return cls.LOST
         return cls.COLLIDED if number in _COLLIDED else cls.OURS
@@ -180,7 +203,11 @@ class Connections:
         """Close all connections; whoever comes later is refused."""
         self._closed = True
         self._pool.close()
-        await self._pool.wait_closed()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.wait_closed()
+        except TimeoutError:
+            self._pool.terminate()
 
     async def _take(self) -> Connection:
         """Take a connection from the pool, waiting a while for one."""
@@ -225,6 +252,9 @@ async def read_rows(connection: Connection, statement: Statement, parameters: Pa
     """Run a SELECT and answer its rows as the server sends them, some at a time.
 
     A connection whose rows are not read to the end is closed: whoever gets it next would get them.
+
+    Raises:
+        TimeoutError: The server did not send the next ones in time.
     """
     form = compiled(statement, _DIALECT)
     cursor = connection.cursor(SSCursor)
@@ -232,8 +262,9 @@ async def read_rows(connection: Connection, statement: Statement, parameters: Pa
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
     try:
         count = 1
-        await cursor.execute(form.sql, form.values(parameters))
-        while fetched := await cursor.fetchmany(count):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await cursor.execute(form.sql, form.values(parameters))
+        while fetched := await _next_rows(cursor, count):
             # asyncmy takes whatever the server sends, wanted or not: all of it would wait in memory here.
             transport.pause_reading()
             yield form.rows(fetched)
@@ -242,6 +273,12 @@ async def read_rows(connection: Connection, statement: Statement, parameters: Pa
     except BaseException:
         connection.close()
         raise
+
+
+async def _next_rows(cursor: Cursor, count: int) -> Sequence[Sequence[Any]]:
+    """Return the next rows as soon as they come."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await cursor.fetchmany(count)
 
 
 def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) -> AsyncEngine:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
+from postkeep.storage.limits import BYTES_PER_SECOND, PATIENCE_SECONDS
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
 from postkeep.storage.transaction import AlreadyDone, Run, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
@@ -36,6 +37,7 @@ class _Job:
     unit: Callable[[UnitOfWork], Coroutine[Any, Any, Any]]
     answer: asyncio.Future[Any]
     runs: int = 0
+    given_up: bool = False
     settling: bool = False
     result: Any = None
     error: BaseException | None = None
@@ -59,18 +61,32 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="postkeep-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, account_id: AccountId | None, unit: Callable[[UnitOfWork], Coroutine[Any, Any, T]]) -> T:
+    async def run(
+        self, account_id: AccountId | None, unit: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0
+    ) -> T:
         """Have a unit run and committed; with no account it may only read. Cancelling this does not cancel the unit.
 
+        Args:
+            account_id: Whose things it changes.
+            unit: What to do.
+            weight: About how many bytes it changes, 0 if few.
+
         Raises:
-            StorageUnavailable: The database cannot work just now, or the writer was stopped.
+            StorageUnavailable: The database cannot work just now, or the writer was stopped. A unit that had no turn in
+                time gets none; one that is under way goes on.
             Exception: Whatever the unit raises.
         """
         if self._stopped:
             raise StorageUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(account_id, unit, answer))
-        return await answer
+        job = _Job(account_id, unit, answer)
+        self._jobs.put(job)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS + weight / BYTES_PER_SECOND):
+                return await answer
+        except TimeoutError as error:
+            job.given_up = True
+            raise unavailable(TimeoutError("no turn to write in time")) from error
 
     async def stop(self) -> None:
         """Finish what waits, then end the thread; whoever comes later is refused."""
@@ -94,6 +110,8 @@ class Writer:
             again: list[_Job] = []
             try:
                 with self._turn():
+                    # Whoever was told to come again will: their unit must not be done as well.
+                    jobs = [job for job in jobs if not job.given_up or job.runs]
                     again = _commit_together(self._connection, jobs)
             except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 for job in jobs:
@@ -204,7 +222,7 @@ def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
             connection.execute("RELEASE unit")
     except AlreadyDone:
         job.result = None
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         job.error = unavailable(error)
     except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for it, not to this thread
         job.error = error

@@ -1,6 +1,6 @@
 """Databases for the storage's tests: each kind is made once per run; tests use accounts of their own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 import pytest
 from sqlalchemy import URL
@@ -92,6 +92,13 @@ def server(request: pytest.FixtureRequest, anyio_backend: str) -> Opened:
 def storage(opened: Opened) -> AnyStorage:
     """Return a storage over each kind of database in turn."""
     return opened.storage
+
+
+@pytest.fixture
+async def fresh(server: Opened) -> AsyncGenerator[Opened]:
+    """Return a storage of the test's own, whose engines may be disturbed."""
+    async with open_server(server.kind, server.url, pool_size=3) as opened:
+        yield opened
 
 
 @pytest.fixture

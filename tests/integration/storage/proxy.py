@@ -26,6 +26,7 @@ class Proxy:
         cuts: What is to happen to the next COMMITs.
         late: Lets late COMMITs go.
         is_down: Whether new connections are refused.
+        flowing: Set as long as bytes are passed on; without it, everybody waits.
     """
 
     def __init__(self, url: URL) -> None:
@@ -33,9 +34,12 @@ class Proxy:
         self.cuts: list[Cut] = []
         self.late = asyncio.Event()
         self.is_down = False
+        self.flowing = asyncio.Event()
+        self.flowing.set()
         self._url = url
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._to_server: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -52,8 +56,14 @@ class Proxy:
             yield self
         finally:
             self._server.close()
+            self.flowing.set()
             self.drop_all()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections the server has from here."""
+        return len({writer for writer in self._to_server if not writer.is_closing()})
 
     def drop_all(self) -> None:
         """Cut all connections."""
@@ -66,6 +76,7 @@ class Proxy:
             return
         server_in, server_out = await asyncio.open_connection(self._url.host, self._url.port)
         self._writers |= {client_out, server_out}
+        self._to_server.add(server_out)
         back = asyncio.create_task(self._pass(server_in, client_out))
         self._tasks.add(back)
         with suppress(OSError):
@@ -73,6 +84,7 @@ class Proxy:
                 if self.cuts and chunk[4:] == b"\x03COMMIT":
                     await self._cut(self.cuts.pop(0), chunk, back, client_out, server_out)
                     break
+                await self.flowing.wait()
                 server_out.write(chunk)
                 await server_out.drain()
         server_out.close()
@@ -98,6 +110,7 @@ class Proxy:
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while chunk := await source.read(65536):
+                await self.flowing.wait()
                 target.write(chunk)
                 await target.drain()
         target.close()

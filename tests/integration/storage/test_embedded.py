@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 from postkeep.domain.posts import Text
 from postkeep.domain.sessions import SessionStatus
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
-from postkeep.storage.embedded import EmbeddedStorage
+from postkeep.storage import writer as writer_module
+from postkeep.storage.embedded import EmbeddedStorage, FileLock
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
     account_by_now,
@@ -434,7 +435,8 @@ WRITE_MUCH = """
 import asyncio, json, sys
 from pathlib import Path
 from postkeep.domain.posts import Text, parse_post_id
-from postkeep.storage.embedded import EmbeddedStorage
+from postkeep.storage import writer as writer_module
+from postkeep.storage.embedded import EmbeddedStorage, FileLock
 from tests.builders import a_post, an_account
 from postkeep.domain.accounts import Email
 
@@ -469,6 +471,43 @@ async def main(path, name):
 
 asyncio.run(main(*sys.argv[1:]))
 """
+
+
+async def test_db_12_a_turn_that_never_comes_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process holds the turn and stands still; who was told to come again must not find it done by then."""
+    async with open_embedded(tmp_path / "postkeep.db") as opened:
+        account = await keep_account(opened.storage)
+        other = FileLock(tmp_path / "postkeep.db")
+        with monkeypatch.context() as patch:
+            patch.setattr(writer_module, "PATIENCE_SECONDS", 0.1)
+            with other.held():
+                refused = [keep_posts(opened.storage, a_post(author=account.id)) for _ in range(3)]
+                answers = await asyncio.gather(*refused, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StorageUnavailable}
+        await keep_posts(opened.storage, post := a_post(author=account.id))
+        await assert_counted(opened.storage, account, post)
+        other.close()
+
+
+async def test_a_broken_file_is_unavailable_and_not_a_fault_of_ours(tmp_path: Path) -> None:
+    """A disk that lost something: the operator is told, the client is told to come again, and nothing is made worse."""
+    path = tmp_path / "postkeep.db"
+    async with open_embedded(path) as opened:
+        account = await keep_account(opened.storage)
+        await keep_posts(opened.storage, a_post(author=account.id, text=Text("x" * 100_000)))
+    async with open_embedded(path) as opened:
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (size - 4096))
+        with pytest.raises(StorageUnavailable):
+            await find_account(opened.storage, account.id)
+        with pytest.raises(StorageUnavailable):
+            await opened.storage.read(lambda work: work.accounts.find(account.id), weight=10**6)
+        with pytest.raises(StorageUnavailable):
+            await keep_posts(opened.storage, a_post(author=account.id))
+        with pytest.raises(StorageUnavailable):
+            await anext(opened.storage.stream(account.id))
 
 
 def test_db_22_three_processes_write_one_file_at_once(tmp_path: Path) -> None:

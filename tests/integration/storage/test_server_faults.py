@@ -95,13 +95,6 @@ def committing(opened: Opened, commit: Callable[[Connection], Awaitable[None]]) 
         yield
 
 
-@pytest.fixture
-async def fresh(server: Opened) -> AsyncGenerator[Opened]:
-    """Return a storage of the test's own, whose engines may be disturbed."""
-    async with open_server(server.kind, server.url, pool_size=3) as opened:
-        yield opened
-
-
 class TestCollisions:
     """Transactions that lost against others."""
 

@@ -1,0 +1,152 @@
+"""A database server that says nothing, or no: DB-10 to DB-16 of the cases. Whoever asks is answered all the same."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from postkeep.domain.accounts import Account
+from postkeep.services.ports import StorageUnavailable
+from postkeep.storage import patience as patience_module
+from postkeep.storage import server as server_module
+from postkeep.storage import server_pool
+from tests.builders import a_post
+from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
+from tests.integration.storage.opened import Opened, open_server
+from tests.integration.storage.proxy import Proxy
+from tests.integration.storage.test_server_faults import failing_statements
+
+POOL = 3
+SHORT = 0.5
+
+
+@asynccontextmanager
+async def through(server: Opened, proxy: Proxy) -> AsyncGenerator[Opened]:
+    """Open a storage through a proxy, with all its connections open."""
+    async with proxy.running(), open_server(server.kind, proxy.url, pool_size=POOL) as opened:
+        account = await keep_account(opened.storage)
+        await asyncio.gather(*(find_account(opened.storage, account.id) for _ in range(POOL)))
+        yield opened
+
+
+async def look_up(opened: Opened, account: Account) -> None:
+    """Read."""
+    await find_account(opened.storage, account.id)
+
+
+async def add(opened: Opened, account: Account) -> None:
+    """Write."""
+    await keep_posts(opened.storage, a_post(author=account.id))
+
+
+async def look_at_all(opened: Opened, account: Account) -> None:
+    """Read a long list."""
+    async for _ in opened.storage.stream(account.id):
+        pass
+
+
+async def check(opened: Opened, _account: Account) -> None:
+    """Be asked whether all is well."""
+    await opened.storage.check()
+
+
+async def until_answered(opened: Opened, account: Account) -> None:
+    """Ask until there is an answer."""
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(StorageUnavailable):
+                return await look_up(opened, account)
+
+
+ASKING: list[Callable[[Opened, Account], Awaitable[None]]] = [look_up, add, look_at_all, check]
+
+
+@pytest.mark.parametrize("ask", ASKING)
+async def test_db_12_a_silent_database_is_unavailable(
+    server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
+) -> None:
+    """Frozen, or behind a wire that drops packets (DB-13): many ask, all are refused, and then all is as before."""
+    for module in (patience_module, server_module, server_pool):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(server.storage)
+        proxy.flowing.clear()
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*(ask(opened, account) for _ in range(4 * POOL)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StorageUnavailable}
+        proxy.flowing.set()
+        monkeypatch.undo()
+        # Patience comes back with the first answer.
+        await until_answered(opened, account)
+        await opened.storage.check()
+        kept = [post async for part in opened.storage.stream(account.id) for post in part]
+        await asyncio.gather(*(add(opened, account) for _ in range(4 * POOL)))
+        now = [post async for part in opened.storage.stream(account.id) for post in part]
+        # What was cut off may have been done, as the answer said; whatever was done is counted.
+        assert len(now) == len(kept) + 4 * POOL
+        assert (await opened.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes)) == len(now)
+
+
+async def test_db_14_those_who_leave_do_not_leave_connections_behind(server: Opened) -> None:
+    """However many: the server has no more connections in the end than the pool may have."""
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(opened.storage)
+        for turn in range(30):
+            tasks = [asyncio.create_task(look_up(opened, account)) for _ in range(3 * POOL)]
+            for _ in range(turn % 12):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(look_up(opened, account) for _ in range(3 * POOL)))
+        assert proxy.open_connections <= 2 * POOL + 1
+
+
+@pytest.mark.parametrize("number", [1021, 1030, 1041, 1114, 1142, 1146, 1203, 1226, 1317])
+async def test_db_16_a_server_that_cannot_is_unavailable(fresh: Opened, number: int) -> None:
+    """A full disk, no memory, no right any more: 503 and not 500, at once, with nothing half-done."""
+    account = await keep_account(fresh.storage)
+    with failing_statements(fresh, "INSERT INTO posts", (number, "no")) as tried, pytest.raises(StorageUnavailable):
+        await add(fresh, account)
+    assert len(tried) == 1
+    assert await find_account(fresh.storage, account.id) == account
+    await keep_posts(fresh.storage, post := a_post(author=account.id))
+    await assert_counted(fresh.storage, account, post)
+
+
+@pytest.mark.parametrize("number", [1040, 1047, 1053, 1290, 1792, 1836, 1927, 4031, 2006, 2013])
+async def test_db_10_a_server_that_sends_one_away_is_asked_again_elsewhere(fresh: Opened, number: int) -> None:
+    """On another connection, which may lead to another server."""
+    account = await keep_account(fresh.storage)
+    with failing_statements(fresh, "INSERT INTO posts", (number, "no")) as tried:
+        await keep_posts(fresh.storage, post := a_post(author=account.id))
+    assert len(tried) == 2
+    await assert_counted(fresh.storage, account, post)
+
+
+def test_every_error_is_of_one_kind() -> None:
+    """A number in two sets would mean whatever was looked at first."""
+    assert not server_pool._LOST & server_pool._COLLIDED  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    others = server_pool._LOST | server_pool._COLLIDED  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    assert not server_pool._REFUSED & others  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+async def test_a_primary_that_only_reads_is_unavailable_for_writes(server: Opened) -> None:
+    """Its lists go on; and when it writes again, nobody has to restart anything."""
+    await server.rows("CREATE USER IF NOT EXISTS plain@'%' IDENTIFIED BY 'plain'")
+    await server.rows(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {server.url.database}.* TO plain@'%'")
+    url = server.url.set(username="plain", password="plain")
+    async with open_server(server.kind, url, pool_size=POOL) as opened:
+        account = await keep_account(opened.storage)
+        await server.rows("SET GLOBAL read_only = 1")
+        try:
+            with pytest.raises(StorageUnavailable):
+                await add(opened, account)
+            assert await find_account(opened.storage, account.id) == account
+        finally:
+            await server.rows("SET GLOBAL read_only = 0")
+        await keep_posts(opened.storage, post := a_post(author=account.id))
+        await assert_counted(opened.storage, account, post)

@@ -1,0 +1,69 @@
+"""How long a database is waited for. Nothing here takes time: a patience of nothing is over at once."""
+
+import asyncio
+
+import pytest
+
+from postkeep.services.ports import StorageUnavailable
+from postkeep.storage import patience as patience_module
+from postkeep.storage.patience import Patience
+
+FOR_EVER = 3600.0
+
+
+async def run_out(patience: Patience) -> None:
+    """Wait for something that never comes.
+
+    Raises:
+        TimeoutError: The patience is longer than nothing.
+    """
+    async with asyncio.timeout(0.05):
+        async with patience.limit():
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Return a patience whose first wait was in vain, and whose short waits take no time."""
+    monkeypatch.setattr(patience_module, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(patience_module, "PATIENCE_SECONDS", FOR_EVER)
+    patience = Patience()
+    patience._seconds = 0.0  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - instead of waiting for so long
+    return patience
+
+
+async def test_db_12_a_wait_in_vain_ends_as_unavailable(impatient: Patience) -> None:
+    """The client is told to come again, whatever the database does."""
+    with pytest.raises(StorageUnavailable):
+        await run_out(impatient)
+
+
+async def test_db_12_after_one_wait_in_vain_the_next_are_short(impatient: Patience) -> None:
+    """A request may wait several times in a row, for others and for itself, and all of it must stay bearable."""
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable):
+            await run_out(impatient)
+
+
+async def test_db_12_an_answer_brings_the_patience_back(impatient: Patience) -> None:
+    """What was slow for a moment must not be refused for ever."""
+    with pytest.raises(StorageUnavailable):
+        await run_out(impatient)
+    async with impatient.limit():
+        pass
+    with pytest.raises(TimeoutError):
+        await run_out(impatient)
+
+
+async def test_what_is_heavy_may_take_longer(impatient: Patience) -> None:
+    """A gigabyte is not removed in the time that a post takes."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), impatient.limit(1024**3):
+            await asyncio.Event().wait()
+
+
+async def test_an_error_of_the_database_says_nothing_of_its_speed(impatient: Patience) -> None:
+    """It comes out as it is."""
+    with pytest.raises(KeyError):
+        async with impatient.limit(1024**3):
+            raise KeyError
