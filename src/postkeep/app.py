@@ -1,6 +1,7 @@
 """The application: the door, the routers, the answers to errors."""
 
 import logging
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,13 +16,19 @@ from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, health, posts, sessions
 from postkeep.controllers.web import pages
 from postkeep.server.access_log import AccessLog
+from postkeep.server.address_limit import AddressLimit
 from postkeep.server.callers import Callers
+from postkeep.server.client_address import ClientAddress
+from postkeep.server.cors import Cors
 from postkeep.server.failures import Failures
 from postkeep.server.head import Head
+from postkeep.server.hosts import ANY
 from postkeep.server.memory import Memory
 from postkeep.server.request_id import RequestId
+from postkeep.server.request_limit import RequestLimit
 from postkeep.server.response_cache import ResponseCache
-from postkeep.server.security_headers import SecurityHeaders
+from postkeep.server.security_headers import SecurityHeaders, StrictTransport
+from postkeep.server.trusted_hosts import TrustedHosts
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
 
@@ -94,6 +101,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         # The most used come first. `include_router` would have each request find its way twice.
         routes=[route for module in (posts, by_name, accounts, sessions, health) for route in module.router.routes],
     )
+    app.state.account_limit = RequestLimit("account", settings.account_rate)
     errors.install(app)
     pages.install(app, docs=settings.docs)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
@@ -104,12 +112,29 @@ def create_app(settings: Settings | None = None) -> Postkeep:
 def _put_in_front(app: Postkeep, settings: Settings, memory: Memory) -> None:
     """Put the door in front of the application, from the inside out."""
     # What the application's own framework would answer by itself must come out as ours, so these stand within it.
+    app.add_middleware(AddressLimit, limit=RequestLimit("address", settings.address_rate))
     for layer in (Head, UnreadBody, Failures, SecurityHeaders):
         app.add_middleware(layer)
     if settings.access_log == "misses":
         app.add_middleware(AccessLog)
+    if not settings.trusted_proxies:
+        # There is no proxy to believe, only somebody to warn, which can wait for what is not answered from memory.
+        app.add_middleware(ClientAddress, trusted=())
     # What is answered from memory costs no step of the framework, so these stand before it.
-    door: ASGIApp = ResponseCache(app.door, paths=posts.LIST_PATHS, memory=memory, ttl=settings.cache_ttl)
+    app.door = ResponseCache(app.door, paths=posts.LIST_PATHS, memory=memory, ttl=settings.cache_ttl)
+    _look_who_comes(app, settings)
     if settings.access_log == "all":
-        door = AccessLog(door)
-    app.door = RequestId(door)
+        app.door = AccessLog(app.door)
+    app.door = RequestId(app.door)
+
+
+def _look_who_comes(app: Postkeep, settings: Settings) -> None:
+    """Put in front what looks at where requests come from, and whom they are for, from the inside out."""
+    if ANY not in settings.trusted_hosts:
+        names = (*settings.trusted_hosts, settings.host, socket.gethostname())
+        app.door = TrustedHosts(app.door, names=names)
+    if settings.cors_origins:
+        app.door = Cors(app.door, origins=settings.cors_origins)
+    app.door = StrictTransport(app.door)
+    if settings.trusted_proxies:
+        app.door = ClientAddress(app.door, trusted=settings.trusted_proxies)

@@ -3,16 +3,19 @@
 import difflib
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from postkeep.adapters.secret_file import read_secret
 from postkeep.domain.errors import Misconfigured
+from postkeep.server.hosts import parse_names
+from postkeep.server.networks import Network, parse_networks
+from postkeep.server.origins import parse_origins
 
 PREFIX: Final = "POSTKEEP_"
 ENV_FILE: Final = Path(".env")
@@ -20,6 +23,11 @@ ENV_FILE: Final = Path(".env")
 # Kubernetes and Docker links describe services called "postkeep" and "postkeep-database" to every container.
 _INJECTED: Final = re.compile(r"POSTKEEP_(?:DATABASE_)?(?:SERVICE_.*|PORT_.*)|POSTKEEP_TEST_.*")
 _INJECTED_PORT: Final = re.compile(r"[a-z]+://")
+
+
+def _list_by(parse: Callable[[str], tuple[object, ...]]) -> BeforeValidator:
+    """Read a list with its own parser; the default is one already."""
+    return BeforeValidator(lambda given: parse(given) if isinstance(given, str) else given)
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -55,6 +63,12 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 10
     docs: bool = True
     list_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
+
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode, _list_by(parse_names)] = ()
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, _list_by(parse_networks)] = ()
+    cors_origins: Annotated[tuple[str, ...], NoDecode, _list_by(parse_origins)] = ()
+    address_rate: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    account_rate: Annotated[int, Field(ge=0, le=100_000)] = 300
 
     database_url: SecretStr | None = None
     database_host: str | None = None
@@ -94,8 +108,11 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _heed_platforms(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Take POSTKEEP_PORT=tcp://... for a container platform's, which it is; and PORT for want of ours."""
+        """Take POSTKEEP_PORT=tcp://... for a container platform's, which it is; PORT for want of ours; and its name."""
         ours = {name: value for name, value in given.items() if not _is_injected_port(name, value)}
+        name = os.environ.get("RENDER_EXTERNAL_HOSTNAME")
+        if name:
+            ours["trusted_hosts"] = f"{ours.get('trusted_hosts', '')} {name}"
         port = os.environ.get("PORT")
         return {"port": port, **ours} if port else ours
 

@@ -25,7 +25,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def settings_for(database_url: str | None = None) -> dict[str, str]:
     """Return settings with a secret of their own."""
-    settings = {"POSTKEEP_SECRET_KEY": secrets.token_urlsafe(32), "POSTKEEP_ACCESS_LOG": "all"}
+    settings = {
+        "POSTKEEP_SECRET_KEY": secrets.token_urlsafe(32),
+        "POSTKEEP_ACCESS_LOG": "all",
+        # What requests by hand call every server.
+        "POSTKEEP_TRUSTED_HOSTS": "x",
+    }
     if database_url is None:
         return settings
     # The one that POSTKEEP_TEST_MYSQL_URL names may be on another machine, without TLS.

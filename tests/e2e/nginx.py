@@ -96,10 +96,11 @@ class Nginx:
             client.event_hooks = {"response": [_take_nginxs_name, look_at]}
             yield client
 
-    def reader(self) -> httpx2.Client:
-        """Make a client that reads what it is told to, when it is told to."""
+    def reader(self, *, address: str | None = None) -> httpx2.Client:
+        """Make a client that reads what it is told to, when it is told to; it may call from an address of loopback."""
         tls = ssl.create_default_context(cafile=str(self.certificate))
-        return httpx2.Client(base_url=self.url, verify=tls, trust_env=False, timeout=30)
+        transport = httpx2.HTTPTransport(verify=tls, trust_env=False, local_address=address)
+        return httpx2.Client(base_url=self.url, transport=transport, trust_env=False, timeout=30)
 
     def _configuration(self) -> str:
         """Return the file that operators take, with this test's addresses; each must be there to be replaced."""

@@ -22,7 +22,12 @@ COUNT = 40
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     """Serve on the embedded database behind nginx."""
-    server = PostkeepServer(tmp_path_factory.mktemp("served"), settings_for())
+    settings = {
+        **settings_for(),
+        "POSTKEEP_TRUSTED_HOSTS": "posts.example",
+        "POSTKEEP_TRUSTED_PROXIES": "127.0.0.1",
+    }
+    server = PostkeepServer(tmp_path_factory.mktemp("served"), settings)
     with server.running(), Nginx(server, tmp_path_factory.mktemp("nginx")).running() as nginx:
         yield nginx
 
@@ -63,7 +68,7 @@ def test_everything_works_through_it(http: httpx2.Client) -> None:
     assert person.texts() == [text]
     answer = person.gets("/getPosts")
     again = http.get("/getPosts", headers={**person.authorization, "If-None-Match": answer.headers["etag"]})
-    assert (again.status_code, answer.headers["strict-transport-security"]) == (304, "max-age=31536000")
+    assert (again.status_code, answer.headers.get_list("strict-transport-security")) == (304, ["max-age=63072000"])
     assert http.delete(f"/deletePost/{post_id}", headers=person.authorization).status_code == 204
     assert person.posts() == []
     assert problem_of(person.delete(post_id)) == (404, "post_absent")
@@ -143,6 +148,17 @@ def test_what_a_client_says_of_itself_goes_no_further(tmp_path: Path) -> None:
             got = hearing.result(10)
     names = ("host", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "forwarded")
     assert [got.get(name) for name in names] == ["posts.example", "mine-2", "127.0.0.1", "https", None]
+
+
+def test_op_09_postkeep_sees_the_client_s_own_address(nginx: Nginx) -> None:
+    """And nothing that it says of itself: nginx writes down whom it saw, and Postkeep believes nginx."""
+    claims = {"X-Forwarded-For": "203.0.113.9", "Host": "posts.example"}
+    with nginx.reader(address="127.0.0.2") as client:
+        person = Person(client)
+        answer = client.post("/signup", json=person.credentials, headers=claims)
+        sessions = client.get("/api/v1/sessions", headers={**claims, **person.keep(answer).authorization}).json()
+        assert [session["address"] for session in sessions] == ["127.0.0.2"]
+        assert problem_of(client.get("/livez", headers={"Host": "evil.example"})) == (400, "untrusted_host")
 
 
 def test_a_long_list_is_whole_and_touches_no_file(nginx: Nginx, prolific: Person) -> None:

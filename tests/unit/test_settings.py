@@ -18,6 +18,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Keep the .env of this checkout out, and a PORT that means something else."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PORT", raising=False)
+    monkeypatch.delenv("RENDER_EXTERNAL_HOSTNAME", raising=False)
 
 
 def leave_a_secret(content: str | bytes, rights: int = 0o600) -> None:
@@ -40,6 +41,7 @@ def test_nothing_needs_to_be_set() -> None:
     assert settings.database_url is None
     assert settings.secret_key is None
     assert (settings.password_min_length, settings.access_token_seconds) == (8, 900)
+    assert (settings.address_rate, settings.account_rate) == (1000, 300)
 
 
 def test_the_environment_sets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +131,27 @@ def test_a_platforms_port_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().port == 10000
 
 
+def test_a_platforms_name_is_trusted_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render asks for health by this name; a name of one's own comes beside it, and both must be answered."""
+    monkeypatch.setenv("RENDER_EXTERNAL_HOSTNAME", "postkeep-1a2b.onrender.com")
+    assert load_settings().trusted_hosts == ("postkeep-1a2b.onrender.com",)
+    monkeypatch.setenv("POSTKEEP_TRUSTED_HOSTS", "posts.example.com")
+    assert load_settings().trusted_hosts == ("posts.example.com", "postkeep-1a2b.onrender.com")
+
+
+def test_lists_are_read_from_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an operator writes them, not as JSON; none is nobody."""
+    settings = load_settings()
+    assert (settings.trusted_hosts, settings.trusted_proxies, settings.cors_origins) == ((), (), ())
+    monkeypatch.setenv("POSTKEEP_TRUSTED_HOSTS", "a.example.com, b.example.com")
+    monkeypatch.setenv("POSTKEEP_TRUSTED_PROXIES", "127.0.0.1 10.0.0.0/8")
+    monkeypatch.setenv("POSTKEEP_CORS_ORIGINS", "https://a.example.com,http://localhost:5173")
+    settings = load_settings()
+    assert settings.trusted_hosts == ("a.example.com", "b.example.com")
+    assert [str(network) for network in settings.trusted_proxies] == ["127.0.0.1/32", "10.0.0.0/8"]
+    assert settings.cors_origins == ("https://a.example.com", "http://localhost:5173")
+
+
 def test_our_own_port_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever names Postkeep means Postkeep, in .env, too; an empty PORT is none."""
     monkeypatch.setenv("PORT", "10000")
@@ -196,6 +219,15 @@ def test_sv_08_a_part_alone_is_no_database(part: str, monkeypatch: pytest.Monkey
         ("LOG_LEVEL", "loud"),
         ("DATABASE_POOL_SIZE", "0"),
         ("SESSION_DAYS", "366"),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "10.0.0.1 proxy"),
+        ("TRUSTED_HOSTS", "https://example.com"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", "example.com"),
+        ("ADDRESS_RATE", "-1"),
+        ("ACCOUNT_RATE", "many"),
     ],
 )
 def test_sv_08_a_value_that_does_not_fit_is_refused_in_one_line(

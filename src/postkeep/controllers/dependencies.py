@@ -1,11 +1,13 @@
 """What operations ask for, by name: who calls, and the services."""
 
+from collections.abc import Hashable
 from typing import Annotated, Protocol, TypeAlias
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
+from postkeep.controllers.errors import TooManyRequests
 from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
@@ -65,6 +67,26 @@ class Callers(Protocol):
             StorageUnavailable: The database does not answer.
         """
         ...
+
+
+class AccountLimit(Protocol):
+    """Counts requests of accounts; the door has one for addresses, too."""
+
+    def hit(self, client: Hashable) -> int:
+        """Count a request, and return 0; or the seconds, at least 1, after which the client may try again."""
+        ...
+
+
+def admit(request: Request, caller: Caller) -> None:
+    """Count a request of a caller. Called by `Route`.
+
+    Raises:
+        TooManyRequests: The account sends more of them than it may.
+    """
+    limit: AccountLimit = request.app.state.account_limit
+    seconds = limit.hit(caller.account_id)
+    if seconds:
+        raise TooManyRequests(retry_after=seconds)
 
 
 async def authenticate(request: Request) -> Caller:

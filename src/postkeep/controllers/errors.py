@@ -51,6 +51,12 @@ class BodyTooLarge(TooLarge):
     code = "body_too_large"
 
 
+class TooManyRequests(TooMany):
+    """Too many requests, from this address or of this account; `Retry-After` says when to go on."""
+
+    code = "too_many_requests"
+
+
 class MediaTypeUnsupported(PostkeepError):
     """This operation takes another media type, without content coding."""
 

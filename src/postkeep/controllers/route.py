@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from postkeep.controllers import strict_json
-from postkeep.controllers.dependencies import WhoCalls, authenticate
+from postkeep.controllers.dependencies import WhoCalls, admit, authenticate
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, FormInvalid, MediaTypeUnsupported
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES, declared_length
 
@@ -39,6 +39,7 @@ class Route(APIRoute):
         async def handle_in_order(request: Request) -> Response:
             if asks_who:
                 request.state.caller = await authenticate(request)
+                admit(request, request.state.caller)
             _refuse_repeated(request, names)
             if media_type is not None:
                 request = await _read(request, media_type, limit)

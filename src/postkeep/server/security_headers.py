@@ -1,5 +1,6 @@
 """What browsers are told about every answer."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,3 +40,30 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, answer)
+
+
+STRICT_TRANSPORT: Final[Header] = (b"strict-transport-security", b"max-age=63072000")
+"""Two years. Source: RFC 6797 6.1; OWASP ASVS 5.0 3.4.1."""
+
+
+class StrictTransport:
+    """Tells browsers that came by TLS to come by nothing else (HSTS); who came without is told nothing.
+
+    It stands before the response cache: what is remembered was asked for in either way. Source: RFC 6797 7.2.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand in front of an application."""
+        self._app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serve a request."""
+        if scope["type"] != "http" or scope["scheme"] != "https":
+            return self._app(scope, receive, send)
+
+        def answer(message: Message) -> Awaitable[None]:
+            if "headers" in message:
+                message["headers"] = [*message["headers"], STRICT_TRANSPORT]
+            return send(message)
+
+        return self._app(scope, receive, answer)

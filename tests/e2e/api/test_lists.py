@@ -382,7 +382,7 @@ def test_an_id_may_be_written_in_capitals(server: PostkeepServer) -> None:
 def test_iv_23_a_path_is_the_one_that_is_written(sqlite_server: PostkeepServer, ann: Person, path: str) -> None:
     """No tidying up, no second chance, and above all no redirect, which would go wherever Host says."""
     with Wire(sqlite_server) as wire:
-        wire.send(f"GET {path} HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {ann.access}\r\n\r\n")
+        wire.send(f"GET {path} HTTP/1.1\r\nHost: evil.localhost\r\nAuthorization: Bearer {ann.access}\r\n\r\n")
         answer = wire.answer()
     assert (answer.status, answer.header("content-type")) == (404, "application/problem+json")
     assert answer.header("location") is None

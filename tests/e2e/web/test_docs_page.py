@@ -1,25 +1,13 @@
 """The docs page in a real browser: it works without the internet, and without a word of complaint (CASES.md, BR-20)."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, Error, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, Route, expect
 
 from tests.e2e.clients import Person, a_text
 from tests.e2e.servers import PostkeepServer
-
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-)
 
 WATCH_POLICY = """
 window.policyReports = [];
@@ -35,19 +23,6 @@ SMUGGLE = """() => {
 }"""
 
 DEADLINE_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        message = "Chromium is not installed: bin/test installs it where apt-get may be used"
-        raise RuntimeError(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @dataclass

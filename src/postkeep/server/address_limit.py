@@ -1,0 +1,31 @@
+"""The limit of requests for each client's network."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from postkeep.server.networks import network_of
+from postkeep.server.request_limit import RequestLimit
+from postkeep.views.problems import problem
+
+
+class AddressLimit:
+    """Refuses requests of networks that send too many. It stands behind the response cache: hits are free."""
+
+    def __init__(self, app: ASGIApp, *, limit: RequestLimit) -> None:
+        """Stand in front of an application, and count by this limit."""
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        seconds = self._limit.hit(network_of((scope.get("client") or ("",))[0])) if scope["type"] == "http" else 0
+        if not seconds:
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(
+            429,
+            "too_many_requests",
+            request_id=scope["state"]["request_id"],
+            detail="Too many requests from this address.",
+            headers={"Retry-After": str(seconds)},
+        )
+        await refusal(scope, receive, send)
