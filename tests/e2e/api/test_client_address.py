@@ -120,7 +120,8 @@ def test_op_09_believing_everybody_is_refused_at_the_start(given: str, tmp_path:
 def test_op_09_a_head_full_of_hops_costs_nothing(behind: PostkeepServer) -> None:
     """Thousands of addresses fit into a head; they are read from the right, and only as far as is believed."""
     with Wire(behind) as wire:
-        wire.send(f"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {'10.0.0.1,' * 3000}10.0.0.1\r\n\r\n")
+        hops = f"X-Forwarded-For: {'10.0.0.1,' * 800}10.0.0.1\r\n"
+        wire.send(f"GET /livez HTTP/1.1\r\nHost: localhost\r\n{hops * 4}\r\n")
         assert wire.answer().status == 200
 
 

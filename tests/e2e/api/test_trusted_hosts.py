@@ -84,7 +84,7 @@ def test_br_16_a_foreign_host_is_refused_and_never_redirected(named: PostkeepSer
         "posts.example.com@evil.example",
         "localhost.evil.example",
         "127.0.0.1.evil.example",
-        "a" * 10_000,
+        "a" * 1000,
     ],
 )
 def test_br_16_a_name_that_only_looks_like_ours_is_foreign(named: PostkeepServer, host: str) -> None:
