@@ -39,8 +39,13 @@ class TrustedHosts:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request."""
         if scope["type"] == "http":
-            given = [value for name, value in scope["headers"] if name == b"host"]
-            if len(given) != 1 or len(given[0]) > _LONGEST or not self._has(given[0]):
+            headers = scope["headers"]
+            fields = dict(headers)
+            host = fields.get(b"host", b"")
+            if len(host) > _LONGEST or not self._has(host):
+                return self._refusal(scope, receive, send)
+            # Where no name comes twice, Host does not.
+            if len(fields) < len(headers) and len([name for name, _ in headers if name == b"host"]) > 1:
                 return self._refusal(scope, receive, send)
         return self._app(scope, receive, send)
 

@@ -30,12 +30,17 @@ def test_br_14_origins_are_listed_as_browsers_write_them(given: str, origins: tu
     assert parse_origins(given) == origins
 
 
-@pytest.mark.parametrize(
-    "given", ["*", "null", f"{APP} *", f"{APP}/", f"{APP}/x", "app.example.com", "https://*.example.com", "ftp://a"]
-)
+@pytest.mark.parametrize("given", ["*", "null", f"{APP} *", f"{APP},NULL"])
 def test_br_14_everybody_is_no_origin(given: str) -> None:
-    """`null` is what any page in a sandbox says of itself."""
-    with pytest.raises(ValueError, match=r"anybody's pages|each is an origin"):
+    """`null` is what any page in a sandbox says of itself; the refusal says why."""
+    with pytest.raises(ValueError, match="means anybody's pages"):
+        parse_origins(given)
+
+
+@pytest.mark.parametrize("given", [f"{APP}/", f"{APP}/x", "app.example.com", "https://*.example.com", "ftp://a"])
+def test_br_14_what_is_no_origin_is_refused_at_the_start(given: str) -> None:
+    """It would match no page, and its operator would not know why."""
+    with pytest.raises(ValueError, match="each is an origin"):
         parse_origins(given)
 
 
