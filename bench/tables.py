@@ -91,7 +91,7 @@ def _strain_table(strain: Strain) -> list[str]:
                 spread([meanwhile.p99_ms / alone.p99_ms for alone, meanwhile in pairs], "{:.2f}"),
                 spread([meanwhile.rate / alone.rate for alone, meanwhile in pairs], "{:.2f}"),
                 spread([each.peak_mib for each in row.repeats], "{:.0f}"),
-                shown(sum((each.strainer.counts for each in row.repeats), Counter())),
+                shown(sum((each.strainer.counts for each in row.repeats), Counter[str]())),
             )
         )
     return _table(_STRAIN_HEAD, rows)
