@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
+from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.domain.posts import LIGHT_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, QuotaExceeded, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork
@@ -21,10 +22,11 @@ class State:
     accounts: dict[AccountId, Account] = field(default_factory=dict[AccountId, Account])
     sessions: dict[SessionId, Session] = field(default_factory=dict[SessionId, Session])
     posts: dict[tuple[AccountId, PostId], Post] = field(default_factory=dict[tuple[AccountId, PostId], Post])
+    attempts: dict[AttemptKey, Tally] = field(default_factory=dict[AttemptKey, Tally])
 
     def copy(self) -> "State":
         """Return another one that can be changed by itself."""
-        return State(dict(self.accounts), dict(self.sessions), dict(self.posts))
+        return State(dict(self.accounts), dict(self.sessions), dict(self.posts), dict(self.attempts))
 
 
 class FakeStorage:
@@ -33,7 +35,7 @@ class FakeStorage:
     Attributes:
         state: What is kept by now.
         clock: The database's own.
-        journal: "read" and "transact", in the order of calls; may be shared with other fakes.
+        journal: "read", "transact" and "count", in the order of calls; may be shared with other fakes.
         fails: What everything is refused with, if anything.
     """
 
@@ -48,8 +50,16 @@ class FakeStorage:
         """Run a unit on a copy of the state, which becomes the state unless the unit raises."""
         del weight
         self._begin("transact")
-        self._try(account_id, unit)
-        state, error = self._try(account_id, unit)
+        await self._run(lambda state: FakeUnitOfWork(state, account_id, self.clock), unit)
+
+    async def count(self, unit: Unit) -> None:
+        """Run a unit that counts attempts, in the same way."""
+        self._begin("count")
+        await self._run(lambda state: FakeUnitOfWork(state, None, self.clock, counting=True), unit)
+
+    async def _run(self, begin: Callable[[State], "FakeUnitOfWork"], unit: Unit) -> None:
+        self._try(begin, unit)
+        state, error = self._try(begin, unit)
         if error is None:
             self.state = state
         # The answer comes later than the effect; who is cancelled meanwhile does not undo it.
@@ -83,10 +93,10 @@ class FakeStorage:
             raise self.fails
         self.journal.append(what)
 
-    def _try(self, account_id: AccountId, unit: Unit) -> tuple[State, Exception | None]:
+    def _try(self, begin: Callable[[State], "FakeUnitOfWork"], unit: Unit) -> tuple[State, Exception | None]:
         state = self.state.copy()
         try:
-            _drive(unit(FakeUnitOfWork(state, account_id, self.clock)))
+            _drive(unit(begin(state)))
         except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
             return state, error
         return state, None
@@ -95,12 +105,13 @@ class FakeStorage:
 class FakeUnitOfWork:
     """One transaction on a state."""
 
-    def __init__(self, state: State, account_id: AccountId | None, clock: Clock) -> None:
-        """Begin a unit of one account, or (None) a reading."""
+    def __init__(self, state: State, account_id: AccountId | None, clock: Clock, *, counting: bool = False) -> None:
+        """Begin a unit of one account, or (None) a reading, or one that counts attempts."""
         transaction = _Transaction(state, account_id)
         self.accounts = FakeAccounts(transaction)
         self.sessions = FakeSessions(transaction, clock)
         self.posts = FakePosts(transaction)
+        self.attempts = FakeAttempts(state, clock, counting=counting)
 
 
 class _Transaction:
@@ -245,6 +256,17 @@ class FakeSessions:
         own = [kept for kept in self._sessions.values() if kept.account_id == account_id and self._live(kept)]
         return sorted(own, key=lambda session: session.id, reverse=True)
 
+    async def addresses(self, email: Email) -> Sequence[str]:
+        """Return the network addresses that the account known by this address was logged in from, each once."""
+        accounts = self._transaction.state.accounts
+        return sorted(
+            {
+                kept.origin.address
+                for kept in self._sessions.values()
+                if accounts[kept.account_id].email.key == email.key
+            }
+        )
+
     async def add(self, session: Session) -> None:
         """Keep a new session."""
         self._transaction.write(session.account_id)
@@ -294,6 +316,49 @@ class FakeSessions:
         for session in sessions:
             if session.status is SessionStatus.ACTIVE:
                 self._sessions[session.id] = replace(session, status=SessionStatus.ENDED, ended_date=now)
+
+
+class FakeAttempts:
+    """What is counted of attempts in a state."""
+
+    def __init__(self, state: State, clock: Clock, *, counting: bool) -> None:
+        """Take the state, the database's clock, and whether anything may be changed."""
+        self._tallies = state.attempts
+        self._clock = clock
+        self._counting = counting
+        self._held: set[AttemptKey] = set()
+
+    async def look(self, keys: Sequence[AttemptKey]) -> tuple[datetime, Mapping[AttemptKey, Tally]]:
+        """Return what is kept, and the present moment by the database's clock."""
+        return self._clock.now(), {key: self._tallies[key] for key in keys if key in self._tallies}
+
+    async def hold(self, keys: Sequence[AttemptKey]) -> tuple[datetime, Mapping[AttemptKey, Tally]]:
+        """Return the same, to be changed."""
+        self._change(keys)
+        self._held.update(keys)
+        return await self.look(keys)
+
+    async def put(self, tallies: Mapping[AttemptKey, Tally]) -> None:
+        """Keep this for keys that are held; what is empty is removed."""
+        self._change(tallies)
+        assert tallies.keys() <= self._held
+        for key, tally in tallies.items():
+            self._tallies[key] = tally
+            if tally.is_empty:
+                del self._tallies[key]
+
+    async def purge(self, age: timedelta) -> None:
+        """Remove what expired longer ago than that."""
+        self._change([])
+        before = self._clock.now() - age
+        for key in [key for key, tally in self._tallies.items() if tally.expires_date < before]:
+            del self._tallies[key]
+
+    def _change(self, keys: Iterable[AttemptKey]) -> None:
+        assert all(len(key) == KEY_BYTES for key in keys)
+        if not self._counting:
+            message = "attempts are counted in transactions of their own"
+            raise RuntimeError(message)
 
 
 class FakePosts:

@@ -15,6 +15,7 @@ from postkeep.domain.posts import Post
 from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, TokenInvalid
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
+from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.health import HealthService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import (
@@ -63,7 +64,7 @@ class FakePasswords:
         """Begin with today's parameters."""
         self.journal: list[str] = [] if journal is None else journal
         self.is_busy = False
-        self.meanwhile: Callable[[], None] | None = None
+        self.meanwhile: Callable[[], object] | None = None
         self._strength = 1
         self._salts = count(1)
 
@@ -87,6 +88,7 @@ class FakePasswords:
         if self.meanwhile is not None:
             happen, self.meanwhile = self.meanwhile, None
             happen()
+            await asyncio.sleep(0)
         if password_hash is None:
             return False
         begin, _, digest = password_hash.rpartition("$")
@@ -200,11 +202,11 @@ class World:
         journal: What the hasher and the storage were asked, in order.
         clock: The server's clock.
         database_clock: The database's.
+        waited: How many seconds attempts have waited for others under way; no time passes by that.
     """
 
-    def __init__(self, *, limits: Limits | None = None, password_min_length: int = 8) -> None:
+    def __init__(self, limits: Limits, attempt_limits: AttemptLimits, password_min_length: int) -> None:
         """Wire the services to fakes."""
-        limits = limits or Limits()
         self.journal: list[str] = []
         self.clock = FakeClock()
         self.database_clock = FakeClock()
@@ -213,11 +215,15 @@ class World:
         self.passwords = FakePasswords(self.journal)
         self.tokens = FakeTokens(self.clock)
         policy = PasswordPolicy(FakeCommonPasswords(), min_length=password_min_length)
+        self.waited = 0.0
+        self.attempts = AttemptService(self.storage, attempt_limits, pause=self._wait, monotonic=lambda: self.waited)
         self.accounts = AccountService(
-            self.storage, self.passwords, policy, self.clock, session_lifetime=limits.lifetime
+            self.storage, self.passwords, self.attempts, policy, self.clock, session_lifetime=limits.lifetime
         )
         self.administration = AdministrationService(self.storage, self.passwords, policy, self.clock, idle=limits.idle)
-        self.sessions = SessionService(self.storage, self.passwords, self.tokens, self.clock, limits)
+        self.sessions = SessionService(
+            self.storage, self.passwords, self.attempts, self.tokens, self.clock, limits=limits
+        )
         self.posts = PostService(self.storage, self.clock)
         self.health = HealthService(self.storage)
 
@@ -245,6 +251,11 @@ class World:
         self.clock.advance(by)
         self.database_clock.advance(by)
 
+    async def _wait(self, seconds: float) -> None:
+        """Count a pause, and let others run meanwhile."""
+        self.waited += seconds
+        await asyncio.sleep(0)
+
     @property
     def kept(self) -> list[Post]:
         """All posts, newest first."""
@@ -259,9 +270,14 @@ class World:
         return self.storage.state.sessions[session_id]
 
 
-def a_world(*, limits: Limits | None = None, password_min_length: int = 8) -> World:
+def a_world(
+    *,
+    limits: Limits | None = None,
+    attempt_limits: AttemptLimits | None = None,
+    password_min_length: int = 8,
+) -> World:
     """Return an empty world."""
-    return World(limits=limits, password_min_length=password_min_length)
+    return World(limits or Limits(), attempt_limits or AttemptLimits(), password_min_length)
 
 
 def _digest(*said: object) -> str:

@@ -29,6 +29,7 @@ from postkeep.domain.unicode import is_encodable
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
+from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.health import HealthService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Freshness
@@ -84,13 +85,17 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
         lifetime=timedelta(days=settings.session_days),
         grace=timedelta(seconds=settings.refresh_grace_seconds),
     )
+    attempts = AttemptService(
+        storage,
+        AttemptLimits(settings.login_failures, settings.login_failures_per_network, settings.signups_per_hour),
+    )
     policy = PasswordPolicy(ListedCommonPasswords(), min_length=settings.password_min_length)
     signer = JwtTokens(secrets_in_use, algorithm=settings.token_algorithm)
     try:
         yield Wired(
             Services(
-                accounts=AccountService(storage, hasher, policy, clock, session_lifetime=limits.lifetime),
-                sessions=SessionService(storage, hasher, signer, clock, limits),
+                accounts=AccountService(storage, hasher, attempts, policy, clock, session_lifetime=limits.lifetime),
+                sessions=SessionService(storage, hasher, attempts, signer, clock, limits=limits),
                 posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
                 health=HealthService(storage),
                 administration=AdministrationService(storage, hasher, policy, clock, idle=limits.idle),

@@ -101,6 +101,10 @@ class Settings(BaseSettings):
     hash_passes: Annotated[int, Field(ge=2, le=16)] = 2
     hash_queue: Annotated[int, Field(ge=0, le=10_000)] = 64
 
+    login_failures: Annotated[int, Field(ge=0, le=10**6)] = 10
+    login_failures_per_network: Annotated[int, Field(ge=0, le=10**6)] = 100
+    signups_per_hour: Annotated[int, Field(ge=0, le=10**6)] = 1000
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "text"] = "auto"
     access_log: Literal["all", "misses", "off"] = "misses"

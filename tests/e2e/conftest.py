@@ -3,8 +3,9 @@
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -23,6 +24,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_name", databases, indirect=True)
 
 
+MANY_ATTEMPTS = {
+    "POSTKEEP_LOGIN_FAILURES": "100000",
+    "POSTKEEP_LOGIN_FAILURES_PER_NETWORK": "100000",
+    "POSTKEEP_SIGNUPS_PER_HOUR": "100000",
+}
+"""Limits for a server that many tests share, all of them from one address. What is usual is tested by itself."""
+
+
 def settings_for(database_url: str | None = None) -> dict[str, str]:
     """Return settings with a secret of their own."""
     settings = {
@@ -30,6 +39,7 @@ def settings_for(database_url: str | None = None) -> dict[str, str]:
         "POSTKEEP_ACCESS_LOG": "all",
         # What requests by hand call every server.
         "POSTKEEP_TRUSTED_HOSTS": "x",
+        **MANY_ATTEMPTS,
     }
     if database_url is None:
         return settings
@@ -37,10 +47,13 @@ def settings_for(database_url: str | None = None) -> dict[str, str]:
     return {**settings, "POSTKEEP_DATABASE_URL": database_url, "POSTKEEP_DATABASE_TLS": "off"}
 
 
-def on_server(database: Server, folder: Path) -> Iterator[PostkeepServer]:
-    """Serve on a fresh database of a database server."""
+def on_server(
+    database: Server, folder: Path, options: tuple[str, ...] = (), changed: Mapping[str, str] = MappingProxyType({})
+) -> Generator[PostkeepServer]:
+    """Serve on a fresh database of a database server, with the settings that are usual here but those changed."""
     with database.database() as url:
-        server = PostkeepServer(folder, settings_for(url.render_as_string(hide_password=False)))
+        settings = settings_for(url.render_as_string(hide_password=False)) | dict(changed)
+        server = PostkeepServer(folder, settings, options)
         subprocess.run(
             [PROGRAM, "migrate", "upgrade"],
             check=True,

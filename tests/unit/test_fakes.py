@@ -6,6 +6,7 @@ from postkeep.domain.accounts import AccountGone
 from postkeep.services.ports import HashingBusy, StorageUnavailable, UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.accounts import AccountsContract
+from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.clock import ClockContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.kept import Boom
@@ -74,6 +75,14 @@ class TestFakeSessions(SessionsContract):
 
 class TestFakePosts(PostsContract):
     """Posts."""
+
+
+class TestFakeAttempts(AttemptsContract):
+    """Counts of attempts."""
+
+
+class TestFakeAddresses(AddressesContract):
+    """Where accounts were logged in from."""
 
 
 class TestFakeFreshness(FreshnessContract):

@@ -7,6 +7,7 @@ from typing import Final
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, Email, Password
 from postkeep.domain.sessions import SALT_BYTES, Origin, PasswordWrong, Session, SessionId
+from postkeep.services.attempts import AttemptService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Clock, PasswordHasher, Stamp, Storage, Unit, UnitOfWork
 
@@ -19,18 +20,20 @@ _TURNS: Final = 5
 class AccountService:
     """The use cases of accounts."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is something else that it needs
         self,
         storage: Storage,
         hasher: PasswordHasher,
+        attempts: AttemptService,
         policy: PasswordPolicy,
         clock: Clock,
         *,
         session_lifetime: timedelta,
     ) -> None:
-        """Take what it needs: where to keep, how to hash, which passwords, the time, how long a login lasts."""
+        """Take what it needs: where to keep, how to hash, how often, which passwords, the time, a login's length."""
         self._storage = storage
         self._hasher = hasher
+        self._attempts = attempts
         self._policy = policy
         self._clock = clock
         self._session_lifetime = session_lifetime
@@ -45,10 +48,18 @@ class AccountService:
             EmailTaken: The address has an account.
             PasswordTooShort: Shorter than this server asks for.
             PasswordCompromised: Others would guess it.
+            TooManyAttempts: Too many sign-ups came from there.
             HashingBusy: Too many people are logging in.
             StorageUnavailable: The database does not answer.
         """
         self._policy.check(password, email)
+        async with self._attempts.signing_up(origin):
+            account, session = await self._open(email, password, origin)
+        log.info("signed_up", extra={"account": account.id, "session": session.id, "address": origin.address})
+        return session
+
+    async def _open(self, email: Email, password: Password, origin: Origin) -> tuple[Account, Session]:
+        """Keep a new account and its first session."""
         account = Account.open(email, await self._hasher.hash(password), now=self._clock.now())
         session = Session.begin(
             account.id,
@@ -63,8 +74,7 @@ class AccountService:
             await work.sessions.add(session)
 
         await self._storage.transact(account.id, unit)
-        log.info("signed_up", extra={"account": account.id, "session": session.id, "address": origin.address})
-        return session
+        return account, session
 
     async def get(self, account_id: AccountId) -> Account:
         """Answer an account as it is now.
@@ -79,7 +89,7 @@ class AccountService:
         return account
 
     async def change_password(
-        self, account_id: AccountId, session_id: SessionId, current: Password, new: Password
+        self, account_id: AccountId, session_id: SessionId, current: Password, new: Password, origin: Origin
     ) -> None:
         """Give one's own account a new password and end its other sessions.
 
@@ -88,9 +98,11 @@ class AccountService:
             session_id: The session that stays.
             current: The password so far.
             new: The password from now on.
+            origin: Where the request comes from.
 
         Raises:
             PasswordWrong: It is not the current password.
+            TooManyAttempts: Too many failed before, of this account or from there.
             PasswordTooShort: The new one is shorter than this server asks for.
             PasswordCompromised: Others would guess the new one.
             AccountGone: The account was removed or disabled meanwhile.
@@ -98,7 +110,7 @@ class AccountService:
             StorageUnavailable: The database does not answer.
         """
         for _ in range(_TURNS):
-            account = await self._prove(account_id, current)
+            account = await self._prove(account_id, current, origin)
             self._policy.check(new, account.email)
             unit = _change(account, await self._hasher.hash(new), session_id, self._clock.now())
             try:
@@ -110,17 +122,18 @@ class AccountService:
             return
         raise PasswordWrong
 
-    async def leave(self, account_id: AccountId, password: Password) -> None:
+    async def leave(self, account_id: AccountId, password: Password, origin: Origin) -> None:
         """Remove one's own account with its sessions and all its posts. There is no way back.
 
         Raises:
             PasswordWrong: It is not the account's password.
+            TooManyAttempts: Too many failed before, of this account or from there.
             AccountGone: The account was removed or disabled meanwhile.
             HashingBusy: Too many people are logging in.
             StorageUnavailable: The database does not answer.
         """
         for _ in range(_TURNS):
-            account = await self._prove(account_id, password)
+            account = await self._prove(account_id, password, origin)
             try:
                 await self._storage.transact(account.id, _removal(account), weight=Stamp.of(account).list_bytes)
             except AccountGone:
@@ -130,12 +143,13 @@ class AccountService:
             return
         raise PasswordWrong
 
-    async def _prove(self, account_id: AccountId, password: Password) -> Account:
-        """Return the account, whose owner knows its password."""
+    async def _prove(self, account_id: AccountId, password: Password, origin: Origin) -> Account:
+        """Return the account, whose owner knows its password; guesses count together with those at logging in."""
         account = await self.get(account_id)
-        if not await self._hasher.verify(password, account.password_hash):
-            log.warning("password_refused", extra={"account": account.id})
-            raise PasswordWrong
+        async with self._attempts.proving(account.email, origin):
+            if not await self._hasher.verify(password, account.password_hash):
+                log.warning("password_refused", extra={"account": account.id, "address": origin.address})
+                raise PasswordWrong
         return account
 
 

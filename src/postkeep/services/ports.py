@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
+from postkeep.domain.attempts import AttemptKey, Tally
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.posts import LISTED_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota
 from postkeep.domain.sessions import Session, SessionId
@@ -265,6 +266,10 @@ class Sessions(Protocol):
         """Return the account's sessions that nobody has ended, the newest login first."""
         ...
 
+    async def addresses(self, email: Email) -> Sequence[str]:
+        """Return the network addresses that the account known by this address was logged in from, each once."""
+        ...
+
     async def add(self, session: Session) -> None:
         """Keep a new session; its unit has begun with the account's row."""
         ...
@@ -334,8 +339,28 @@ class Posts(Protocol):
         ...
 
 
+class Attempts(Protocol):
+    """What is counted of attempts to get in. It is no account's, and nothing that anybody remembers depends on it."""
+
+    async def look(self, keys: Sequence[AttemptKey]) -> tuple[datetime, Mapping[AttemptKey, Tally]]:
+        """Return what is kept for up to three keys, and the present moment by the database's clock."""
+        ...
+
+    async def hold(self, keys: Sequence[AttemptKey]) -> tuple[datetime, Mapping[AttemptKey, Tally]]:
+        """Return the same; nobody else changes it before this transaction ends. For `Storage.count` only."""
+        ...
+
+    async def put(self, tallies: Mapping[AttemptKey, Tally]) -> None:
+        """Keep this for keys that are held; what is empty is removed."""
+        ...
+
+    async def purge(self, age: timedelta) -> None:
+        """Remove some of what expired longer ago than that. For `Storage.count` only."""
+        ...
+
+
 class UnitOfWork(Protocol):
-    """One transaction of one account, or one reading."""
+    """One transaction of one account, one of counting attempts, or one reading."""
 
     @property
     def accounts(self) -> Accounts:
@@ -350,6 +375,11 @@ class UnitOfWork(Protocol):
     @property
     def posts(self) -> Posts:
         """The posts as this transaction sees them."""
+        ...
+
+    @property
+    def attempts(self) -> Attempts:
+        """The attempts as this transaction sees them."""
         ...
 
 
@@ -376,6 +406,18 @@ class Storage(Protocol):
             Exception: Whatever the unit raises; nothing was changed then.
             StorageUnavailable: The database does not answer in time, or the unit collided with others too often. A
                 COMMIT that got no answer may have been done all the same.
+        """
+        ...
+
+    async def count(self, unit: Unit) -> None:
+        """Run a unit that counts attempts, in a transaction, and commit it. It is no account's and raises no version.
+
+        As with `transact`, the unit may run more than once and awaits nothing but its unit of work, and cancelling
+        the caller does not cancel it. It holds what it changes, all of it at once.
+
+        Raises:
+            Exception: Whatever the unit raises; nothing was changed then.
+            StorageUnavailable: The database does not answer, or the unit collided with others too often.
         """
         ...
 

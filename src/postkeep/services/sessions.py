@@ -20,6 +20,7 @@ from postkeep.domain.sessions import (
     SessionStatus,
     TokenInvalid,
 )
+from postkeep.services.attempts import AttemptService
 from postkeep.services.ports import (
     AccessClaims,
     Clock,
@@ -100,12 +101,20 @@ class _Overtaken(Exception):
 class SessionService:
     """The use cases of sessions."""
 
-    def __init__(
-        self, storage: Storage, hasher: PasswordHasher, signer: TokenSigner, clock: Clock, limits: Limits
+    def __init__(  # noqa: PLR0913 - each is something else that it needs
+        self,
+        storage: Storage,
+        hasher: PasswordHasher,
+        attempts: AttemptService,
+        signer: TokenSigner,
+        clock: Clock,
+        *,
+        limits: Limits,
     ) -> None:
-        """Take what it needs: where to keep, how to verify, who signs, the time, how long things last."""
+        """Take what it needs: where to keep, how to verify, how often, who signs, the time, how long things last."""
         self._storage = storage
         self._hasher = hasher
+        self._attempts = attempts
         self._signer = signer
         self._clock = clock
         self._limits = limits
@@ -122,6 +131,7 @@ class SessionService:
 
         Raises:
             CredentialsInvalid: Wrong, whatever is wrong.
+            TooManyAttempts: Too many failed before, of this account or from there.
             HashingBusy: Too many people are logging in.
             StorageUnavailable: The database does not answer.
         """
@@ -260,16 +270,17 @@ class SessionService:
 
     async def _prove(self, email: Email | None, password: Password, origin: Origin) -> Account:
         """Find the active account that this password opens, at the cost of one verification whatever is wrong."""
-        account = None
-        if email is not None:
-            address = email
-            account = await self._storage.read(lambda work: work.accounts.find_by_email(address))
-        proven = await self._hasher.verify(password, account.password_hash if account else None)
-        if account is None or not proven or not account.is_active:
-            known = {"account": account.id} if account else {}
-            log.warning("login_failed", extra={"address": origin.address, **known})
-            raise CredentialsInvalid
-        return account
+        async with self._attempts.proving(email, origin):
+            account = None
+            if email is not None:
+                address = email
+                account = await self._storage.read(lambda work: work.accounts.find_by_email(address))
+            proven = await self._hasher.verify(password, account.password_hash if account else None)
+            if account is None or not proven or not account.is_active:
+                known = {"account": account.id} if account else {}
+                log.warning("login_failed", extra={"address": origin.address, **known})
+                raise CredentialsInvalid
+            return account
 
     def _begin(self, account: Account, origin: Origin) -> Session:
         """Make a session that lasts as long as the settings say, with a salt of its own."""

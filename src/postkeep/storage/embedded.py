@@ -153,6 +153,10 @@ class EmbeddedStorage:
         """Run a unit and commit it, together with others that wait."""
         await self._writer.run(account_id, unit, weight=weight)
 
+    async def count(self, unit: Unit) -> None:
+        """Run a unit that counts attempts and commit it, together with others that wait."""
+        await self._writer.run(None, unit, counting=True)
+
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query: a light one at once, a heavy one in another thread."""
         if self._closed:
@@ -224,6 +228,10 @@ class InMemoryStorage:
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it, together with others that wait."""
         await self._writer.run(account_id, unit, weight=weight)
+
+    async def count(self, unit: Unit) -> None:
+        """Run a unit that counts attempts and commit it, together with others that wait."""
+        await self._writer.run(None, unit, counting=True)
 
     async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
         """Answer a query, in turn with the units."""

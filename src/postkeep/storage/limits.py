@@ -11,5 +11,9 @@ BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 STREAMS: Final = 4
 """How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""
 
+COUNTS: Final = 4
+"""How many transactions that count attempts run at the same time on a server: a flood of logins must leave
+connections to everybody else."""
+
 PART_LENGTH: Final = 64 * 1024
 """A part of a long list is done when its texts have so many characters together."""

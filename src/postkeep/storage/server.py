@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost, PostId
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
-from postkeep.storage.limits import PATIENCE_SECONDS, STREAMS
+from postkeep.storage.limits import COUNTS, PATIENCE_SECONDS, STREAMS
 from postkeep.storage.patience import Patience
 from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
@@ -50,10 +50,19 @@ class ServerStorage:
         self._checks = create_server_engine(url, pool_size=1, autocommit=True)
         self._patience = Patience()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._counting = asyncio.Semaphore(COUNTS)
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it; again, in whole, where the database asks for it."""
-        task = asyncio.create_task(self._transact_in_time(account_id, unit, weight))
+        await self._run_whole(self._transact_in_time(_Runs(account_id, unit), weight))
+
+    async def count(self, unit: Unit) -> None:
+        """Run a unit that counts attempts; only few at a time, so that logins leave connections to everybody else."""
+        await self._run_whole(self._count(_Runs(None, unit, counting=True)))
+
+    async def _run_whole(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something to its end, whatever becomes of whoever waits for it."""
+        task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._end)
         await asyncio.shield(task)
@@ -114,45 +123,64 @@ class ServerStorage:
             # Whoever waited may be gone; a failure that nobody takes is no news for the event loop.
             task.exception()
 
-    async def _transact_in_time(self, account_id: AccountId, unit: Unit, weight: int) -> None:
+    async def _count(self, runs: "_Runs") -> None:
+        """Count attempts when it is their turn; waiting for that says nothing of the database.
+
+        Raises:
+            StorageUnavailable: It does not come to that in time.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._counting.acquire()
+        except TimeoutError as error:
+            log.warning("storage_failed", extra={"reason": "too many attempts to count"})
+            raise StorageUnavailable from error
+        try:
+            await self._transact_in_time(runs, 0)
+        finally:
+            self._counting.release()
+
+    async def _transact_in_time(self, runs: "_Runs", weight: int) -> None:
         """Run a unit as long as there is time. A COMMIT that is cut off by its end stays open, as the answer says."""
         async with self._patience.limit(weight):
-            await self._transact(account_id, unit)
+            await self._transact(runs)
 
-    async def _transact(self, account_id: AccountId, unit: Unit) -> None:
+    async def _transact(self, runs: "_Runs") -> None:
         """Run a unit, and run it again as a whole where the database asks for that. docs/architecture.md says when."""
-        attempt = _Attempt(account_id, unit)
         for run in range(_RUNS):
             try:
                 async with self._units.lent() as connection:
-                    await attempt.run(connection)
+                    await runs.run(connection)
             except AlreadyDone:
                 return
             except MySQLError as error:
                 # A COMMIT that lost against another transaction was rolled back; one that failed otherwise may have
                 # been done all the same, and the next run looks for its effect.
-                if attempt.committing and Fault.of(error) is not Fault.COLLIDED:
-                    attempt.settling = True
-                await _pause_or_give_up(error, run, settling=attempt.settling)
+                if runs.committing and Fault.of(error) is not Fault.COLLIDED:
+                    runs.settling = True
+                await _pause_or_give_up(error, run, settling=runs.settling)
             else:
                 return
         raise StorageUnavailable
 
 
-class _Attempt:
+class _Runs:
     """One unit's runs, until one is committed."""
 
-    def __init__(self, account_id: AccountId, unit: Unit) -> None:
-        """Take a unit that has not run yet."""
+    def __init__(self, account_id: AccountId | None, unit: Unit, *, counting: bool = False) -> None:
+        """Take a unit that has not run yet: an account's, or one that counts attempts."""
         self._account_id = account_id
         self._unit = unit
+        self._counting = counting
         self.settling = False
         self.committing = False
 
     async def run(self, connection: Connection) -> None:
         """Run the unit and commit it, or leave nothing behind."""
         self.committing = False
-        transaction = Transaction(runs_on(connection), self._account_id, settling=self.settling)
+        transaction = Transaction(
+            runs_on(connection), self._account_id, settling=self.settling, counting=self._counting
+        )
         try:
             await self._unit(SqlUnitOfWork(transaction))
             self.committing = True

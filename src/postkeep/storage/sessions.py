@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
-from postkeep.domain.accounts import Account, AccountId
+from postkeep.domain.accounts import Account, AccountId, Email
 from postkeep.domain.sessions import Origin, Session, SessionId, SessionStatus
 from postkeep.storage.accounts import ACCOUNT, account_of
 from postkeep.storage.clock import utc_now
@@ -36,6 +36,12 @@ _FIND_ACCOUNT: Final = (
     select(*ACCOUNT, *_SESSION).join_from(SessionRow, AccountRow, AccountRow.id == SessionRow.account_id).where(*_THIS)
 )
 _LIST: Final = select(*_SESSION).where(_OF_ACCOUNT, _ACTIVE).order_by(SessionRow.id.desc())
+_ADDRESSES: Final = (
+    select(SessionRow.address)
+    .join_from(SessionRow, AccountRow, AccountRow.id == SessionRow.account_id)
+    .where(AccountRow.email_key == bindparam("email_key"))
+    .distinct()
+)
 _ADD: Final = insert(SessionRow)
 _KEPT: Final = select(SessionRow.id).where(_OF_ACCOUNT, SessionRow.id == bindparam("id"))
 _ADVANCE: Final = (
@@ -87,6 +93,11 @@ class SqlSessions:
     async def list_active(self, account_id: AccountId) -> Sequence[Session]:
         """Return the account's sessions that nobody has ended, the newest login first."""
         return [_session_of(row) for row in (await self._transaction.read(_LIST, {"owner": account_id})).rows]
+
+    async def addresses(self, email: Email) -> Sequence[str]:
+        """Return the network addresses that the account known by this address was logged in from, each once."""
+        found = await self._transaction.read(_ADDRESSES, {"email_key": email.key.encode()})
+        return [address for (address,) in found.rows]
 
     async def add(self, session: Session) -> None:
         """Keep a new session; its unit has begun with the account's row."""

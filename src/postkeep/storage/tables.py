@@ -10,6 +10,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -23,6 +24,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from postkeep.domain.accounts import EMAIL_MAX_LENGTH, AccountStatus
+from postkeep.domain.attempts import KEY_BYTES
 from postkeep.domain.posts import TITLE_MAX_LENGTH, Status
 from postkeep.domain.sessions import ADDRESS_MAX_LENGTH, DEVICE_MAX_LENGTH, SALT_BYTES, SessionStatus
 from postkeep.storage.lengths import limit_lengths
@@ -232,6 +234,26 @@ class PostRow(Row):
     bytes: Mapped[int] = mapped_column(Integer)
     created_date: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_date: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AttemptRow(Row):
+    """What is counted of attempts to get in, by what they are counted for; it tells nobody's address or e-mail."""
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (
+        CheckConstraint("failures >= 0 AND under_way >= 0", name="counts_not_negative"),
+        Index(None, "expires_date"),
+        _TABLE,
+    )
+
+    attempt_key: Mapped[bytes] = mapped_column(
+        LargeBinary(KEY_BYTES).with_variant(mysql.BINARY(KEY_BYTES), *SERVERS), primary_key=True
+    )
+    failures: Mapped[int] = mapped_column(Integer)
+    under_way: Mapped[int] = mapped_column(Integer)
+    changed_date: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_date: Mapped[datetime] = mapped_column(UtcDateTime)
+    blocked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SchemaRow(Row):

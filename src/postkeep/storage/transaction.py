@@ -21,16 +21,20 @@ class Transaction:
     one order. Since `write` and `insert` refuse to run without it, nobody can write and forget it.
     """
 
-    def __init__(self, run: Run, account_id: AccountId | None, *, settling: bool = False) -> None:
+    def __init__(
+        self, run: Run, account_id: AccountId | None, *, settling: bool = False, counting: bool = False
+    ) -> None:
         """Begin a transaction, or a reading.
 
         Args:
             run: Runs statements on the connection.
             account_id: Whose things may be written; None for a reading, which may write nothing.
             settling: Whether an earlier run of the same unit ended with a COMMIT of unknown outcome.
+            counting: Whether it counts attempts, which are no account's, and writes nothing else.
         """
         self._run = run
         self._account_id = account_id
+        self._counting = counting
         self._claimed = False
         self.settling = settling
 
@@ -92,6 +96,17 @@ class Transaction:
         except ConstraintBroken:
             await self.settle(kept, {"owner": account_id, **parameters})
             raise
+
+    async def count(self, statement: Statement, parameters: Parameters) -> Result:
+        """Run a statement that changes what is counted of attempts.
+
+        Raises:
+            RuntimeError: This transaction is not for counting them.
+        """
+        if not self._counting:
+            message = "attempts are counted in transactions of their own"
+            raise RuntimeError(message)
+        return await self._run(statement, parameters)
 
     async def settle(self, kept: Statement, parameters: Parameters) -> None:
         """While settling, look for the unit's own effect.

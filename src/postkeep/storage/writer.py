@@ -36,6 +36,7 @@ class _Job:
     account_id: AccountId | None
     unit: Callable[[UnitOfWork], Coroutine[Any, Any, Any]]
     answer: asyncio.Future[Any]
+    counting: bool = False
     runs: int = 0
     given_up: bool = False
     settling: bool = False
@@ -62,14 +63,20 @@ class Writer:
         self._thread.start()
 
     async def run(
-        self, account_id: AccountId | None, unit: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0
+        self,
+        account_id: AccountId | None,
+        unit: Callable[[UnitOfWork], Coroutine[Any, Any, T]],
+        *,
+        weight: int = 0,
+        counting: bool = False,
     ) -> T:
-        """Have a unit run and committed; with no account it may only read. Cancelling this does not cancel the unit.
+        """Have a unit run and committed. Cancelling this does not cancel the unit.
 
         Args:
-            account_id: Whose things it changes.
+            account_id: Whose things it changes; with None it may only read, or count.
             unit: What to do.
             weight: About how many bytes it changes, 0 if few.
+            counting: Whether it counts attempts.
 
         Raises:
             StorageUnavailable: The database cannot work just now, or the writer was stopped. A unit that had no turn in
@@ -79,7 +86,7 @@ class Writer:
         if self._stopped:
             raise StorageUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
-        job = _Job(account_id, unit, answer)
+        job = _Job(account_id, unit, answer, counting)
         self._jobs.put(job)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS + weight / BYTES_PER_SECOND):
@@ -210,7 +217,7 @@ def _unsettled(jobs: list[_Job], cause: sqlite3.Error) -> list[_Job]:
 def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
     """Run one job; if it fails, what it did is undone, and only that."""
     job.runs += 1
-    transaction = Transaction(runs_on(connection), job.account_id, settling=job.settling)
+    transaction = Transaction(runs_on(connection), job.account_id, settling=job.settling, counting=job.counting)
     try:
         connection.execute("SAVEPOINT unit")
         try:

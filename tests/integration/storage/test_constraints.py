@@ -8,10 +8,12 @@ from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, String
 from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.accounts import EmailTaken
+from postkeep.domain.attempts import Tally
 from postkeep.domain.posts import Text
 from postkeep.storage.statements import ConstraintBroken
 from postkeep.storage.tables import Row
-from tests.builders import a_post, a_session, an_account, an_email
+from tests.builders import MIDNIGHT, a_post, a_session, an_account, an_email
+from tests.contracts.attempts import a_key, put
 from tests.contracts.kept import find_account, keep_account, keep_posts, keep_sessions
 from tests.integration.storage.opened import Opened
 
@@ -31,6 +33,8 @@ CHECKED: list[tuple[str, str, Any, str]] = [
     ("sessions", "ended_date", A_MOMENT, "ck_sessions_ended_when_ended"),
     ("sessions", "counter", 0, "ck_sessions_counter_positive"),
     ("sessions", "counter", -1, "ck_sessions_counter_positive"),
+    ("login_attempts", "failures", -1, "ck_login_attempts_counts_not_negative"),
+    ("login_attempts", "under_way", -1, "ck_login_attempts_counts_not_negative"),
     ("posts", "status", "lost", "ck_posts_status_known"),
     ("posts", "status", "PUBLISHED", "ck_posts_status_known"),
     ("posts", "title", "", "ck_posts_title_not_empty"),
@@ -43,6 +47,7 @@ CHECKED: list[tuple[str, str, Any, str]] = [
 REQUIRED = {
     "accounts": "id email email_key password_hash status access_version posts_version posts bytes created_date",
     "sessions": "id account_id salt counter status device address created_date refreshed_date expires_date",
+    "login_attempts": "attempt_key failures under_way changed_date expires_date",
     "posts": "account_id id text status version bytes created_date updated_date",
 }
 
@@ -56,6 +61,7 @@ TOO_LONG: list[tuple[str, str, Any]] = [
     ("sessions", "salt", b"s" * 33),
     ("sessions", "device", "d" * 201),
     ("sessions", "address", "a" * 46),
+    ("login_attempts", "attempt_key", b"k" * 33),
     ("posts", "account_id", b"i" * 17),
     ("posts", "id", b"i" * 17),
     ("posts", "title", "t" * 201),
@@ -64,6 +70,10 @@ TOO_LONG: list[tuple[str, str, Any]] = [
 
 async def set_column(opened: Opened, table: str, column: str, value: object) -> None:
     """Give one column of a good row a value, in SQL as it stands."""
+    if table == "login_attempts":
+        await put(opened.storage, {(key := a_key()): Tally(1, 1, MIDNIGHT, MIDNIGHT)})
+        await opened.rows(f"UPDATE {table} SET {column} = :value WHERE attempt_key = :key", value=value, key=key)  # noqa: S608 - ours
+        return
     account = await keep_account(opened.storage)
     session, post = a_session(account_id=account.id), a_post(author=account.id)
     await keep_sessions(opened.storage, session)
@@ -85,7 +95,7 @@ async def test_a_bad_value_is_refused_by_name(
     ("table", "column"), [(table, column) for table, columns in REQUIRED.items() for column in columns.split()]
 )
 async def test_nothing_is_missing(opened: Opened, table: str, column: str) -> None:
-    """Only a post's title and a session's end may be absent."""
+    """Only a post's title, a session's end and a block's may be absent."""
     with pytest.raises(DBAPIError, match=rf"(?i)null.*{column}|{column}.*null"):
         await set_column(opened, table, column, None)
 
@@ -98,7 +108,8 @@ async def test_iv_21_nothing_is_cut(opened: Opened, table: str, column: str, val
 
 
 @pytest.mark.parametrize(
-    ("table", "column"), [("accounts", "id"), ("sessions", "id"), ("sessions", "salt"), ("posts", "id")]
+    ("table", "column"),
+    [("accounts", "id"), ("sessions", "id"), ("sessions", "salt"), ("posts", "id"), ("login_attempts", "attempt_key")],
 )
 async def test_nothing_is_too_short_on_sqlite(embedded: Opened, table: str, column: str) -> None:
     """Servers fill up with zeros what has one length; here it would be read as damaged."""

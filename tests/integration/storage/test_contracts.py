@@ -1,6 +1,7 @@
 """The storage keeps the contract of its port on every database."""
 
 from tests.contracts.accounts import AccountsContract
+from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
@@ -21,6 +22,14 @@ class TestSessions(SessionsContract):
 
 class TestPosts(PostsContract):
     """Posts."""
+
+
+class TestAttempts(AttemptsContract):
+    """Counts of attempts."""
+
+
+class TestAddresses(AddressesContract):
+    """Where accounts were logged in from."""
 
 
 class TestFreshness(FreshnessContract):

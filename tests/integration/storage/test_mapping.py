@@ -8,10 +8,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session as OrmSession
 
 from postkeep.domain.accounts import Account, AccountStatus, Email
+from postkeep.domain.attempts import Tally
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session, SessionStatus
-from postkeep.storage.tables import AccountRow, PostRow, Row, SessionRow
+from postkeep.storage.tables import AccountRow, AttemptRow, PostRow, Row, SessionRow
 from tests.builders import a_moment, a_post, a_session, an_account, an_email
+from tests.contracts.attempts import a_key, look, put
 from tests.contracts.kept import account_by_now, find_account, find_session, keep_account, keep_posts, keep_sessions
 from tests.contracts.posts import find_post
 from tests.integration.storage.opened import Opened
@@ -228,3 +230,33 @@ async def test_a_moment_of_another_zone_is_kept_in_utc(opened: Opened) -> None:
     moment = a_moment()
     account = await keep_account(opened.storage, created_date=moment.astimezone(datetime.now().astimezone().tzinfo))
     assert (await kept_row(opened, "accounts", account.id.bytes))["created_date"] == as_kept(opened, moment)
+
+
+async def test_every_member_of_a_tally_has_its_column(opened: Opened) -> None:
+    """And every column its member; the moments and the numbers all differ."""
+    key, tally = a_key(), Tally(7, 3, a_moment(), a_moment(), a_moment())
+    await put(opened.storage, {key: tally})
+    (row,) = await opened.rows("SELECT * FROM login_attempts WHERE attempt_key = :key", key=key)
+    assert dict(row) == {
+        "attempt_key": key,
+        "failures": 7,
+        "under_way": 3,
+        "changed_date": as_kept(opened, tally.changed_date),
+        "expires_date": as_kept(opened, tally.expires_date),
+        "blocked_until": as_kept(opened, tally.blocked_until),
+    }
+
+
+async def test_s_32_a_tally_goes_through_the_orm(opened: Opened) -> None:
+    """The mapped class alone says everything: written and read by it, and found by the repository."""
+    key, tally = a_key(), Tally(7, 3, a_moment(), a_moment())
+    values: dict[str, Any] = {
+        "attempt_key": key,
+        "failures": 7,
+        "under_way": 3,
+        "changed_date": tally.changed_date,
+        "expires_date": tally.expires_date,
+        "blocked_until": None,
+    }
+    assert await orm_round_trip(opened, AttemptRow(**values), key) == values
+    assert (await look(opened.storage, key))[1] == {key: tally}

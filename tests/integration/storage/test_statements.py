@@ -9,6 +9,7 @@ from postkeep.domain.accounts import Account, Password
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session
 from postkeep.services.accounts import AccountService
+from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
@@ -17,7 +18,7 @@ from tests.contracts.kept import account_by_now, keep_account, keep_posts
 from tests.fakes import FakeClock, FakeCommonPasswords, FakePasswords, FakeTokens
 from tests.integration.storage.opened import AnyStorage, Opened, open_server
 
-DUCKS = Password.parse("five purple ducks")
+DUCKS, GEESE = Password.parse("five purple ducks"), Password.parse("six golden geese")
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,24 @@ class Caller:
         """Sign somebody up, let them write a post, and go on with today's parameters."""
         clock, passwords, limits = FakeClock(), FakePasswords(), Limits()
         policy = PasswordPolicy(FakeCommonPasswords())
-        accounts = AccountService(storage, passwords, policy, clock, session_lifetime=limits.lifetime)
-        sessions = SessionService(storage, passwords, FakeTokens(clock), clock, limits)
+        attempts = AttemptService(storage, AttemptLimits())
+        accounts = AccountService(storage, passwords, attempts, policy, clock, session_lifetime=limits.lifetime)
+        sessions = SessionService(storage, passwords, attempts, FakeTokens(clock), clock, limits=limits)
         account = await keep_account(storage, password_hash=passwords.hash_now(DUCKS))
         session = await sessions.login(account.email, DUCKS, Origin())
         post = a_post(author=account.id)
         await keep_posts(storage, post)
         by_now = await account_by_now(storage, account)
         return cls(by_now, session, post, accounts, sessions, PostService(storage, clock))
+
+
+HELD = ["INSERT INTO login_attempts", "SELECT login_attempts"]
+
+
+def counted(*statements: str, keys: int = 3) -> list[str]:
+    """Return the statements of an attempt that gets in, around those of what it is let through for."""
+    taken = ["SELECT login_attempts", *HELD, *["UPDATE login_attempts"] * keys]
+    return [*taken, *statements, *HELD, "DELETE FROM login_attempts"]
 
 
 Use = Callable[[Caller], Awaitable[object]]
@@ -63,7 +74,10 @@ USES: dict[str, tuple[Use, list[str]]] = {
     ),
     "login": (
         lambda by: by.sessions.login(by.account.email, DUCKS, Origin()),
-        ["SELECT accounts", "UPDATE accounts", "INSERT INTO sessions", "UPDATE sessions", "DELETE FROM sessions"],
+        [
+            *counted("SELECT accounts"),
+            *["UPDATE accounts", "INSERT INTO sessions", "UPDATE sessions", "DELETE FROM sessions"],
+        ],
     ),
     "refresh": (
         lambda by: by.sessions.refresh(by.sessions.tokens(by.session).refresh),
@@ -75,11 +89,11 @@ USES: dict[str, tuple[Use, list[str]]] = {
     ),
     "signup": (
         lambda by: by.accounts.signup(an_email(), DUCKS, Origin()),
-        ["INSERT INTO accounts", "INSERT INTO sessions"],
+        [*counted("INSERT INTO accounts", "INSERT INTO sessions", keys=1)[:-1], "UPDATE login_attempts"],
     ),
     "changePassword": (
-        lambda by: by.accounts.change_password(by.account.id, by.session.id, DUCKS, Password.parse("six golden geese")),
-        ["SELECT accounts", "UPDATE accounts", "UPDATE sessions"],
+        lambda by: by.accounts.change_password(by.account.id, by.session.id, DUCKS, GEESE, Origin()),
+        ["SELECT accounts", *counted(), "UPDATE accounts", "UPDATE sessions"],
     ),
     "listSessions": (lambda by: by.sessions.list_live(by.account.id), ["SELECT sessions"]),
     "endSession": (
@@ -91,17 +105,23 @@ USES: dict[str, tuple[Use, list[str]]] = {
         ["UPDATE accounts", "UPDATE sessions"],
     ),
     "deleteAccount": (
-        lambda by: by.accounts.leave(by.account.id, DUCKS),
-        ["SELECT accounts", "UPDATE accounts", "DELETE FROM posts", "DELETE FROM sessions", "DELETE FROM accounts"],
+        lambda by: by.accounts.leave(by.account.id, DUCKS, Origin()),
+        [
+            *["SELECT accounts", *counted(), "UPDATE accounts"],
+            *["DELETE FROM posts", "DELETE FROM sessions", "DELETE FROM accounts"],
+        ],
     ),
 }
+
+
+TABLES = {"accounts", "sessions", "posts", "login_attempts"}
 
 
 def in_short(statement: str) -> str:
     """Say which tables a statement is about: a SELECT's all, another's first."""
     words = statement.replace("`", "").split()
     if words[0] == "SELECT":
-        return " ".join(["SELECT", *sorted({word for word in words if word in {"accounts", "sessions", "posts"}})])
+        return " ".join(["SELECT", *sorted({word for word in words if word in TABLES})])
     verb = {"UPDATE": 2, "INSERT": 3, "DELETE": 3}[words[0]]
     return " ".join(words[:verb])
 

@@ -17,6 +17,7 @@ from postkeep.domain.sessions import Origin, Session
 from postkeep.server.callers import Callers
 from postkeep.server.memory import Memory
 from postkeep.server.response_cache import ResponseCache
+from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.ports import Freshness, Storage
 from postkeep.services.posts import Page, PostService
 from postkeep.services.sessions import Caller, Limits, SessionService
@@ -203,7 +204,8 @@ class Door:
         self.world = world = world or a_world()
         self.monotonic = 1000.0
         storage, freshness = kept or (world.storage, world.freshness)
-        sessions = SessionService(storage, world.passwords, world.tokens, world.clock, Limits())
+        attempts = AttemptService(storage, AttemptLimits())
+        sessions = SessionService(storage, world.passwords, attempts, world.tokens, world.clock, limits=Limits())
         self.application = Application(PostService(storage, world.clock))
         self.memory = Memory(size)
         self.callers = Callers(

@@ -19,6 +19,7 @@ from tests.builders import a_post, a_session, an_account, an_email
 from tests.fakes import World, a_world
 
 DUCKS, GEESE = Password.parse("five purple ducks"), Password.parse("six golden geese")
+ORIGIN = Origin("curl/8", "192.0.2.7")
 
 
 async def logged_in(world: World, *, times: int = 1) -> list[Session]:
@@ -33,7 +34,7 @@ async def logged_in(world: World, *, times: int = 1) -> list[Session]:
 
 async def change(world: World, session: Session, current: Password = DUCKS, new: Password = GEESE) -> None:
     """Ask for a new password."""
-    await world.accounts.change_password(session.account_id, session.id, current, new)
+    await world.accounts.change_password(session.account_id, session.id, current, new, ORIGIN)
 
 
 class TestChangePassword:
@@ -168,7 +169,7 @@ class TestLeaving:
         world = a_world()
         (mine,), (yours,) = await logged_in(world), await logged_in(world)
         world.with_post(a_post(author=mine.account_id)).with_post(kept := a_post(author=yours.account_id))
-        await world.accounts.leave(mine.account_id, DUCKS)
+        await world.accounts.leave(mine.account_id, DUCKS, ORIGIN)
         assert world.kept == [kept]
         assert set(world.storage.state.accounts) == {yours.account_id}
         assert set(world.storage.state.sessions) == {yours.id}
@@ -177,7 +178,7 @@ class TestLeaving:
         """A token that was stolen must not be enough."""
         (session,) = await logged_in(world := a_world())
         with pytest.raises(PasswordWrong):
-            await world.accounts.leave(session.account_id, GEESE)
+            await world.accounts.leave(session.account_id, GEESE, ORIGIN)
         assert world.account(session.account_id).is_active
 
     @pytest.mark.parametrize("cut_off", ["disabled", "another password"])
@@ -194,7 +195,7 @@ class TestLeaving:
 
         world.passwords.meanwhile = act
         with pytest.raises((PasswordWrong, AccountGone)):
-            await world.accounts.leave(session.account_id, DUCKS)
+            await world.accounts.leave(session.account_id, DUCKS, ORIGIN)
         assert world.account(account.id).id == account.id
 
     async def test_a_password_that_was_hashed_anew_meanwhile_still_counts(self) -> None:
@@ -206,12 +207,12 @@ class TestLeaving:
             world.with_account(account, DUCKS.secret)
 
         world.passwords.meanwhile = act
-        await world.accounts.leave(session.account_id, DUCKS)
+        await world.accounts.leave(session.account_id, DUCKS, ORIGIN)
         assert world.storage.state.accounts == {}
 
     async def test_the_address_is_free_again(self) -> None:
         """For whoever wants it, without what was there."""
         (session,) = await logged_in(world := a_world())
         email = world.account(session.account_id).email
-        await world.accounts.leave(session.account_id, DUCKS)
+        await world.accounts.leave(session.account_id, DUCKS, ORIGIN)
         assert (await world.accounts.signup(email, GEESE, Origin())).account_id != session.account_id

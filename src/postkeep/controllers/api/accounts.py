@@ -6,6 +6,7 @@ from postkeep.controllers.dependencies import Accounts, CurrentCaller, LoginOrig
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
 from postkeep.controllers.route import Route
 from postkeep.domain.accounts import EmailInvalid, EmailTaken, PasswordCompromised, PasswordTooShort
+from postkeep.domain.attempts import TooManyAttempts
 from postkeep.domain.sessions import PasswordWrong, TokenInvalid, TokenMissing
 from postkeep.services.ports import HashingBusy, StorageUnavailable
 from postkeep.views.accounts import ChangedPassword, Leaving, Me, NewAccount
@@ -13,7 +14,15 @@ from postkeep.views.sessions import TokenPair
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["accounts"])
 
-_READING_ERRORS = (RequestInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable, StorageUnavailable, HashingBusy)
+_READING_ERRORS = (
+    RequestInvalid,
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    BodyUnreadable,
+    TooManyAttempts,
+    StorageUnavailable,
+    HashingBusy,
+)
 SIGNUP_ERRORS = documented(EmailTaken, EmailInvalid, PasswordTooShort, PasswordCompromised, *_READING_ERRORS)
 _OWN_ERRORS = (TokenMissing, TokenInvalid, PasswordWrong, *_READING_ERRORS)
 
@@ -37,9 +46,13 @@ async def me(caller: CurrentCaller, accounts: Accounts) -> Me:
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documented(PasswordTooShort, PasswordCompromised, *_OWN_ERRORS),
 )
-async def change_password(changed: ChangedPassword, caller: CurrentCaller, accounts: Accounts) -> None:
+async def change_password(
+    changed: ChangedPassword, caller: CurrentCaller, accounts: Accounts, origin: LoginOrigin
+) -> None:
     """Give the caller's account a new password; its other sessions end."""
-    await accounts.change_password(caller.account_id, caller.session_id, changed.current_password, changed.new_password)
+    await accounts.change_password(
+        caller.account_id, caller.session_id, changed.current_password, changed.new_password, origin
+    )
 
 
 @router.post(
@@ -48,6 +61,6 @@ async def change_password(changed: ChangedPassword, caller: CurrentCaller, accou
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documented(*_OWN_ERRORS),
 )
-async def delete_account(leaving: Leaving, caller: CurrentCaller, accounts: Accounts) -> None:
+async def delete_account(leaving: Leaving, caller: CurrentCaller, accounts: Accounts, origin: LoginOrigin) -> None:
     """Remove the caller's account with all its posts. There is no way back."""
-    await accounts.leave(caller.account_id, leaving.password)
+    await accounts.leave(caller.account_id, leaving.password, origin)

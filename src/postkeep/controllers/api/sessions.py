@@ -9,6 +9,7 @@ from postkeep.controllers.dependencies import CurrentCaller, LoginOrigin, Presen
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
 from postkeep.controllers.route import Route
 from postkeep.domain.accounts import Password
+from postkeep.domain.attempts import TooManyAttempts
 from postkeep.domain.errors import Invalid, Unauthenticated
 from postkeep.domain.sessions import (
     CredentialsInvalid,
@@ -38,7 +39,7 @@ SessionIdInPath = Annotated[str, Path(alias="sessionID", json_schema_extra={"for
 
 _READING_ERRORS = (RequestInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable, StorageUnavailable)
 _OWN_ERRORS = (TokenMissing, TokenInvalid, StorageUnavailable)
-LOGIN_ERRORS = documented(CredentialsInvalid, *_READING_ERRORS, HashingBusy)
+LOGIN_ERRORS = documented(CredentialsInvalid, TooManyAttempts, *_READING_ERRORS, HashingBusy)
 
 
 @router.post("/login", operation_id="login", responses=LOGIN_ERRORS)
@@ -54,7 +55,7 @@ async def login(credentials: Credentials, sessions: Sessions, origin: LoginOrigi
     response_model=TokenPair,
     openapi_extra={"requestBody": {"required": True}},
     responses={
-        **documented(BodyTooLarge, MediaTypeUnsupported, StorageUnavailable, HashingBusy),
+        **documented(BodyTooLarge, MediaTypeUnsupported, TooManyAttempts, StorageUnavailable, HashingBusy),
         status.HTTP_400_BAD_REQUEST: {"model": OAuthError, "description": "As RFC 6749 5.2 has it."},
     },
 )

@@ -1,0 +1,279 @@
+"""Attempts to get in: counted before a password is hashed, in the database, so that all processes count together."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, TypeAlias
+from weakref import WeakValueDictionary
+
+from postkeep.domain.accounts import Email
+from postkeep.domain.attempts import FORSAKEN, AttemptKey, Network, Rule, Success, Tally, TooManyAttempts, Verdict
+from postkeep.domain.errors import Unavailable
+from postkeep.domain.sessions import Origin
+from postkeep.services.ports import Storage, UnitOfWork
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS: Final = 5.0
+"""How long an attempt waits for others under way that may yet make room for it."""
+
+PURGE_EVERY: Final = 16
+"""So many attempts let through, and the next one clears away some of what has expired."""
+
+_FIRST_PAUSE_SECONDS: Final = 0.02
+_LONGEST_PAUSE_SECONDS: Final = 0.4
+_MANY_ADDRESSES_BYTES: Final = 1_000_000
+
+_Outcome: TypeAlias = Callable[[Rule, Tally | None, datetime], Tally]
+"""What becomes of a tally when an attempt is settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLimits:
+    """How many attempts are let through; 0 stands for any number.
+
+    Attributes:
+        failures: Of one account from one network in 15 minutes; ten times as many in a day from all networks, and
+            then only those may try that have logged in to it before.
+        network_failures: Of all accounts from one network in 15 minutes.
+        signups: From one network in an hour, whatever comes of them.
+    """
+
+    failures: int = 10
+    network_failures: int = 100
+    signups: int = 1000
+
+
+class _Counter(NamedTuple):
+    """One count that an attempt stands in."""
+
+    key: AttemptKey
+    rule: Rule
+
+
+class _NoRoom(Exception):
+    """Others were let through first."""
+
+
+class AttemptService:
+    """Lets attempts through, or refuses them, and counts what comes of them."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        limits: AttemptLimits,
+        *,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take where to count, how many are let through, and what waits and tells how long."""
+        self._storage = storage
+        self._pause = pause
+        self._monotonic = monotonic
+        self._rules = _rules_of(limits)
+        self._lines: WeakValueDictionary[AttemptKey, asyncio.Lock] = WeakValueDictionary()
+        self._let_through = 0
+
+    @asynccontextmanager
+    async def proving(self, email: Email | None, origin: Origin) -> AsyncGenerator[None]:
+        """Count what happens inside as one attempt to prove a password: one that raises has failed.
+
+        What cannot be done just now is no attempt. One that is cancelled counts as failed: whoever hangs up on a guess
+        has made it all the same.
+
+        Args:
+            email: Whose password, as typed; None for what cannot be an address.
+            origin: Where the attempt comes from.
+
+        Raises:
+            TooManyAttempts: Too many failed, of this account or from this network.
+            StorageUnavailable: The database does not answer.
+        """
+        async with self._counted(self._of_proof(email, Network.of(origin.address)), email, origin, "login_refused"):
+            yield
+
+    @asynccontextmanager
+    async def signing_up(self, origin: Origin) -> AsyncGenerator[None]:
+        """Count what happens inside as one sign-up, whatever comes of it.
+
+        Raises:
+            TooManyAttempts: There were too many from this network.
+            StorageUnavailable: The database does not answer.
+        """
+        rule = self._rules.signups
+        counters = [_Counter(rule.key(Network.of(origin.address).name), rule)]
+        async with self._counted(_used(counters), None, origin, "signup_refused"):
+            yield
+
+    @asynccontextmanager
+    async def _counted(
+        self, counters: Sequence[_Counter], email: Email | None, origin: Origin, refusal: str
+    ) -> AsyncGenerator[None]:
+        """Let an attempt through, and settle it when it is over."""
+        if not counters:
+            yield
+            return
+        try:
+            held = await self._enter(counters, email, Network.of(origin.address))
+        except TooManyAttempts as error:
+            log.warning(refusal, extra={"address": origin.address, "retry_after": error.retry_after})
+            raise
+        try:
+            yield
+        except Unavailable:
+            await self._settle(held, Rule.given_back)
+            raise
+        except BaseException:
+            await self._settle(held, Rule.failed)
+            raise
+        await self._settle(held, Rule.succeeded)
+
+    def _of_proof(self, email: Email | None, network: Network) -> list[_Counter]:
+        """Return the counts that an attempt to prove a password stands in."""
+        # By what was typed and not by the account that it names, which the answer must not depend on.
+        typed = "" if email is None else email.key
+        counters = [
+            _Counter(self._rules.login.key(typed, network.name), self._rules.login),
+            _Counter(self._rules.network.key(network.name), self._rules.network),
+        ]
+        if email is not None:
+            counters.append(_Counter(self._rules.account.key(typed), self._rules.account))
+        return _used(counters)
+
+    async def _enter(self, counters: Sequence[_Counter], email: Email | None, network: Network) -> Sequence[_Counter]:
+        """Count an attempt as under way as soon as there is room for it.
+
+        Attempts of one account from one network come one by one to this process's head of the line, so that however
+        many there are, only one of them at a time asks the database again and again.
+
+        Returns:
+            The counts that it stands in, to be settled.
+
+        Raises:
+            TooManyAttempts: It is refused, or there was no room in time.
+        """
+        until = self._monotonic() + PATIENCE_SECONDS
+        line = self._lines.setdefault(counters[0].key, asyncio.Lock())
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await line.acquire()
+        except TimeoutError as error:
+            raise TooManyAttempts from error
+        try:
+            return await self._find_room(counters, email, network, until)
+        finally:
+            line.release()
+
+    async def _find_room(
+        self, counters: Sequence[_Counter], email: Email | None, network: Network, until: float
+    ) -> Sequence[_Counter]:
+        """Ask until there is room: at first without holding anything, since most of a flood gets no further."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            counters, verdict = await self._look(counters, email, network)
+            if verdict.is_free and await self._take(counters):
+                return counters
+            if verdict.blocked_for or self._monotonic() >= until:
+                raise TooManyAttempts(retry_after=verdict.retry_after)
+            await self._pause(random.uniform(pause / 2, pause))  # noqa: S311 - jitter needs no secrecy
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _look(
+        self, counters: Sequence[_Counter], email: Email | None, network: Network
+    ) -> tuple[Sequence[_Counter], Verdict]:
+        """Judge an attempt by what is kept; a network that the account knows does not stand in the account's count."""
+        keys = [counter.key for counter in counters]
+        now, kept = await self._storage.read(lambda work: work.attempts.look(keys))
+        verdicts = {counter: counter.rule.judge(kept.get(counter.key), now) for counter in counters}
+        others = [counter for counter in counters if counter.rule is not self._rules.account]
+        # Who is refused anyway is not looked for.
+        if (
+            email is not None
+            and not _together(verdicts.values()).is_free
+            and _together(verdicts[counter] for counter in others).is_free
+            and await self._knows(email, network)
+        ):
+            return others, _together(verdicts[counter] for counter in others)
+        return counters, _together(verdicts.values())
+
+    async def _knows(self, email: Email, network: Network) -> bool:
+        """Whether somebody has logged in to the account of this address from this network."""
+        addresses = await self._storage.read(lambda work: work.sessions.addresses(email), weight=_MANY_ADDRESSES_BYTES)
+        return network in {Network.of(address) for address in addresses}
+
+    async def _take(self, counters: Sequence[_Counter]) -> bool:
+        """Count an attempt as under way, if there is still room for it now that nobody else can take that."""
+
+        async def unit(work: UnitOfWork) -> None:
+            now, kept = await work.attempts.hold([counter.key for counter in counters])
+            if not all(rule.judge(kept.get(key), now).is_free for key, rule in counters):
+                raise _NoRoom
+            await work.attempts.put({key: rule.taken(kept.get(key), now) for key, rule in counters})
+
+        try:
+            await self._storage.count(unit)
+        except _NoRoom:
+            return False
+        await self._purge_now_and_then()
+        return True
+
+    async def _settle(self, counters: Sequence[_Counter], outcome: _Outcome) -> None:
+        """Count an attempt as what it came to; where that fails it stays under way until it counts as failed."""
+
+        async def unit(work: UnitOfWork) -> None:
+            now, kept = await work.attempts.hold([counter.key for counter in counters])
+            await work.attempts.put({key: outcome(rule, kept.get(key), now) for key, rule in counters})
+
+        try:
+            await self._storage.count(unit)
+        except Unavailable:
+            log.warning("attempt_unsettled")
+
+    async def _purge_now_and_then(self) -> None:
+        """Have one attempt in some clear away what nobody needs; that it cannot is no reason to refuse it."""
+        self._let_through += 1
+        if self._let_through % PURGE_EVERY != 1:
+            return
+
+        try:
+            # What is under way when its window ends is counted on in the next one.
+            await self._storage.count(lambda work: work.attempts.purge(FORSAKEN))
+        except Unavailable:
+            log.warning("attempts_unpurged")
+
+
+class _Rules(NamedTuple):
+    """The rules that the limits make."""
+
+    login: Rule
+    network: Rule
+    account: Rule
+    signups: Rule
+
+
+def _rules_of(limits: AttemptLimits) -> _Rules:
+    """Make the rules. Source: NIST SP 800-63B-4 3.2.2 (no more than 100 failures of one account)."""
+    quarter, hour, day = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
+    return _Rules(
+        login=Rule("login", limits.failures, quarter, grows=True, success=Success.FORGIVES),
+        network=Rule("network", limits.network_failures, quarter, grows=True),
+        account=Rule("account", 10 * limits.failures, day),
+        signups=Rule("signup", limits.signups, hour, success=Success.COUNTS),
+    )
+
+
+def _used(counters: Sequence[_Counter]) -> list[_Counter]:
+    """Leave out what is switched off."""
+    return [counter for counter in counters if counter.rule.limit > 0]
+
+
+def _together(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the hardest of several verdicts."""
+    given = list(verdicts)
+    longest = max((verdict.blocked_for for verdict in given), default=timedelta())
+    return Verdict(is_free=all(verdict.is_free for verdict in given), blocked_for=longest)
