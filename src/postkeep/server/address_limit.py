@@ -1,10 +1,15 @@
 """The limit of requests for each client's network."""
 
+from functools import lru_cache
+from typing import Final
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from postkeep.server.networks import network_of
+from postkeep.domain.attempts import Network
 from postkeep.server.request_limit import RequestLimit
 from postkeep.views.problems import problem
+
+_REMEMBERED: Final = 4096
 
 
 class AddressLimit:
@@ -14,10 +19,11 @@ class AddressLimit:
         """Stand in front of an application, and count by this limit."""
         self._app = app
         self._limit = limit
+        self._network = lru_cache(_REMEMBERED)(_network)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        seconds = self._limit.hit(network_of((scope.get("client") or ("",))[0])) if scope["type"] == "http" else 0
+        seconds = self._limit.hit(self._network((scope.get("client") or ("",))[0])) if scope["type"] == "http" else 0
         if not seconds:
             await self._app(scope, receive, send)
             return
@@ -29,3 +35,8 @@ class AddressLimit:
             headers={"Retry-After": str(seconds)},
         )
         await refusal(scope, receive, send)
+
+
+def _network(address: str) -> str:
+    """Return what a client's address counts for."""
+    return Network.of(address).name

@@ -1,15 +1,11 @@
-"""Addresses as servers and proxies write them, and the networks that they belong to."""
+"""Addresses as proxies write them, and networks as operators do."""
 
 import re
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
-
-_CLIENT_BITS: Final = 64
-"""How many bits of an IPv6 address name a client: whoever has one address of a network this large has all of them."""
 
 _WRITTEN: Final = re.compile(
     r"(?P<v4>[0-9.]+)(?::[0-9]{1,5})?|\[(?P<bracketed>[0-9a-f:.]+)\](?::[0-9]{1,5})?|(?P<v6>[0-9a-f:.]+)",
@@ -54,16 +50,3 @@ def parse_networks(given: str) -> tuple[Network, ...]:
             raise ValueError(message)
         networks.append(network)
     return tuple(networks)
-
-
-@lru_cache(4096)
-def network_of(host: str) -> str:
-    """Return the name of the network that a client's address counts for: itself in IPv4, its /64 in IPv6.
-
-    Args:
-        host: As the server names it; with a zone behind "%" where it is link-local.
-    """
-    address = parse_address(host.partition("%")[0])
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((address, _CLIENT_BITS), strict=False))
-    return host if address is None else str(address)

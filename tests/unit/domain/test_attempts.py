@@ -59,6 +59,7 @@ class TestNetwork:
             ("", "testclient"),
             ("", "192.0.2.7:443"),
             ("", "192.0.2.07"),
+            ("fe80::1%eth0", "fe80::2"),
         ],
     )
     def test_addresses_of_one_customer_are_one_network(self, address: str, other: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from postkeep.server.networks import network_of, parse_address, parse_networks
+from postkeep.server.networks import parse_address, parse_networks
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,3 @@ def test_op_09_everybody_is_no_network(given: str) -> None:
     """Whoever believes everybody believes what a stranger says of itself; a slip of the pen is no network either."""
     with pytest.raises(ValueError, match=r"own proxies|each is an address"):
         parse_networks(given)
-
-
-@pytest.mark.parametrize(
-    ("host", "network"),
-    [
-        ("203.0.113.9", "203.0.113.9"),
-        ("::ffff:203.0.113.9", "203.0.113.9"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("testclient", "testclient"),
-        ("", ""),
-    ],
-)
-def test_a_client_counts_as_its_network(host: str, network: str) -> None:
-    """Whoever has one IPv6 address has 2 to the 64th of them, and must not have as many limits."""
-    assert network_of(host) == network
