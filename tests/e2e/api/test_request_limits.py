@@ -162,5 +162,5 @@ def test_op_15_each_process_counts_by_itself(tmp_path: Path) -> None:
                 wire.send("GET /no HTTP/1.1\r\nHost: x\r\n\r\n")
                 statuses[wire.answer().status] += 1
     assert statuses.keys() == {404, 429}
-        seconds = time.monotonic() - begun
+    seconds = time.monotonic() - begun
     assert 10 <= statuses[404] <= 2 * (BURST_SECONDS + seconds + 1)
