@@ -82,6 +82,13 @@ class RequestInvalid(Invalid):
     field = "request"
 
 
+_HEADERS: Final[Mapping[int | str, dict[str, Any]]] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "pattern": '^Bearer realm="postkeep"'}}},
+    429: {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}},
+    503: {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}},
+}
+"""The headers without which a status says too little, for the OpenAPI document."""
+
 _OF_REQUESTS: Final[Mapping[type[PostkeepError], int]] = {
     MediaTypeUnsupported: 415,
     BodyUnreadable: 400,
@@ -103,6 +110,7 @@ def documented(*errors: type[PostkeepError]) -> Responses:
         status: {
             "description": " ".join(f"`{error.code}`: {first_line(error)}" for error in together),
             "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
         }
         for status, together in sorted(by_status.items(), key=lambda item: int(item[0]))
     }

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
@@ -14,6 +14,9 @@ from postkeep.domain.posts import PostId
 
 _TAG_BYTES: Final = 8
 _LENGTH: Final = 16 + _TAG_BYTES
+
+CURSOR_SCHEMA: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9_-]{32}$", "maxLength": 32}
+"""What a cursor looks like: that many bytes in base64url. Source: RFC 4648 5."""
 
 
 class CursorInvalid(Invalid):

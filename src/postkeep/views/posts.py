@@ -23,17 +23,20 @@ from postkeep.views.fields import Body, Moment, Parsed
 
 _quoted: Final = JSONEncoder(ensure_ascii=False).encode
 
+_NOT_BLANK: Final = {"minLength": 1, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
+"""What the domain asks of texts and titles: no U+0000, and at least one character that is not white space."""
+
 
 class NewPost(Body):
     """A post to keep."""
 
     max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
 
-    text: Annotated[Text, Parsed(parse_text, {"minLength": 1, "examples": ["Bought milk."]})] = Field(
+    text: Annotated[Text, Parsed(parse_text, {**_NOT_BLANK, "examples": ["Bought milk."]})] = Field(
         description="Kept exactly as sent; at least one character is not white space."
     )
     title: (
-        Annotated[Title, Parsed(parse_title, {"minLength": 1, "maxLength": TITLE_MAX_LENGTH, "examples": ["Today"]})]
+        Annotated[Title, Parsed(parse_title, {**_NOT_BLANK, "maxLength": TITLE_MAX_LENGTH, "examples": ["Today"]})]
         | None
     ) = None
     status: Annotated[Status, Field(strict=False)] = Status.PUBLISHED

@@ -19,7 +19,7 @@ from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleI
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import LongPage
-from postkeep.views.cursors import CursorInvalid
+from postkeep.views.cursors import CURSOR_SCHEMA, CursorInvalid
 from postkeep.views.posts import NewPost, PostAdded, PostView, long_post_list, post_list
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
@@ -39,7 +39,13 @@ LIST_ERRORS = documented(*_ERRORS, RequestInvalid, CursorInvalid)
 ONE_ERRORS = documented(*_ERRORS, PostAbsent)
 QUERY_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid)
 
-LOCATION: Responses = {status.HTTP_201_CREATED: {"headers": {"Location": {"schema": {"type": "string"}}}}}
+LOCATION: Responses = {
+    status.HTTP_201_CREATED: {
+        "headers": {
+            "Location": {"required": True, "schema": {"type": "string", "pattern": "^/api/v1/posts/[0-9a-f-]{36}$"}}
+        }
+    }
+}
 LINK: Responses = {
     status.HTTP_200_OK: {
         "headers": {"Link": {"description": 'rel="next": the next page (RFC 8288).', "schema": {"type": "string"}}}
@@ -54,7 +60,10 @@ PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 PostIdInPath = Annotated[str, Path(alias="postID", json_schema_extra={"format": "uuid"})]
 Limit = Annotated[int | None, Query(ge=1, le=1000, description="At most so many; the next page is in Link.")]
-Cursor = Annotated[str | None, Query(max_length=100, description="Where the page begins, as Link had it.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=100, description="Where the page begins, as Link had it.", json_schema_extra=CURSOR_SCHEMA),
+]
 
 
 @router.post(

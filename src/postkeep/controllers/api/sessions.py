@@ -63,9 +63,15 @@ async def token(  # noqa: PLR0913 - the form's fields
     sessions: Sessions,
     origin: LoginOrigin,
     *,
-    grant_type: Annotated[str | None, Form(description="password or refresh_token")] = None,
-    username: Annotated[str | None, Form(description="The e-mail address, for the password grant.")] = None,
-    password: Annotated[str | None, Form(json_schema_extra={"format": "password"})] = None,
+    grant_type: Annotated[
+        str | None, Form(json_schema_extra={"enum": ["password", "refresh_token"]}, examples=["password"])
+    ] = None,
+    username: Annotated[
+        str | None, Form(description="The e-mail address, for the password grant.", examples=["ann@example.com"])
+    ] = None,
+    password: Annotated[
+        str | None, Form(json_schema_extra={"format": "password"}, examples=["five purple ducks"])
+    ] = None,
     refresh_token: Annotated[str | None, Form(description="For the refresh_token grant.")] = None,
     scope: Annotated[str | None, Form(description="Ignored: a token is good for everything of its account.")] = None,
     client_id: Annotated[str | None, Form(description="Ignored.")] = None,
