@@ -5,6 +5,7 @@ import json
 import re
 import secrets
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qsl
@@ -221,11 +222,11 @@ def comparable(response: httpx2.Response) -> tuple[int, dict[str, str], dict[str
     return response.status_code, headers, {**response.json(), "request_id": None}
 
 
-def secrets_in(log: str) -> list[str]:
+def secrets_in(log: str, used: Collection[str] = USED) -> list[str]:
     """Return the secrets that went over a connection and stand in a log; in one piece or as JSON writes them."""
     found = [secret for secret in (MARK, "Bearer ", "$argon2id$") if secret in log]
     words = set(re.findall(r"[A-Za-z0-9_-]{20,}", log))
-    for secret in USED:
+    for secret in used:
         if MARK not in secret:
             parts = set(re.findall(r"[A-Za-z0-9_-]{20,}", secret))
             spellings = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]} if len(parts) == 0 else set[str]()

@@ -1,0 +1,1 @@
+"""Probes: tools that attack the server from outside, each with a seed."""
