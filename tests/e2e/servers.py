@@ -203,10 +203,11 @@ class PostkeepServer:
 
     def peak_bytes(self) -> int:
         """Return the most memory its process has had at any time."""
-        assert self.process is not None
-        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
-        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
+        return self._status("VmHWM")
+
+    def resident_bytes(self) -> int:
+        """Return the memory that its process has now."""
+        return self._status("VmRSS")
 
     def bytes_read(self) -> int:
         """Return how many bytes its process has read, from sockets as from files."""
@@ -217,6 +218,13 @@ class PostkeepServer:
         """Return how many threads its process has."""
         assert self.process is not None
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
+    def _status(self, name: str) -> int:
+        """Return a size that the kernel tells of its process. Source: proc(5)."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        (line,) = (line for line in status.splitlines() if line.startswith(f"{name}:"))
+        return int(line.split()[1]) * 1024
 
     def _hang_up(self) -> None:
         """Close the client's connections."""

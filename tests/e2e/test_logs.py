@@ -1,6 +1,7 @@
 """What the log says, and what it does not (CASES.md, OP-02, OP-04, OP-05, OP-13)."""
 
 import json
+import re
 import stat
 import uuid
 from datetime import timedelta
@@ -10,9 +11,9 @@ import httpx2
 import pytest
 
 from tests.e2e.api.test_sessions import let_pass
-from tests.e2e.clients import Person, a_password, a_text, an_address
+from tests.e2e.clients import Person, a_password, a_text, an_address, secrets_in
 from tests.e2e.forged import claims_for, header_for, key_of, signed
-from tests.e2e.servers import PostkeepServer
+from tests.e2e.servers import LOGS, PostkeepServer
 
 
 def all_that_can_go_wrong(person: Person, text: str) -> list[httpx2.Response]:
@@ -76,6 +77,32 @@ def test_op_04_no_password_token_or_text_stands_in_the_log(server: PostkeepServe
     assert [secret for secret in told if secret in server.log] == []
     assert server.secret.decode() not in server.log
     assert [answer.text for answer in refused if any(secret in answer.text for secret in told)] == []
+
+
+@pytest.mark.parametrize("spelling", ["{}", '{{"said": "{}"}}', "a{}b"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("geheim сокровенное", 'quotes " and \\ and \n', "\U0001f986 duck duck", a_password(), a_text()),
+        *(
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLW9mLXRoaXMtdG9rZW4",
+            "kid-sid-0123456789_abcdefghijklmnop",
+        ),
+    ],
+)
+def test_op_04_a_secret_in_a_log_is_found(secret: str, spelling: str) -> None:
+    """A search that finds nothing where there is something would say of every log that it is clean."""
+    used = {secret, "another secret altogether"}
+    logs = [spelling.format(each) for each in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1])]
+    is_word = re.fullmatch(r"[A-Za-z0-9._-]+", secret) is not None
+    assert all(secrets_in(log, used) for log in logs if not (is_word and spelling.startswith("a")))
+    assert secrets_in('{"event": "request", "path": "/getPosts", "ms": 1.5}', used) == []
+
+
+def test_op_04_the_logs_of_all_servers_are_searched(sqlite_server: PostkeepServer) -> None:
+    """The search at the end of the run looks at what is in this list, and every server that starts is."""
+    assert sqlite_server.log_file in LOGS
+    assert sqlite_server.log_file.stat().st_size > 0
 
 
 def test_op_05_who_did_what_is_in_the_log(server: PostkeepServer) -> None:
