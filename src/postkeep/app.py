@@ -1,5 +1,6 @@
 """The application: the door, the routers, the answers to errors."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncGenerator
@@ -14,11 +15,13 @@ from postkeep import logs
 from postkeep.bootstrap import wire
 from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, health, posts, sessions
+from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.web import pages
 from postkeep.server.access_log import AccessLog
 from postkeep.server.address_limit import AddressLimit
 from postkeep.server.callers import Callers
 from postkeep.server.client_address import ClientAddress
+from postkeep.server.connections import Connections, Deadlines
 from postkeep.server.cors import Cors
 from postkeep.server.failures import Failures
 from postkeep.server.head import Head
@@ -81,10 +84,12 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         async with wire(settings) as wired:
             app.state.services = wired.services
             app.state.cursors = wired.cursors
-            app.state.list_seconds = settings.list_seconds
+            app.state.answer_seconds = settings.answer_seconds
+            app.state.bodies = Bodies(settings.bodies_bytes)
             log.info("started", extra={"version": app.version})
             callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
-            yield {"callers": callers}
+            async with _watched_connections(settings) as connections:
+                yield {"callers": callers, "connections": connections}
         log.info("stopped")
 
     app = Postkeep(
@@ -107,6 +112,23 @@ def create_app(settings: Settings | None = None) -> Postkeep:
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     _put_in_front(app, settings, memory)
     return app
+
+
+@asynccontextmanager
+async def _watched_connections(settings: Settings) -> AsyncGenerator[Connections]:
+    """Have the connections of our own protocol watched; other servers have none here."""
+    deadlines = Deadlines(
+        head=settings.head_seconds,
+        body=settings.body_seconds,
+        answer=settings.answer_seconds,
+        idle=settings.keep_alive_seconds,
+    )
+    connections = Connections(deadlines, settings.connections)
+    watching = asyncio.create_task(connections.watch())
+    try:
+        yield connections
+    finally:
+        watching.cancel()
 
 
 def _put_in_front(app: Postkeep, settings: Settings, memory: Memory) -> None:

@@ -62,7 +62,13 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 10
     docs: bool = True
-    list_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
+
+    connections: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    head_seconds: Annotated[int, Field(ge=1, le=300)] = 10
+    body_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    answer_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
+    bodies_bytes: Annotated[int, Field(ge=1024 * 1024, le=64 * 1024**3)] = 128 * 1024 * 1024
 
     trusted_hosts: Annotated[tuple[str, ...], NoDecode, _list_by(parse_names)] = ()
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, _list_by(parse_networks)] = ()

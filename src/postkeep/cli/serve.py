@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from postkeep.cli import open_files
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings, load_settings
 
@@ -41,6 +42,8 @@ def serve(
     from postkeep.bootstrap import prepare
 
     logs.configure(settings.log_level, settings.log_format)
+    # The worker processes, which read the environment, get that way what fits.
+    os.environ["POSTKEEP_CONNECTIONS"] = str(open_files.make_room(settings.connections))
     _refuse_taken_port(settings)
     prepare(settings)
     _welcome(settings)

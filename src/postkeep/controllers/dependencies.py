@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
+from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.errors import TooManyRequests
 from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
@@ -53,6 +54,12 @@ def services_of(request: Request) -> Services:
     """Return the services that this application was wired with."""
     services: Services = request.app.state.services
     return services
+
+
+def bodies_of(request: Request) -> Bodies:
+    """Return what counts the bodies in memory."""
+    bodies: Bodies = request.app.state.bodies
+    return bodies
 
 
 class Callers(Protocol):

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from postkeep.controllers import strict_json
-from postkeep.controllers.dependencies import WhoCalls, admit, authenticate
+from postkeep.controllers.bodies import Room
+from postkeep.controllers.dependencies import WhoCalls, admit, authenticate, bodies_of
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, FormInvalid, MediaTypeUnsupported
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES, declared_length
 
@@ -41,9 +42,11 @@ class Route(APIRoute):
                 request.state.caller = await authenticate(request)
                 admit(request, request.state.caller)
             _refuse_repeated(request, names)
-            if media_type is not None:
-                request = await _read(request, media_type, limit)
-            response = await handle(request)
+            if media_type is None:
+                response = await handle(request)
+            else:
+                with bodies_of(request).room() as room:
+                    response = await handle(await _read(request, media_type, limit, room))
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
@@ -98,18 +101,19 @@ def _refuse_repeated(request: Request, names: Collection[str]) -> None:
             raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": "Given more than once"}])
 
 
-async def _read(request: Request, media_type: str, limit: int) -> Request:
+async def _read(request: Request, media_type: str, limit: int, room: Room) -> Request:
     """Read a body of the expected media type.
 
     Raises:
         MediaTypeUnsupported: It is of another one, or compressed.
         BodyTooLarge: It has more bytes.
+        BodiesFull: There is no room for it just now.
         BodyUnreadable: It is not UTF-8.
         FormInvalid: It is not a form, where a form is expected.
         RequestValidationError: It is not JSON, where JSON is expected.
     """
     _check_media_type(request, media_type)
-    body = await _read_at_most(request, limit)
+    body = await _read_at_most(request, limit, room)
     if media_type == FORM:
         _check_form(body)
         return _ReadRequest(request, body, None)
@@ -148,15 +152,16 @@ def _check_media_type(request: Request, media_type: str) -> None:
         raise MediaTypeUnsupported(message)
 
 
-async def _read_at_most(request: Request, limit: int) -> bytes:
+async def _read_at_most(request: Request, limit: int, room: Room) -> bytes:
     """Read a body, and no more of it than may be kept, whatever its declared length claims."""
     if declared_length(request.headers) > limit:
         raise BodyTooLarge(_limit_of(limit))
     body = bytearray()
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+        if len(body) + len(chunk) > limit:
             raise BodyTooLarge(_limit_of(limit))
+        room.take(len(chunk))
+        body += chunk
     return bytes(body)
 
 

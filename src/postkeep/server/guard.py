@@ -1,67 +1,67 @@
-"""The protocol: uvicorn's, where it lets through what must not come in."""
+"""The protocol: uvicorn's, where it lets through what must not come in, and waits for what never comes.
 
-import logging
-from typing import Final
+`turns` keeps answers in order, `intake` looks at what comes in; here is what a connection as a whole may do.
+"""
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import asyncio
 
-from postkeep.server.request_id import HEADER, new_request_id
-from postkeep.server.security_headers import SECURITY
-from postkeep.server.whole_answer import EXTENSIONS, Cycle
-from postkeep.views.problems import problem
-
-log = logging.getLogger(__name__)
-
-_CHUNKED: Final = b"chunked"
+from postkeep.server.connections import Connections, Phase
+from postkeep.server.intake import IntakeProtocol
+from postkeep.server.refusals import no_room, too_slow
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 as uvicorn speaks it with httptools, taking nothing for what it is not."""
+class GuardedProtocol(IntakeProtocol):
+    """HTTP/1.1 with limits and deadlines. The state of the application's lifespan must have `connections`."""
 
-    def on_headers_complete(self) -> None:
-        """Begin a request with the headers there are.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin, or refuse to, where there are too many."""
+        super().connection_made(transport)
+        self._connections: Connections = self.app_state["connections"]
+        if not self._connections.admit(self):
+            self._refuse(no_room())
 
-        Raises:
-            ValueError: Its body is coded in a way that nobody here can read; httptools makes it a 400.
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._connections.leave(self)
+        super().connection_lost(exc)
 
-        Source: RFC 9112 6.1 (transfer codings); RFC 9110 6.5.1 (fields behind the body are no headers), 7.8 (upgrade).
-        """
-        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if codings not in ([], [_CHUNKED]):
-            message = "a transfer coding that is not chunked alone"
-            raise ValueError(message)
-        super().on_headers_complete()
-        self.headers: list[tuple[bytes, bytes]] = []
-        # uvicorn names the class itself; ours differs in what it can send.
-        self.cycle.__class__ = Cycle
-        self.scope["extensions"] = EXTENSIONS
-        # For an answer that cannot be finished: closing would first wait for a client that does not read.
-        self.scope.setdefault("state", {})["abort"] = self.transport.abort
-        if self.parser is not None and self.parser.should_upgrade():
-            # The parser takes all that follows for the other protocol, and uvicorn for the next request: it is neither.
-            self.cycle.keep_alive = False
+    def phase(self) -> tuple[Phase, object]:
+        """Return what the connection is at, and with which request."""
+        cycle = self._newest()
+        if self._is_at_head() and self.scope:
+            return Phase.HEAD, cycle
+        if cycle is None:
+            return Phase.SILENT, None
+        if cycle.response_complete:
+            return Phase.IDLE, cycle
+        return (Phase.BODY if cycle.more_body else Phase.ANSWER), cycle
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP with a problem that has an id, and end the connection.
+    def waits_for_client(self) -> bool:
+        """Whether it would take more of what is on its way."""
+        if self._is_over or self.flow.read_paused or self.transport.is_closing():
+            return False
+        cycle = self._newest()
+        return cycle is None or not cycle.waiting_for_100_continue
 
-        Args:
-            msg: What uvicorn found.
-        """
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle and not cycle.response_complete and not cycle.more_body:
-            # A whole request came before. Its answer comes first, and is the last: this one would be taken for it.
-            cycle.keep_alive = False
-            self.flow.pause_reading()
-            return
-        if cycle and not cycle.response_complete and (cycle.response_started or self.pipeline):
-            # Another answer is half sent, or due before this one: whatever is sent now would be read as part of it.
+    def received(self) -> int:
+        """Return how many bytes of the present body have come."""
+        return self._received
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the client to take them."""
+        return self.transport.get_write_buffer_size()
+
+    def expire(self, phase: Phase) -> None:
+        """End it, because its time is over, and tell the client where that can be told."""
+        if phase is Phase.HEAD:
+            self._refuse(too_slow("The request's head did not come in time."))
+        elif phase is Phase.BODY:
+            self._refuse(too_slow("The request's body did not come in time."))
+        else:
+            self._is_over = True
             self.transport.close()
-            return
-        request_id = new_request_id()
-        log.info("malformed", extra={"request_id": request_id})
-        answer = problem(400, "malformed_request", request_id=request_id, detail=msg)
-        ours = [*SECURITY, (HEADER.lower().encode(), request_id.encode()), (b"connection", b"close")]
-        head = [*self.server_state.default_headers, *answer.raw_headers, *ours]
-        lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % line for line in head), b"", bytes(answer.body)]
-        self.transport.write(b"\r\n".join(lines))
-        self.transport.close()
+
+    def cut(self) -> None:
+        """End it at once, with what waits to be sent."""
+        self._is_over = True
+        self.transport.abort()

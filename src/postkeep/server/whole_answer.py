@@ -18,6 +18,9 @@ from postkeep.server.representations import Header
 EXTENSION: Final = "postkeep.whole_answer"
 EXTENSIONS: Final = {EXTENSION: dict[object, object]()}
 
+_COPIED_BYTES: Final = 64 * 1024
+"""A longer body is written as it is remembered: many clients that do not read it must not hold a copy each."""
+
 
 class Prepared:
     """The head of an answer, as a list and as it travels.
@@ -71,11 +74,17 @@ class Cycle(RequestResponseCycle):
         else:
             self.response_started = self.response_complete = True
             self.waiting_for_100_continue = False
-            self.transport.write(
-                message["prepared"].written(self._lines_of_server(), message["headers"], message["body"])
-            )
+            self._write(message["prepared"], message["headers"], message["body"])
             self.message_event.set()
             self.on_response()
+
+    def _write(self, prepared: Prepared, added: Sequence[Header], body: bytes) -> None:
+        """Write a whole answer."""
+        if len(body) <= _COPIED_BYTES:
+            self.transport.write(prepared.written(self._lines_of_server(), added, body))
+        else:
+            self.transport.write(prepared.written(self._lines_of_server(), added, b""))
+            self.transport.write(body)
 
     def _lines_of_server(self) -> bytes:
         """Return the lines of the server's headers, which are others each second."""

@@ -20,7 +20,7 @@ COUNT = 40
 def impatient(server: PostkeepServer, tmp_path: Path) -> Iterator[PostkeepServer]:
     """Serve the same database from a process that cuts long lists off after a second."""
     url = server.database_url.render_as_string(hide_password=False)
-    settings = {**server.settings, "POSTKEEP_DATABASE_URL": url, "POSTKEEP_LIST_SECONDS": "1"}
+    settings = {**server.settings, "POSTKEEP_DATABASE_URL": url, "POSTKEEP_ANSWER_SECONDS": "1"}
     with PostkeepServer(tmp_path, settings).running() as process:
         yield process
 

@@ -1,0 +1,191 @@
+"""The connections of a process: how many there may be, and how long each may take for what it is at.
+
+All deadlines are kept by one look at all connections from time to time, so a request costs nothing for them.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Protocol
+
+log = logging.getLogger(__name__)
+
+LEAST_BODY_RATE: Final = 1024
+"""Bytes per second, on average: whoever is slower keeps a connection, not a post."""
+
+_LOOKS_PER_DEADLINE: Final = 8
+_GRACE_PART: Final = 6
+
+
+class Phase(Enum):
+    """What a connection is at: before its first byte, at a head, at a body, at an answer, or between requests."""
+
+    SILENT = auto()
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+    IDLE = auto()
+
+
+class Connection(Protocol):
+    """What is looked at, and what may be done to it."""
+
+    def phase(self) -> tuple[Phase, object]:
+        """Return what it is at, and which request's that is: as long as both stay, its time runs."""
+        ...
+
+    def waits_for_client(self) -> bool:
+        """Whether it would take more of what is on its way."""
+        ...
+
+    def received(self) -> int:
+        """Return how many bytes of the present body have come."""
+        ...
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the client to take them."""
+        ...
+
+    def expire(self, phase: Phase) -> None:
+        """End it, because its time is over, and tell the client where that can be told."""
+        ...
+
+    def cut(self) -> None:
+        """End it at once, with what waits to be sent."""
+        ...
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long things may take, in seconds.
+
+    Attributes:
+        head: A request's head, from its first byte; the first one from the beginning of the connection.
+        body: A request's body. After a sixth of it, it must have come at `LEAST_BODY_RATE` at least.
+        answer: Taking an answer, from when it begins to wait for the client.
+        idle: The time between two requests.
+    """
+
+    head: float = 10
+    body: float = 30
+    answer: float = 120
+    idle: float = 75
+
+    @property
+    def look(self) -> float:
+        """How often to look."""
+        return min(1.0, min(self.head, self.body, self.answer, self.idle) / _LOOKS_PER_DEADLINE)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What was seen of a connection.
+
+    Attributes:
+        phase: What it was at.
+        waited: For how long it has been at that, waiting for the client.
+        untaken: For how long something has been waiting for the client to take it.
+    """
+
+    phase: tuple[Phase, object] | None = None
+    waited: float = 0
+    untaken: float = 0
+
+
+class Connections:
+    """Those that are open, the oldest first."""
+
+    def __init__(self, deadlines: Deadlines, limit: int) -> None:
+        """Begin with none.
+
+        Args:
+            deadlines: How long things may take.
+            limit: How many there may be.
+        """
+        self._deadlines = deadlines
+        self._limit = limit
+        self._watches: dict[Connection, _Watch] = {}
+        self._may_find_idle = True
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._watches)
+
+    def admit(self, connection: Connection) -> bool:
+        """Take one in, if need be in the place of the oldest one that has nothing under way; tell whether it is in."""
+        if len(self._watches) >= self._limit and not self._make_room():
+            return False
+        self._watches[connection] = _Watch()
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """Forget one."""
+        self._watches.pop(connection, None)
+
+    async def watch(self) -> None:
+        """Look at all, again and again.
+
+        Time is counted in looks: while the process itself is held up, nobody's time runs.
+        """
+        while True:
+            await asyncio.sleep(self._deadlines.look)
+            self.look()
+
+    def look(self) -> None:
+        """Look at all once, and end what has taken too long."""
+        self._may_find_idle = True
+        for connection, watch in list(self._watches.items()):
+            try:
+                self._look_at(connection, watch)
+            except Exception:
+                # One that cannot be looked at must not leave the others unwatched.
+                log.exception("connection_unwatched")
+                self.leave(connection)
+                connection.cut()
+
+    def _look_at(self, connection: Connection, watch: _Watch) -> None:
+        """Count the time since the last look for what one is at."""
+        if connection.unsent():
+            watch.untaken += self._deadlines.look
+            if watch.untaken > self._deadlines.answer:
+                connection.cut()
+                return
+        else:
+            watch.untaken = 0
+        phase, last = connection.phase(), watch.phase
+        watch.phase = phase
+        # The time for the first head began with the connection, not with its first byte.
+        if phase != last and not (last and last[0] is Phase.SILENT and phase[0] is Phase.HEAD):
+            watch.waited = 0
+        elif connection.waits_for_client() and not (watch.untaken and phase[0] is Phase.IDLE):
+            watch.waited += self._deadlines.look
+            if self._is_over(phase[0], watch.waited, connection.received()):
+                connection.expire(phase[0])
+
+    def _is_over(self, phase: Phase, waited: float, received: int) -> bool:
+        """Tell whether a connection has been at something for too long."""
+        if phase is Phase.BODY:
+            is_slow = waited > self._deadlines.body / _GRACE_PART and received < LEAST_BODY_RATE * waited
+            return is_slow or waited > self._deadlines.body
+        limits = {
+            Phase.SILENT: self._deadlines.head,
+            Phase.HEAD: self._deadlines.head,
+            Phase.IDLE: self._deadlines.idle,
+        }
+        return phase in limits and waited > limits[phase]
+
+    def _make_room(self) -> bool:
+        """End the oldest connection with nothing under way; tell whether there was one.
+
+        Where there is none, that holds until the next look: a crowd at the door must not cost a search each.
+        """
+        if not self._may_find_idle:
+            return False
+        for connection in self._watches:
+            if connection.phase()[0] in {Phase.SILENT, Phase.IDLE} and not connection.unsent():
+                self.leave(connection)
+                connection.expire(Phase.IDLE)
+                return True
+        self._may_find_idle = False
+        return False

@@ -1,0 +1,154 @@
+"""What comes in: parsed piece by piece, measured before anybody reads it, refused where it is not one clear request."""
+
+import re
+from typing import Final
+
+import httptools
+
+from postkeep.server import refusals, request_head
+from postkeep.server.turns import TurnProtocol
+from postkeep.server.whole_answer import EXTENSIONS, Cycle
+
+_PIECE_BYTES: Final = 8 * 1024
+"""What the parser is given at once: a head is measured, and requests sent ahead stay few, before they are parsed."""
+
+# A method is any token; the parser knows some. Source: RFC 9110 9.1, 5.6.2.
+_ODD_METHOD: Final = re.compile(rb"(?:\r\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32})(?= [^ \r\n]+ HTTP/1\.[01]\r\n)")
+_STAND_IN: Final = b"PURGE"
+
+
+class IntakeProtocol(TurnProtocol):
+    """HTTP/1.1 that takes nothing for what it is not, and no more of it than is read."""
+
+    # How many bytes of the present body have come.
+    _received = 0
+    # How many bytes came since the parser last got anywhere: to the end of a head, or further in a body.
+    _barren = 0
+    # What came and was not parsed, behind requests that wait for their turn.
+    _held = b""
+    # The scope of the last request that has come to its end.
+    _ended: object = None
+    _odd_method: str | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        if self._is_over:
+            return
+        if len(data) > _PIECE_BYTES or self.pipeline or self._held:
+            self._feed_all(self._held + data)
+        else:
+            self._feed(data)
+
+    def on_headers_complete(self) -> None:
+        """Begin a request with the headers there are.
+
+        Raises:
+            Refusal: They are not those of one clear request.
+
+        Source: RFC 9112 3.2 (Host); RFC 9110 6.5.1 (fields behind the body are no headers), 7.8 (upgrade).
+        """
+        self._check_head()
+        self._barren = self._received = 0
+        super().on_headers_complete()
+        self.headers: list[tuple[bytes, bytes]] = []
+        # uvicorn names the class itself; ours differs in what it can send.
+        self.cycle.__class__ = Cycle
+        self.scope["extensions"] = EXTENSIONS
+        # For an answer that cannot be finished: closing would first wait for a client that does not read.
+        self.scope.setdefault("state", {})["abort"] = self.transport.abort
+        if self._odd_method is not None:
+            self.scope["method"], self._odd_method = self._odd_method, None
+        if self.parser.should_upgrade():
+            # The parser takes all that follows for the other protocol, and uvicorn for the next request: it is neither.
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._barren = 0
+        self._received += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request, also one that was answered before."""
+        self._ended = self.scope
+        self.cycle.more_body = False
+        if not self.cycle.response_complete:
+            self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """Go on with what was sent ahead, and with what was held because of it."""
+        super().on_response_complete()
+        if self._held and not self.transport.is_closing():
+            self._feed_all(self._held)
+
+    def _check_head(self) -> None:
+        """Refuse a head that is not that of one clear request. What is usual costs no more than a few look-ups."""
+        headers = self.headers
+        fields = dict(headers)
+        if self._barren > request_head.MAX_LINE_BYTES:
+            request_head.check_size(self.url, headers)
+        if len(fields) < len(headers) or len(headers) > request_head.MAX_HEADERS:
+            request_head.check_number(headers)
+        if b"transfer-encoding" in fields:
+            request_head.check_framing(headers, self.parser.get_http_version())
+        if b"host" not in fields or not request_head.is_authority(fields[b"host"]):
+            message = "The request has no valid Host header."
+            raise refusals.malformed(message)
+        if not self.url.startswith(b"/"):
+            self.url = request_head.origin_form(self.url, self.parser.get_method(), headers)
+
+    def _feed_all(self, data: bytes) -> None:
+        """Parse data piece by piece, as long as no request waits for its turn, and hold the rest."""
+        view, at = memoryview(data), 0
+        while at < len(view) and not self.pipeline and not self._is_over:
+            self._feed(view[at : at + _PIECE_BYTES])
+            at += _PIECE_BYTES
+        was_held = self._flow.is_held
+        self._held = b"" if self._is_over else bytes(view[at:])
+        self._flow.is_held = bool(self._held)
+        if self._held:
+            self.flow.pause_reading()
+        elif was_held:
+            self.flow.resume_reading()
+
+    def _feed(self, piece: bytes | memoryview) -> None:
+        """Parse a piece."""
+        before, is_between = self.cycle, self._ended is self.scope
+        self._barren += len(piece)
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserInvalidMethodError:
+            self._feed_odd_method(bytes(piece) if is_between and self.cycle is before else b"")
+        except httptools.HttpParserUpgrade:
+            self._is_over = True
+        except httptools.HttpParserError as error:
+            ours = error.__context__
+            self._refuse(ours if isinstance(ours, refusals.Refusal) else refusals.malformed("This is no HTTP/1.1."))
+        if self._barren > request_head.MAX_HEAD_BYTES and not self._is_over:
+            self._refuse_barren()
+
+    def _feed_odd_method(self, piece: bytes) -> None:
+        """Parse a request whose method the parser does not know with one that it knows; its own name is kept.
+
+        Args:
+            piece: What begins with that request; nothing if it is not known where it begins.
+        """
+        found = _ODD_METHOD.match(piece)
+        if found is None:
+            self._refuse(refusals.malformed("There is no such method."))
+            return
+        self.parser = httptools.HttpRequestParser(self)
+        self._odd_method = found[1].decode("ascii")
+        self._barren = 0
+        self._feed(_STAND_IN + piece[found.end() :])
+
+    def _refuse_barren(self) -> None:
+        """Refuse what has come to no end for too long: a head, or what chunks and trailers may carry besides."""
+        if self._is_at_head() and not self.headers and len(self.url) > request_head.MAX_LINE_BYTES:
+            self._refuse(refusals.target_too_long())
+        elif self._is_at_head():
+            self._refuse(request_head.too_large())
+        elif self.cycle.more_body:
+            self._refuse(refusals.malformed("The body's chunks or trailers are out of all proportion."))
+        else:
+            self._barren = 0

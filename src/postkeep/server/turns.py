@@ -1,0 +1,118 @@
+"""Whose turn it is on a connection: answers leave in the order of their requests, and a refusal is one of them."""
+
+import asyncio
+from typing import cast
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from postkeep.server.refusals import Refusal, answering
+
+
+class Flow(FlowControl):
+    """Starts and stops the stream.
+
+    Attributes:
+        is_held: Whether more has come than may be read now, so that nobody may ask for more.
+    """
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        """Have more come, if it may."""
+        if not self.is_held:
+            super().resume_reading()
+
+
+class TurnProtocol(HttpToolsProtocol):
+    """HTTP/1.1 as uvicorn speaks it with httptools, in which a connection can end with a word of its own."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin."""
+        # `cycle` is the request that came last; this is the one whose turn it is to be answered.
+        self._answering: RequestResponseCycle | None = None
+        self._is_over = False
+        super().connection_made(transport)
+        self._flow = Flow(transport)
+        self.flow = self._flow
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever serves a request here that nobody is left."""
+        self._is_over = True
+        self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            _leave(self._answering)
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Go on with what was sent ahead. The time until the next request is not counted here."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_at_head(self) -> bool:
+        """Whether a head is due or begun that has not come to its end."""
+        newest = self._newest()
+        return newest is None or newest.scope is not self.scope
+
+    def _newest(self) -> RequestResponseCycle | None:
+        """Return the request that came last; uvicorn's own type for it leaves out that there may be none."""
+        return self.cycle
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Read no more, and answer with a refusal when its turn comes: nobody may take it for another's answer."""
+        self._is_over = True
+        if not self._is_at_head() and self.cycle.more_body:
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+            self._forget(self.cycle)
+        self._answer_at_last(answering(refusal))
+
+    def _forget(self, cycle: RequestResponseCycle) -> None:
+        """Take back the request that came last and was not answered."""
+        if cycle is self._answering:
+            # Whoever serves it learns that nobody is left, and what it would say is not sent.
+            _leave(cycle)
+            self._answering = None
+        else:
+            self.pipeline.popleft()
+
+    def _answer_at_last(self, app: object) -> None:
+        """Have the last answer of this connection come from an application of our own."""
+        if not self._is_at_head() or not self.scope:
+            self.on_message_begin()
+        self.scope["method"] = self.parser.get_method().decode("ascii") if self.parser and self.url else "GET"
+        self.cycle = RequestResponseCycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=False,
+            on_response=self.on_response_complete,
+        )
+        turn = self.cycle, cast("ASGI3Application", app)
+        if self._answering is None or self._answering.response_complete:
+            self._start_asgi_task(*turn)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft(turn)
+
+
+def _leave(cycle: RequestResponseCycle) -> None:
+    """Tell the application behind a request that nobody is left to answer."""
+    cycle.disconnected = True
+    cycle.message_event.set()
