@@ -34,13 +34,13 @@ def install(*packages: str) -> None:
         _apt_get(wanted)
 
 
-def unpack(package: str, folder: Path) -> None:
-    """Download a package and unpack it into `folder`; needs no root and installs nothing.
+def unpack(folder: Path, *packages: str) -> None:
+    """Download packages and unpack them into `folder`; needs no root and installs nothing.
 
     Raises:
         subprocess.CalledProcessError: apt-get or dpkg-deb failed; `output` says why.
     """
-    wanted = ["download", package]
+    wanted = ["download", *packages]
     try:
         _apt_get(wanted, folder)
     except subprocess.CalledProcessError:  # no lists of packages, and only root may renew the system's

@@ -62,7 +62,7 @@ def _installed_from_debian(scratch: Path) -> Path | None:
 def _unpacked_from_debian(scratch: Path) -> Path | None:
     """Take the wheel out of Debian's package, for users who may not install it."""
     if debian.can_download():
-        debian.unpack("python3-pip-whl", scratch)
+        debian.unpack(scratch, "python3-pip-whl")
     return _wheel_in(scratch / "usr/share/python-wheels")
 
 

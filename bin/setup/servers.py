@@ -1,4 +1,4 @@
-"""What the tests need beside Python: a real database server, a browser, nginx, and curl for the README's commands.
+"""What the tests need beside Python: a real database server, a browser, nginx, HAProxy, and curl for the README.
 
 Found on PATH, or installed from Debian, or missed with a clear line and a failure: never skipped in silence.
 """
@@ -12,7 +12,12 @@ from pathlib import Path
 import debian
 
 _GALERA = Path("/usr/lib/galera/libgalera_smm.so")
-_NGINX = Path(__file__).parents[2] / ".cache/nginx"
+_CACHE = Path(__file__).parents[2] / ".cache"
+_PROXIES = {
+    "nginx": ("nginx",),
+    # With the libraries that nothing else here needs.
+    "haproxy": ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),
+}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -22,7 +27,7 @@ def main() -> str | None:
     Returns:
         Why the tests cannot run, None when they can.
     """
-    return _install() or _unpack_nginx()
+    return _install() or next(filter(None, map(_unpack, _PROXIES)), None)
 
 
 def _install() -> str | None:
@@ -52,19 +57,20 @@ def _install() -> str | None:
     return None
 
 
-def _unpack_nginx() -> str | None:
-    # Installing nginx would start it; the program runs as well from where it is unpacked, which needs no root.
-    if _is_installed("nginx") or (_NGINX / "usr/sbin/nginx").exists():
+def _unpack(proxy: str) -> str | None:
+    # Installing a proxy would start it; the program runs as well from where it is unpacked, which needs no root.
+    folder = _CACHE / proxy
+    if _is_installed(proxy) or (folder / "usr/sbin" / proxy).exists():
         return None
     if not debian.can_download():
-        return "bin/test needs nginx: not on PATH, and no apt-get to download it. Install it."
-    print("Unpacking nginx from Debian ...", file=sys.stderr, flush=True)
-    shutil.rmtree(_NGINX, ignore_errors=True)
-    _NGINX.mkdir(parents=True)
+        return f"bin/test needs {proxy}: not on PATH, and no apt-get to download it. Install it."
+    print(f"Unpacking {proxy} from Debian ...", file=sys.stderr, flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
-        debian.unpack("nginx", _NGINX)
+        debian.unpack(folder, *_PROXIES[proxy])
     except subprocess.CalledProcessError as error:
-        return f"{error.output}\napt-get could not download nginx; its words are above."
+        return f"{error.output}\napt-get could not download {proxy}; its words are above."
     return None
 
 

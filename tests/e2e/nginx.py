@@ -1,7 +1,5 @@
 """nginx with deploy/nginx.conf in front of a server: on loopback, in a folder of its own, stopped by its own handle."""
 
-import datetime as dt
-import ipaddress
 import os
 import re
 import shutil
@@ -16,12 +14,9 @@ from pathlib import Path
 from typing import Self
 
 import httpx2
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.databases import free_port
+from tests.e2e.certificates import write_certificate
 from tests.e2e.clients import look_at
 from tests.e2e.servers import LOGS, PostkeepServer
 
@@ -74,7 +69,7 @@ class Nginx:
     @contextmanager
     def running(self) -> Generator[Self]:
         """Start it, and stop it in the end whatever happens."""
-        _write_certificate(self.folder)
+        write_certificate(self.folder)
         (self.folder / "postkeep.conf").write_text(self._configuration(), "utf-8")
         # Root's nginx would give its work to a user who may not read this folder.
         user = "user root;" if os.geteuid() == 0 else ""
@@ -141,24 +136,3 @@ def _program() -> str:
 def _take_nginxs_name(response: httpx2.Response) -> None:
     """See that nginx names itself and no version; Postkeep's answers have no such header."""
     assert response.headers.pop("server") == "nginx"
-
-
-def _write_certificate(folder: Path) -> None:
-    """Make a key and a certificate for loopback that is good for this hour."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "example.com")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(key.private_bytes(*plain))

@@ -1,12 +1,11 @@
 """HTTP by hand, for what no client library would send."""
 
 import socket
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
-
-from tests.e2e.servers import PostkeepServer
+from typing import Protocol, Self
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,24 @@ class RawAnswer:
         return found[0] if found else None
 
 
+class Door(Protocol):
+    """What listens on loopback."""
+
+    @property
+    def port(self) -> int:
+        """Where it does."""
+        ...
+
+
 class Wire:
     """One connection to a server, byte by byte."""
 
-    def __init__(self, server: PostkeepServer, *, timeout: float = 10) -> None:
+    def __init__(self, server: Door, *, timeout: float = 10, tls: ssl.SSLContext | None = None) -> None:
         """Connect; whoever waits longer than the time-out for a byte gets a TimeoutError."""
         self._socket = socket.create_connection(("127.0.0.1", server.port), timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname="127.0.0.1")
         self._come = b""
 
     def __enter__(self) -> Self:
@@ -53,7 +63,7 @@ class Wire:
 
     def send_as_taken(self, data: bytes) -> None:
         """Send bytes as long as the server takes them: it may answer and close before it has them all."""
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self._socket.sendall(data)
 
     def answer(self, *, to_head: bool = False) -> RawAnswer:
@@ -73,7 +83,7 @@ class Wire:
         Raises:
             TimeoutError: It neither ends it nor says anything.
         """
-        with suppress(ConnectionResetError):
+        with suppress(ConnectionResetError, ssl.SSLEOFError):
             return not self._come and self._socket.recv(1) == b""
         return True
 

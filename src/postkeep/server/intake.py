@@ -1,12 +1,13 @@
 """What comes in: parsed piece by piece, measured before anybody reads it, refused where it is not one clear request."""
 
+import asyncio
 import re
-from typing import Final
+from typing import Final, cast
 
 import httptools
 
 from postkeep.server import refusals, request_head
-from postkeep.server.turns import TurnProtocol
+from postkeep.server.turns import Farewell, TurnProtocol
 from postkeep.server.whole_answer import EXTENSIONS, Cycle
 
 _PIECE_BYTES: Final = 8 * 1024
@@ -47,7 +48,7 @@ class IntakeProtocol(TurnProtocol):
 
         Source: RFC 9112 3.2 (Host); RFC 9110 6.5.1 (fields behind the body are no headers), 7.8 (upgrade).
         """
-        self._check_head()
+        fields = self._check_head()
         self._barren = self._received = 0
         super().on_headers_complete()
         self.headers: list[tuple[bytes, bytes]] = []
@@ -56,6 +57,8 @@ class IntakeProtocol(TurnProtocol):
         self.scope["extensions"] = EXTENSIONS
         # For an answer that cannot be finished: closing would first wait for a client that does not read.
         self.scope.setdefault("state", {})["abort"] = self.transport.abort
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            self.cycle.transport = cast("asyncio.Transport", Farewell(self.transport, self._linger))
         if self._odd_method is not None:
             self.scope["method"], self._odd_method = self._odd_method, None
         if self.parser.should_upgrade():
@@ -81,21 +84,26 @@ class IntakeProtocol(TurnProtocol):
         if self._held and not self.transport.is_closing():
             self._feed_all(self._held)
 
-    def _check_head(self) -> None:
-        """Refuse a head that is not that of one clear request. What is usual costs no more than a few look-ups."""
+    def _check_head(self) -> dict[bytes, bytes]:
+        """Return the headers by name; refuse a head that is not that of one clear request.
+
+        What is usual costs no more than a few look-ups.
+        """
         headers = self.headers
         fields = dict(headers)
         if self._barren > request_head.MAX_LINE_BYTES:
             request_head.check_size(self.url, headers)
         if len(fields) < len(headers) or len(headers) > request_head.MAX_HEADERS:
             request_head.check_number(headers)
-        if b"transfer-encoding" in fields:
-            request_head.check_framing(headers, self.parser.get_http_version())
+        version = self.parser.get_http_version()
+        if version != "1.1" or b"transfer-encoding" in fields:
+            request_head.check_framing(headers, version)
         if b"host" not in fields or not request_head.is_authority(fields[b"host"]):
             message = "The request has no valid Host header."
             raise refusals.malformed(message)
         if not self.url.startswith(b"/"):
             self.url = request_head.origin_form(self.url, self.parser.get_method(), headers)
+        return fields
 
     def _feed_all(self, data: bytes) -> None:
         """Parse data piece by piece, as long as no request waits for its turn, and hold the rest."""

@@ -66,11 +66,13 @@ def check_number(headers: Sequence[Header]) -> None:
 
 
 def check_framing(headers: Sequence[Header], version: str) -> None:
-    """Refuse a body that is coded in a way that nobody here can read.
+    """Refuse a version, or a body's coding, that nobody here can read.
 
     Raises:
-        Refusal: It is. Source: RFC 9112 6.1.
+        Refusal: It is one. Source: RFC 9110 15.6.6, RFC 9112 6.1.
     """
+    if version not in {"1.0", "1.1"}:
+        raise Refusal(505, "version_not_supported", "This server speaks HTTP/1.1.")
     codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if codings not in ([], [b"chunked"]):
         message = "The body has a transfer coding that is not chunked alone."

@@ -1,13 +1,16 @@
 """Whose turn it is on a connection: answers leave in the order of their requests, and a refusal is one of them."""
 
 import asyncio
-from typing import cast
+from collections.abc import Callable
+from typing import Final, cast
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from postkeep.server.refusals import Refusal, answering
+
+_LINGER_SECONDS: Final = 0.5
 
 
 class Flow(FlowControl):
@@ -25,6 +28,22 @@ class Flow(FlowControl):
             super().resume_reading()
 
 
+class Farewell:
+    """A connection as it is given to a request with a body: who still sends it must hear the answer before the end.
+
+    Attributes:
+        write: Sends bytes.
+        is_closing: Tells whether the end has come.
+        close: Ends it.
+    """
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        """Take what it goes over, and how it ends."""
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
+
+
 class TurnProtocol(HttpToolsProtocol):
     """HTTP/1.1 as uvicorn speaks it with httptools, in which a connection can end with a word of its own."""
 
@@ -32,7 +51,7 @@ class TurnProtocol(HttpToolsProtocol):
         """Begin."""
         # `cycle` is the request that came last; this is the one whose turn it is to be answered.
         self._answering: RequestResponseCycle | None = None
-        self._is_over = False
+        self._is_over = self._is_lingering = False
         super().connection_made(transport)
         self._flow = Flow(transport)
         self.flow = self._flow
@@ -48,7 +67,7 @@ class TurnProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with what was sent ahead. The time until the next request is not counted here."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._is_lingering:
             return
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
@@ -57,6 +76,23 @@ class TurnProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _linger(self) -> None:
+        """End the connection behind an answer, however much of its request is unread.
+
+        Whoever has sent bytes that nobody reads is told of a broken connection, and may lose the answer. So the answer
+        and its end go first, and the rest a moment later; more is not read for that.
+
+        Source: RFC 9112 9.6.
+        """
+        if not self.cycle.more_body:
+            self.transport.close()
+            return
+        self._is_over = self._is_lingering = self._flow.is_held = True
+        self.flow.pause_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def _is_at_head(self) -> bool:
         """Whether a head is due or begun that has not come to its end."""
