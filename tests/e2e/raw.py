@@ -57,6 +57,10 @@ class Wire:
         """Let go of it."""
         self._socket.close()
 
+    def set_timeout(self, seconds: float) -> None:
+        """Wait so long for a byte from now on."""
+        self._socket.settimeout(seconds)
+
     def send(self, data: bytes | str) -> None:
         """Send bytes, or a head as text with its line ends."""
         self._socket.sendall(data.encode("latin-1") if isinstance(data, str) else data)

@@ -16,6 +16,7 @@ LEAST_BODY_RATE: Final = 1024
 
 _LOOKS_PER_DEADLINE: Final = 8
 _GRACE_PART: Final = 6
+_SEARCHED_FOR_EACH: Final = 20
 
 
 class Phase(Enum):
@@ -106,7 +107,7 @@ class Connections:
         self._deadlines = deadlines
         self._limit = limit
         self._watches: dict[Connection, _Watch] = {}
-        self._may_find_idle = True
+        self._searches_to_spare = 0
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -134,7 +135,6 @@ class Connections:
 
     def look(self) -> None:
         """Look at all once, and end what has taken too long."""
-        self._may_find_idle = True
         for connection, watch in list(self._watches.items()):
             try:
                 self._look_at(connection, watch)
@@ -178,14 +178,15 @@ class Connections:
     def _make_room(self) -> bool:
         """End the oldest connection with nothing under way; tell whether there was one.
 
-        Where there is none, that holds until the next look: a crowd at the door must not cost a search each.
+        Where there was none, the next few are not searched for: a crowd at the door must not cost a search each.
         """
-        if not self._may_find_idle:
+        if self._searches_to_spare > 0:
+            self._searches_to_spare -= 1
             return False
         for connection in self._watches:
             if connection.phase()[0] in {Phase.SILENT, Phase.IDLE} and not connection.unsent():
                 self.leave(connection)
                 connection.expire(Phase.IDLE)
                 return True
-        self._may_find_idle = False
+        self._searches_to_spare = len(self._watches) // _SEARCHED_FOR_EACH
         return False
