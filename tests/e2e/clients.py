@@ -38,7 +38,7 @@ def connect(url: str, *, connections: int = 100) -> httpx2.Client:
         verify=_TLS,
         trust_env=False,
         timeout=30,
-        # The server closes idle connections after 5 seconds; ours must be the first to let go.
+        # Some servers here close idle connections after a second or two; ours must be the first to let go.
         limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=20, keepalive_expiry=2),
         event_hooks={"request": [_remember_request], "response": [look_at, _remember_response]},
     )

@@ -1,4 +1,4 @@
-"""How many may be connected at once, and how much they may send (CASES.md, SZ-16, SZ-27)."""
+"""How many may be connected at once, and how much they may send (CASES.md, SZ-16)."""
 
 import json
 import time
@@ -9,7 +9,6 @@ import pytest
 
 from tests.e2e.clients import Person, a_text
 from tests.e2e.conftest import settings_for
-from tests.e2e.crowds import at_once
 from tests.e2e.raw import Wire
 from tests.e2e.servers import PROGRAM, PostkeepServer
 
@@ -52,7 +51,7 @@ def asks(server: PostkeepServer) -> tuple[int, str | None]:
         return answer.status, answer.header("retry-after")
 
 
-def test_one_connection_too_many_is_told_to_come_again(small: PostkeepServer) -> None:
+def test_sz_16_one_connection_too_many_is_told_to_come_again(small: PostkeepServer) -> None:
     """At once and in the same form as everything else; as soon as one has gone, the next one is served."""
     person = Person.signs_up(small.http)
     small.http.close()
@@ -82,7 +81,7 @@ def asks_until_served(server: PostkeepServer) -> bool:
 
 
 @pytest.mark.parametrize("sent", [b"", LIVE], ids=["silent", "idle"])
-def test_who_does_nothing_makes_room(small: PostkeepServer, sent: bytes) -> None:
+def test_sz_16_who_does_nothing_makes_room(small: PostkeepServer, sent: bytes) -> None:
     """The oldest of them: a connection in reserve is worth less than a request."""
     wires = [Wire(small) for _ in range(5)]
     for wire in wires:
@@ -116,23 +115,6 @@ def test_a_body_for_which_there_is_no_room_is_told_to_come_again(small: Postkeep
     for wire in (*few, much):
         wire.close()
     assert small.events("failed") == []
-
-
-def test_sz_27_many_large_posts_at_once_need_bounded_memory(sqlite_server: PostkeepServer) -> None:
-    """Sixty-four of a mebibyte: at most six for each, and a second round needs no more."""
-    person = Person.signs_up(sqlite_server.http)
-    headers = {**person.authorization, "Content-Type": "application/json"}
-
-    def add(_: int) -> int:
-        return sqlite_server.http.post("/addPost", content=a_post(MEBIBYTE), headers=headers).status_code
-
-    grown: list[int] = []
-    for _ in range(2):
-        sqlite_server.forget_peak()
-        before = sqlite_server.peak_bytes()
-        assert set(at_once(64, add)) == {201}
-        grown.append(sqlite_server.peak_bytes() - before)
-    assert max(grown) <= 64 * 6 * MEBIBYTE
 
 
 def with_open_files(folder: Path, limits: str, **settings: str) -> PostkeepServer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e import behind_proxies
+from tests.e2e import behind_proxies, wire_table
 from tests.e2e.clients import Person
 from tests.e2e.conftest import settings_for
 from tests.e2e.haproxy import Haproxy
@@ -58,15 +58,46 @@ def through_haproxy(behind: PostkeepServer, tmp_path_factory: pytest.TempPathFac
         yield Entrance(haproxy, Person.signs_up(behind.http), tls)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_a_row_of_the_table(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
-    """Each connection ends as the table says; what is refused is a problem like any other."""
-    answers = run(Entrance(sqlite_server, ann), row, row.direct)
-    for answer in answers:
-        if answer.status >= 400:
-            look_at(answer)
-    assert SMUGGLED not in ann.texts()
-    assert sqlite_server.events("failed") == []
+@pytest.mark.parametrize("row", wire_table.sizes(), ids=lambda row: row.id)
+def test_sz_01_sz_02_sz_03_sz_04_sz_18_sz_22_sz_26_a_body(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
+    """Bodies that are too much, not wanted, or in a form that nobody reads."""
+    run_directly(sqlite_server, ann, row)
+
+
+@pytest.mark.parametrize("row", wire_table.framing(), ids=lambda row: row.id)
+def test_sz_06_sz_07_sz_08_the_end_of_a_body(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
+    """Where two readers might disagree, nothing is read on."""
+    run_directly(sqlite_server, ann, row)
+
+
+@pytest.mark.parametrize("row", wire_table.heads(), ids=lambda row: row.id)
+def test_sz_09_sz_11_tk_15_br_18_a_head(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
+    """Lines that are none, and more of them than anybody needs."""
+    run_directly(sqlite_server, ann, row)
+
+
+@pytest.mark.parametrize("row", wire_table.hosts(), ids=lambda row: row.id)
+def test_sz_10_who_is_asked(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
+    """One host, one token, and a target that means a path."""
+    run_directly(sqlite_server, ann, row)
+
+
+@pytest.mark.parametrize("row", wire_table.methods(), ids=lambda row: row.id)
+def test_sz_24_az_10_a_method(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
+    """The one in the request line counts, and unknown ones are told what there is."""
+    run_directly(sqlite_server, ann, row)
+
+
+@pytest.mark.parametrize("row", wire_table.pipelines(), ids=lambda row: row.id)
+def test_requests_in_a_row(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
+    """A refusal comes in its turn, and is the last answer."""
+    run_directly(sqlite_server, ann, row)
+
+
+@pytest.mark.parametrize("row", wire_table.other_protocols(), ids=lambda row: row.id)
+def test_another_protocol(sqlite_server: PostkeepServer, ann: Person, row: Row) -> None:
+    """Whatever else knocks is told so, once."""
+    run_directly(sqlite_server, ann, row)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
@@ -88,6 +119,15 @@ def test_every_difference_is_one_of_a_row(proxy: str) -> None:
     assert len(set(ids)) == len(ids)
     patterns = [pattern for difference in behind_proxies.DIFFERENCES[proxy] for pattern in difference.rows]
     assert [pattern for pattern in patterns if not fnmatch.filter(ids, pattern)] == []
+
+
+def run_directly(server: PostkeepServer, person: Person, row: Row) -> None:
+    """Run a row on the server itself: what is refused is a problem like any other."""
+    for answer in run(Entrance(server, person), row, row.direct):
+        if answer.status >= 400:
+            look_at(answer)
+    assert SMUGGLED not in person.texts()
+    assert server.events("failed") == []
 
 
 def run_behind(proxy: str, entrance: Entrance, row: Row) -> None:

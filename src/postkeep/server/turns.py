@@ -74,6 +74,7 @@ class TurnProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Have a request answered: it is its turn."""
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
 

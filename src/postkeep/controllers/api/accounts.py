@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, status
 
+from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import Accounts, CurrentCaller, LoginOrigin, Sessions
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
 from postkeep.controllers.route import Route
@@ -20,6 +21,7 @@ _READING_ERRORS = (
     MediaTypeUnsupported,
     BodyUnreadable,
     TooManyAttempts,
+    BodiesFull,
     StorageUnavailable,
     HashingBusy,
 )

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
 
+from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import CurrentCaller, Cursors, Posts
 from postkeep.controllers.errors import (
     BodyTooLarge,
@@ -34,6 +35,7 @@ ADD_ERRORS = documented(
     BodyTooLarge,
     MediaTypeUnsupported,
     BodyUnreadable,
+    BodiesFull,
 )
 LIST_ERRORS = documented(*_ERRORS, RequestInvalid, CursorInvalid)
 ONE_ERRORS = documented(*_ERRORS, PostAbsent)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Path, status
 from starlette.responses import JSONResponse, Response
 
+from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import CurrentCaller, LoginOrigin, PresentedToken, Sessions
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
 from postkeep.controllers.route import Route
@@ -37,7 +38,7 @@ router = APIRouter(prefix="/api/v1", route_class=Route, tags=["sessions"])
 
 SessionIdInPath = Annotated[str, Path(alias="sessionID", json_schema_extra={"format": "uuid"})]
 
-_READING_ERRORS = (RequestInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable, StorageUnavailable)
+_READING_ERRORS = (RequestInvalid, BodyTooLarge, MediaTypeUnsupported, BodyUnreadable, BodiesFull, StorageUnavailable)
 _OWN_ERRORS = (TokenMissing, TokenInvalid, StorageUnavailable)
 LOGIN_ERRORS = documented(CredentialsInvalid, TooManyAttempts, *_READING_ERRORS, HashingBusy)
 

@@ -1,0 +1,202 @@
+"""Deadlines and room, look by look: time is counted in looks, so no test waits."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from postkeep.server.connections import LEAST_BODY_RATE, Connections, Deadlines, Phase
+
+DEADLINES = Deadlines(head=8, body=24, answer=16, idle=80)
+LOOK = DEADLINES.look
+
+
+@dataclass(eq=False)
+class Fake:
+    """A connection that is at whatever it is told to be at.
+
+    Attributes:
+        at: What it is at.
+        request: With which request.
+        waiting: Whether it waits for its client.
+        come: How much of a body has come.
+        unread: How much waits to be sent.
+        ended: What was done to it, in order.
+    """
+
+    at: Phase = Phase.SILENT
+    request: object = None
+    waiting: bool = True
+    come: int = 0
+    unread: int = 0
+    ended: list[Phase | str] = field(default_factory=list[Phase | str])
+
+    def phase(self) -> tuple[Phase, object]:
+        """Return what it is told."""
+        return self.at, self.request
+
+    def waits_for_client(self) -> bool:
+        """Return what it is told."""
+        return self.waiting
+
+    def received(self) -> int:
+        """Return what it is told."""
+        return self.come
+
+    def unsent(self) -> int:
+        """Return what it is told."""
+        return self.unread
+
+    def expire(self, phase: Phase) -> None:
+        """Remember."""
+        self.ended.append(phase)
+
+    def cut(self) -> None:
+        """Remember."""
+        self.ended.append("cut")
+
+
+def watched(*fakes: Fake, limit: int = 10) -> Connections:
+    """Return connections that have all been admitted, and seen once."""
+    connections = Connections(DEADLINES, limit)
+    for fake in fakes:
+        assert connections.admit(fake)
+    connections.look()
+    return connections
+
+
+def look(connections: Connections, seconds: float) -> None:
+    """Look as often as in so many seconds."""
+    for _ in range(round(seconds / LOOK)):
+        connections.look()
+
+
+@pytest.mark.parametrize(
+    ("at", "seconds"), [(Phase.SILENT, 8), (Phase.HEAD, 8), (Phase.BODY, 24), (Phase.IDLE, 80)], ids=str
+)
+def test_each_thing_has_its_time_and_not_a_moment_less(at: Phase, seconds: int) -> None:
+    """A client that keeps within its time is never cut off, however the looks fall."""
+    fake = Fake(at, come=10**9)
+    connections = watched(fake)
+    look(connections, seconds)
+    assert fake.ended == []
+    look(connections, LOOK)
+    assert fake.ended == [at]
+
+
+def test_an_answer_that_is_being_made_has_no_deadline_here() -> None:
+    """That is the application's to keep."""
+    fake = Fake(Phase.ANSWER)
+    look(watched(fake), 1000)
+    assert fake.ended == []
+
+
+def test_the_first_head_has_no_more_time_for_having_begun_late() -> None:
+    """Eight seconds of silence and a byte do not buy eight more."""
+    fake = Fake(Phase.SILENT)
+    connections = watched(fake)
+    look(connections, 6)
+    fake.at = Phase.HEAD
+    look(connections, 2 + 2 * LOOK)
+    assert fake.ended[0] is Phase.HEAD
+
+
+def test_the_next_request_has_its_own_time() -> None:
+    """Though the connection is at the same thing again."""
+    fake = Fake(Phase.HEAD, request=1)
+    connections = watched(fake)
+    for request in range(2, 6):
+        look(connections, 6)
+        fake.request = request
+    assert fake.ended == []
+
+
+@pytest.mark.parametrize("at", [Phase.HEAD, Phase.BODY, Phase.IDLE], ids=str)
+def test_time_in_which_nobody_listens_is_not_the_clients(at: Phase) -> None:
+    """While reading is paused, or the client waits to be told to go on."""
+    fake = Fake(at, waiting=False)
+    look(watched(fake), 1000)
+    assert fake.ended == []
+
+
+def test_a_body_must_come_at_a_rate_after_a_while() -> None:
+    """A sixth of the time is for whoever begins slowly; from then on the average counts."""
+    slow, steady = Fake(Phase.BODY), Fake(Phase.BODY)
+    connections = watched(slow, steady)
+    for second in range(1, 6):
+        slow.come = (LEAST_BODY_RATE - 1) * second
+        steady.come = (LEAST_BODY_RATE + 1) * (second + 1)
+        assert slow.ended == []
+        look(connections, 1)
+    assert (slow.ended[0], steady.ended) == (Phase.BODY, [])
+
+
+def test_an_answer_must_be_taken_in_time() -> None:
+    """However much of it is taken now and then, as long as something waits."""
+    reader, taker = Fake(Phase.ANSWER, unread=1), Fake(Phase.ANSWER, unread=1)
+    connections = watched(reader, taker)
+    look(connections, 15 - LOOK)
+    taker.unread = 0
+    look(connections, LOOK)
+    taker.unread = 1
+    assert reader.ended == []
+    look(connections, 2)
+    assert (reader.ended[0], taker.ended) == ("cut", [])
+
+
+def test_who_still_takes_an_answer_is_not_idle() -> None:
+    """It was written long ago, and is read slowly: that has its own deadline."""
+    fake = Fake(Phase.IDLE, unread=1)
+    connections = Connections(Deadlines(head=8, body=8, answer=1000, idle=8), 10)
+    assert connections.admit(fake)
+    look(connections, 100)
+    assert fake.ended == []
+
+
+def test_beyond_the_limit_the_oldest_that_does_nothing_makes_room() -> None:
+    """One with a request under way never does."""
+    busy, idle, silent = Fake(Phase.ANSWER), Fake(Phase.IDLE), Fake(Phase.SILENT)
+    connections = watched(busy, idle, silent, limit=3)
+    assert [connections.admit(Fake(Phase.BODY)) for _ in range(3)] == [True, True, False]
+    assert (busy.ended, len(idle.ended), len(silent.ended), len(connections)) == ([], 1, 1, 3)
+
+
+def test_one_that_still_takes_its_answer_makes_no_room() -> None:
+    """It looks idle, and would lose half of what it asked for."""
+    fake = Fake(Phase.IDLE, unread=1)
+    assert not watched(fake, limit=1).admit(Fake())
+    assert fake.ended == []
+
+
+def test_who_leaves_makes_room() -> None:
+    """And is not looked at any more."""
+    fake = Fake(Phase.BODY)
+    connections = watched(fake, limit=1)
+    connections.leave(fake)
+    assert connections.admit(Fake(Phase.BODY))
+    look(connections, 100)
+    assert fake.ended == []
+
+
+def test_a_crowd_at_the_door_is_not_searched_for_each_time() -> None:
+    """A search among forty costs; after one in vain the next two are refused unseen, and then it is tried again."""
+    fakes = [Fake(Phase.BODY) for _ in range(40)]
+    connections = watched(*fakes, limit=40)
+    assert not connections.admit(Fake())
+    fakes[5].at = Phase.IDLE
+    assert [connections.admit(Fake(Phase.BODY)) for _ in range(3)] == [False, False, True]
+
+
+def test_one_that_cannot_be_looked_at_does_not_spoil_it_for_the_others() -> None:
+    """Deadlines that stop being kept are found out by attackers first."""
+
+    class Broken(Fake):
+        def phase(self) -> tuple[Phase, object]:
+            """Fail."""
+            raise RuntimeError
+
+    broken, late = Broken(), Fake(Phase.HEAD)
+    connections = Connections(DEADLINES, 10)
+    assert connections.admit(broken)
+    assert connections.admit(late)
+    look(connections, 10)
+    assert (broken.ended, late.ended[0], len(connections)) == (["cut"], Phase.HEAD, 1)
