@@ -52,7 +52,6 @@ _NGINX: Final = (
     ),
     Difference(["SZ-11 20,000 headers", "TK-15 *", "BR-18 8 KiB cookie"], _REFUSED, "The same limit."),
     Difference(["SZ-11 a method without end"], Outcome(({414},), "either"), "The same limit, of a request line."),
-    Difference(["SZ-10 Host none in HTTP/1.0"], _SERVED, "It asks for its own server_name then."),
     Difference(["SZ-10 Host with a broken port"], _SERVED, "It passes the name on without the port."),
     Difference(["SZ-10 target ftp://localhost/livez"], _SERVED, "It passes the path on, whatever the scheme."),
     Difference(

@@ -229,7 +229,7 @@ def test_tk_06_a_token_that_brings_its_key_is_refused(sqlite_server: PostkeepSer
         "/dev/null",
         "' OR 1=1 --",
         "' UNION SELECT 'k",
-        "k" * 10_000,
+        "k" * 3000,
         "zzzzzzzz",
         "ффффффф\U0001f986",
         "\ud800aaaaaaa",
@@ -468,13 +468,13 @@ def test_tk_18_anything_else_is_no_bearer_token(sqlite_server: PostkeepServer, a
 
 
 @pytest.mark.parametrize("other", ["Bearer {token}", "Bearer nonsense", "Basic YTpi", ""])
-def test_tk_18_two_authorization_headers_are_none(sqlite_server: PostkeepServer, ann: Person, other: str) -> None:
+def test_tk_18_two_authorization_headers_are_refused(sqlite_server: PostkeepServer, ann: Person, other: str) -> None:
     """A proxy may look at one and the server at the other."""
     lines = [f"Authorization: Bearer {ann.access}", f"Authorization: {other.replace('{token}', ann.access)}"]
     for first, then in (lines, lines[::-1]):
         with Wire(sqlite_server) as wire:
             wire.send(f"GET /api/v1/me HTTP/1.1\r\nHost: x\r\n{first}\r\n{then}\r\n\r\n")
-            assert wire.answer().status == 401
+            assert wire.answer().status == 400
 
 
 def test_tk_36_a_token_says_nothing_about_its_owner(server: PostkeepServer) -> None:
