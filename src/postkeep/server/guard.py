@@ -6,19 +6,17 @@
 import asyncio
 import logging
 import socket
-import struct
 from typing import Final
 
 from postkeep.server.connections import Connections, Phase
 from postkeep.server.intake import IntakeProtocol
 from postkeep.server.refusals import no_room, too_slow
+from postkeep.server.turns import peer_of
 
 log = logging.getLogger(__name__)
 
 _WAITING_BYTES: Final = 128 * 1024
 """How much of an answer the system takes that cannot be sent yet."""
-# Reset the connection when it is closed. Source: socket(7), SO_LINGER.
-_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 class GuardedProtocol(IntakeProtocol):
@@ -75,14 +73,10 @@ class GuardedProtocol(IntakeProtocol):
 
     def cut(self) -> None:
         """End it at once, with what waits to be sent, here and in the system."""
-        self._is_over = True
         asked = self._answering
         request_id = asked.scope["state"].get("request_id") if asked is not None and "state" in asked.scope else None
         log.warning("answer_cut", extra={"reason": "not taken in time", "request_id": request_id})
-        peer = _peer(self.transport)
-        if peer is not None:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        self.transport.abort()
+        self.abort()
 
 
 def _bound_what_waits(transport: asyncio.Transport) -> None:
@@ -90,12 +84,6 @@ def _bound_what_waits(transport: asyncio.Transport) -> None:
 
     Source: tcp(7) of Linux; other systems may lack it.
     """
-    option, peer = getattr(socket, "TCP_NOTSENT_LOWAT", None), _peer(transport)
+    option, peer = getattr(socket, "TCP_NOTSENT_LOWAT", None), peer_of(transport)
     if option is not None and peer is not None:
         peer.setsockopt(socket.IPPROTO_TCP, option, _WAITING_BYTES)
-
-
-def _peer(transport: asyncio.Transport) -> socket.socket | None:
-    """Return the socket of a connection over TCP."""
-    peer: socket.socket | None = transport.get_extra_info("socket")
-    return peer if peer is not None and peer.family in {socket.AF_INET, socket.AF_INET6} else None

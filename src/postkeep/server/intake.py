@@ -56,7 +56,7 @@ class IntakeProtocol(TurnProtocol):
         self.cycle.__class__ = Cycle
         self.scope["extensions"] = EXTENSIONS
         # For an answer that cannot be finished: closing would first wait for a client that does not read.
-        self.scope.setdefault("state", {})["abort"] = self.transport.abort
+        self.scope.setdefault("state", {})["abort"] = self.abort
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self.cycle.transport = cast("asyncio.Transport", Farewell(self.transport, self._linger))
         if self._odd_method is not None:

@@ -1,6 +1,8 @@
 """Whose turn it is on a connection: answers leave in the order of their requests, and a refusal is one of them."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -11,6 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from postkeep.server.refusals import Refusal, answering
 
 _LINGER_SECONDS: Final = 0.5
+
+# Reset the connection when it is closed. Source: socket(7), SO_LINGER.
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 class Flow(FlowControl):
@@ -72,6 +77,14 @@ class TurnProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         self.flow.resume_reading()
+
+    def abort(self) -> None:
+        """End the connection at once, with what waits to be sent, here and in the system."""
+        self._is_over = True
+        peer = peer_of(self.transport)
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Have a request answered: it is its turn."""
@@ -153,3 +166,9 @@ def _leave(cycle: RequestResponseCycle) -> None:
     """Tell the application behind a request that nobody is left to answer."""
     cycle.disconnected = True
     cycle.message_event.set()
+
+
+def peer_of(transport: asyncio.Transport) -> socket.socket | None:
+    """Return the socket of a connection over TCP."""
+    peer: socket.socket | None = transport.get_extra_info("socket")
+    return peer if peer is not None and peer.family in {socket.AF_INET, socket.AF_INET6} else None

@@ -1,0 +1,241 @@
+"""The protocol, byte by byte, on a transport that only remembers; what it does over a real one is in tests/e2e."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from postkeep.server.connections import Connections, Deadlines, Phase
+from postkeep.server.guard import GuardedProtocol
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
+
+
+class Transport:
+    """Remembers what is done to it.
+
+    Attributes:
+        written: What was sent.
+        done: What else was done, in order.
+        is_reading: Whether more may come.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.written = b""
+        self.done: list[str] = []
+        self.is_reading = True
+
+    def write(self, data: bytes) -> None:
+        """Remember it."""
+        self.written += data
+
+    def write_eof(self) -> None:
+        """Remember it."""
+        self.done.append("eof")
+
+    def close(self) -> None:
+        """Remember it."""
+        self.done.append("close")
+
+    def abort(self) -> None:
+        """Remember it."""
+        self.done.append("abort")
+
+    def pause_reading(self) -> None:
+        """Have nothing more come."""
+        self.is_reading = False
+
+    def resume_reading(self) -> None:
+        """Have more come."""
+        self.is_reading = True
+
+    def is_closing(self) -> bool:
+        """Whether it was closed."""
+        return "close" in self.done or "abort" in self.done
+
+    def can_write_eof(self) -> bool:
+        """It can."""
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        """Everything is taken at once."""
+        return 0
+
+    def get_extra_info(self, _: str) -> None:
+        """Nothing is known."""
+
+
+class Application:
+    """Answers when it is told to.
+
+    Attributes:
+        asked: The methods that it was asked with.
+        may_answer: Set when it may.
+        reads: Whether it reads bodies.
+    """
+
+    def __init__(self, *, reads: bool = False) -> None:
+        """Begin unasked."""
+        self.asked: list[str] = []
+        self.may_answer = asyncio.Event()
+        self.reads = reads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        self.asked.append(scope["method"])
+        while self.reads:
+            message = await receive()
+            if message["type"] == "http.disconnect" or not message["more_body"]:
+                break
+        await self.may_answer.wait()
+        close = [(b"connection", b"close")] if scope["method"] == "POST" else []
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0"), *close]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def connect(application: ASGIApp, limit: int = 10) -> tuple[GuardedProtocol, Transport]:
+    """Connect to a server with this application."""
+    config = Config(app=cast("Any", application), log_config=None)
+    state = {"connections": Connections(Deadlines(), limit)}
+    protocol = GuardedProtocol(config, ServerState(), state, asyncio.get_running_loop())
+    transport = Transport()
+    protocol.connection_made(cast("asyncio.Transport", transport))
+    return protocol, transport
+
+
+async def turns(count: int = 20) -> None:
+    """Let everything that can go on go on."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def statuses(transport: Transport) -> list[int]:
+    """Return the statuses that were sent."""
+    return [int(part[:3]) for part in transport.written.split(b"HTTP/1.1 ")[1:]]
+
+
+async def test_of_what_is_sent_ahead_little_is_read() -> None:
+    """Ten thousand requests in one packet are not ten thousand requests in memory; each is answered all the same."""
+    application = Application()
+    protocol, transport = connect(application)
+    protocol.data_received(GET * 10_000)
+    protocol.data_received(GET * 10)
+    await turns()
+    assert len(protocol.pipeline) < 500
+    assert not transport.is_reading
+    application.may_answer.set()
+    await turns(100_000)
+    assert (statuses(transport), transport.is_reading) == ([200] * 10_010, True)
+
+
+async def test_what_asks_for_more_of_a_body_does_not_have_more_requests_come() -> None:
+    """Each of them would bring another packet with it."""
+    application = Application(reads=True)
+    protocol, transport = connect(application)
+    protocol.data_received(GET * 10_000)
+    await turns()
+    assert not transport.is_reading
+
+
+async def test_a_method_has_its_own_name() -> None:
+    """Logs and answers must not speak of the one that stands in for it."""
+    application = Application()
+    application.may_answer.set()
+    protocol, transport = connect(application)
+    protocol.data_received(GET.replace(b"GET", b"FOO"))
+    await turns()
+    protocol.data_received(GET)
+    await turns()
+    assert (application.asked, statuses(transport)) == (["FOO", "GET"], [200, 200])
+
+
+async def test_who_still_sends_hears_the_answer_before_the_end() -> None:
+    """A connection that is closed with bytes unread is reset, and the answer with it."""
+    application = Application()
+    application.may_answer.set()
+    protocol, transport = connect(application)
+    protocol.data_received(POST + b"\r\n" + b"x" * 100)
+    await turns()
+    assert (statuses(transport), transport.done, transport.is_reading) == ([200], ["eof"], False)
+
+
+async def test_who_has_sent_everything_is_not_lingered_for() -> None:
+    """There is nothing left to lose."""
+    application = Application(reads=True)
+    application.may_answer.set()
+    protocol, transport = connect(application)
+    protocol.data_received(POST + b"\r\n" + b"x" * 100_000)
+    await turns()
+    assert (statuses(transport), transport.done) == ([200], ["close"])
+
+
+async def test_who_waits_to_be_told_to_go_on_is_not_late() -> None:
+    """Expect: 100-continue; the application has not asked for the body."""
+    protocol, _ = connect(Application())
+    protocol.data_received(POST + b"Expect: 100-continue\r\n\r\n")
+    await turns()
+    assert (protocol.phase()[0], protocol.waits_for_client()) == (Phase.BODY, False)
+
+
+@pytest.mark.parametrize("behind", [b"", GET], ids=["alone", "with another behind it"])
+async def test_whoever_is_at_work_is_told_that_nobody_is_left(behind: bytes) -> None:
+    """A long list would be read to its end for nobody; uvicorn itself tells the request that came last only."""
+    told: list[str] = []
+
+    async def listen(_: Scope, receive: Receive, __: Send) -> None:
+        while not told:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                told.append("it")
+
+    protocol, _ = connect(listen)
+    protocol.data_received(GET + behind)
+    await turns()
+    protocol.connection_lost(None)
+    await turns()
+    assert told == ["it"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "phase"),
+    [
+        (b"", Phase.SILENT),
+        (b"\r\n", Phase.SILENT),
+        (b"G", Phase.HEAD),
+        (POST, Phase.HEAD),
+        (POST + b"\r\n", Phase.BODY),
+        (GET, Phase.ANSWER),
+        (GET + b"G", Phase.HEAD),
+    ],
+)
+async def test_it_knows_what_it_is_at(sent: bytes, phase: Phase) -> None:
+    """Every deadline depends on it."""
+    protocol, _ = connect(Application())
+    protocol.data_received(sent)
+    await turns()
+    assert protocol.phase()[0] is phase
+
+
+async def test_after_an_answer_it_is_idle_whatever_line_ends_come() -> None:
+    """They begin no request (RFC 9112 2.2)."""
+    application = Application()
+    application.may_answer.set()
+    protocol, _ = connect(application)
+    protocol.data_received(GET)
+    await turns()
+    protocol.data_received(b"\r\n\r\n")
+    assert protocol.phase()[0] is Phase.IDLE
+
+
+async def test_one_too_many_is_told_so_and_asked_nothing() -> None:
+    """What it sends meanwhile is not read."""
+    application = Application()
+    protocol, transport = connect(application, limit=0)
+    protocol.data_received(GET)
+    await turns()
+    assert (statuses(transport), transport.done, application.asked) == ([503], ["close"], [])
