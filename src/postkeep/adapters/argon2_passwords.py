@@ -24,7 +24,7 @@ MEMORY_KIB: Final = 19 * 1024
 
 PASSES: Final = 2
 
-NICENESS: Final = 10
+NICENESS: Final = 5
 """Weighs a tenth of a thread that has none. Source: sched(7), setpriority(2): on Linux a thread has one of its own."""
 
 
