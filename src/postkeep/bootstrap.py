@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,7 @@ from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
 from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.backups import BackupService
 from postkeep.services.health import HealthService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Freshness
@@ -37,9 +39,11 @@ from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage, create_embedded_engine
+from postkeep.storage.embedded_archive import EmbeddedArchive
 from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
 from postkeep.storage.schema import REVISION, read_state
 from postkeep.storage.server import ServerStorage
+from postkeep.storage.server_archive import ServerArchive
 from postkeep.storage.server_check import check_server
 from postkeep.storage.server_tls import with_tls
 from postkeep.views.cursors import Cursors
@@ -211,6 +215,32 @@ def prepare(settings: Settings) -> None:
     asyncio.run(open_and_close())
 
 
+def open_backups(settings: Settings, *, fills: bool) -> BackupService:
+    """Put the service of backups over the database as a whole, which takes no secret.
+
+    Args:
+        settings: They name the database.
+        fills: Whether it is to be filled: only then an embedded one is made, or brought up to date.
+
+    Raises:
+        Misconfigured: Something must be changed before this can work.
+    """
+    refuse_in_memory(settings)
+    url = database_url(settings)
+    is_embedded = url.get_backend_name() == "sqlite"
+    path = Path(url.database or "")
+    if is_embedded and not fills and not path.is_file():
+        message = f"There is no database {path}."
+        raise Misconfigured(message)
+
+    async def open_and_close() -> None:
+        await (await _open_storage(settings, brings_up=fills)).close()
+
+    asyncio.run(open_and_close())
+    archive = EmbeddedArchive(path) if is_embedded else ServerArchive(url)
+    return BackupService(archive, SystemClock(), release=version("postkeep"))
+
+
 def refuse_in_memory(settings: Settings) -> None:
     """Refuse what a second process cannot do with a database in the memory of the first.
 
@@ -302,8 +332,10 @@ def _previous_secrets(settings: Settings) -> list[bytes]:
     return [checked_secret(word, "POSTKEEP_PREVIOUS_SECRET_KEYS") for word in words]
 
 
-async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage | ServerStorage:
-    """Open the database that the settings name; the embedded one is brought up to date on the way."""
+async def _open_storage(
+    settings: Settings, *, brings_up: bool = True
+) -> EmbeddedStorage | InMemoryStorage | ServerStorage:
+    """Open the database that the settings name; the embedded one is brought up to date on the way, unless told not."""
     url = database_url(settings)
     try:
         if is_in_memory(url):
@@ -312,7 +344,8 @@ async def _open_storage(settings: Settings) -> EmbeddedStorage | InMemoryStorage
             return InMemoryStorage(engine)
         if url.get_backend_name() == "sqlite":
             path = prepare_file(url)
-            await asyncio.to_thread(_bring_up, create_embedded_engine(path))
+            if brings_up:
+                await asyncio.to_thread(_bring_up, create_embedded_engine(path))
             storage: EmbeddedStorage | ServerStorage = EmbeddedStorage(path)
         else:
             await _await_server(url, settings.database_wait)

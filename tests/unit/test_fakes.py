@@ -6,6 +6,7 @@ from postkeep.domain.accounts import AccountGone
 from postkeep.services.ports import HashingBusy, StorageUnavailable, UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.accounts import AccountsContract
+from tests.contracts.archive import ArchiveContract, Vault
 from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.clock import ClockContract
 from tests.contracts.freshness import FreshnessContract
@@ -15,6 +16,7 @@ from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
 from tests.contracts.tokens import TokenSignerContract
+from tests.fake_archive import FakeArchive
 from tests.fake_storage import FakeStorage
 from tests.fakes import FakeClock, FakeCommonPasswords, FakeFreshness, FakePasswords, FakeTokens, a_world
 
@@ -23,6 +25,12 @@ from tests.fakes import FakeClock, FakeCommonPasswords, FakeFreshness, FakePassw
 def storage() -> FakeStorage:
     """Return an empty storage."""
     return FakeStorage(FakeClock())
+
+
+@pytest.fixture
+def vault(storage: FakeStorage) -> Vault:
+    """Return the storage, and what takes it as a whole."""
+    return Vault(FakeArchive(storage), storage)
 
 
 @pytest.fixture
@@ -87,6 +95,10 @@ class TestFakeAddresses(AddressesContract):
 
 class TestFakeFreshness(FreshnessContract):
     """Stamps."""
+
+
+class TestFakeArchive(ArchiveContract):
+    """A database as a whole."""
 
 
 class TestFakePasswords(PasswordHasherContract):

@@ -52,7 +52,7 @@ _STAMPS: Final = {
     for size in (1, 8, 64)
 }
 _MOST_STAMPS: Final = max(_STAMPS)
-_ADD: Final = insert(AccountRow)
+ADD: Final = insert(AccountRow)
 _CLAIM_ACCESS: Final = update(AccountRow).where(_THIS, _ACTIVE).values(_ACCESS_RAISED)
 _ADMIT: Final = (
     update(AccountRow)
@@ -111,7 +111,7 @@ class SqlAccounts:
             EmailTaken: Another account has this address.
         """
         try:
-            await self._transaction.open(account.id, _ADD, _values_of(account))
+            await self._transaction.open(account.id, ADD, values_of(account))
         except ConstraintBroken as error:
             await self._transaction.settle(_FIND, {"owner": account.id})
             if violates(error, "uq_accounts_email_key", "accounts.email_key"):
@@ -208,7 +208,7 @@ def _stamp_of(values: Sequence[Any]) -> tuple[AccountId, Stamp]:
     return AccountId(account_id), Stamp(*numbers)
 
 
-def _values_of(account: Account) -> dict[str, object]:
+def values_of(account: Account) -> dict[str, object]:
     """Return an account's row."""
     return {
         "id": account.id,

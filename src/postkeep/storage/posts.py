@@ -23,7 +23,7 @@ from postkeep.storage.statements import Parameters, Rows, Statement
 from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 
-_POST: Final = (
+POST: Final = (
     PostRow.id,
     PostRow.account_id,
     PostRow.text,
@@ -48,7 +48,7 @@ _LISTED: Final = (
 _AUTHOR: Final = PostRow.account_id == bindparam("owner")
 _THIS: Final = (_AUTHOR, PostRow.id == bindparam("post_id"))
 
-_FIND: Final = select(*_POST).where(*_THIS)
+_FIND: Final = select(*POST).where(*_THIS)
 _LIST: Final = select(*_LISTED).where(_AUTHOR).order_by(PostRow.id.desc())
 _LIST_SOME: Final = _LIST.limit(bindparam("at_most"))
 _LIST_BEFORE: Final = _LIST.where(PostRow.id < bindparam("before"))
@@ -77,7 +77,7 @@ _COUNT_IN: Final = _COUNT.where(
 _IS_ACTIVE: Final = select(AccountRow.id).where(
     AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
 )
-_ADD: Final = insert(PostRow)
+ADD: Final = insert(PostRow)
 _KEPT: Final = select(PostRow.id).where(_AUTHOR, PostRow.id == bindparam("id"))
 
 # Counting out needs the post's size, in the same statement that locks the account's row: asked for beforehand it could
@@ -109,7 +109,7 @@ class SqlPosts:
         """Return the author's post, or None."""
         found = await self._transaction.read(_FIND, {"owner": author, "post_id": post_id})
         row = found.first()
-        return None if row is None else _post_of(row)
+        return None if row is None else post_of(row)
 
     async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[ListedPost]:
         """Return the author's posts, newest first: at most `limit`, those older than `before`."""
@@ -148,7 +148,7 @@ class SqlPosts:
             if (await self._transaction.read(_IS_ACTIVE, {"owner": post.author})).first() is not None:
                 raise QuotaExceeded from None
             raise
-        await self._transaction.insert(post.author, _ADD, _values_of(post), _KEPT)
+        await self._transaction.insert(post.author, ADD, values_of(post), _KEPT)
 
     async def remove(self, author: AccountId, post_id: PostId) -> bool:
         """Remove the author's post and count it out of the author's row, which is the unit's first statement.
@@ -185,8 +185,8 @@ def is_part(posts: Sequence[ListedPost]) -> bool:
     return sum(len(post.text) for post in posts) >= PART_LENGTH
 
 
-def _post_of(values: Sequence[Any]) -> Post:
-    """Make the post that a row holds, its values in the order of `_POST`."""
+def post_of(values: Sequence[Any]) -> Post:
+    """Make the post that a row holds, its values in the order of `POST`."""
     post_id, author, text, title, status, version, created, updated = values
     return Post(
         id=PostId(post_id),
@@ -200,7 +200,7 @@ def _post_of(values: Sequence[Any]) -> Post:
     )
 
 
-def _values_of(post: Post) -> dict[str, object]:
+def values_of(post: Post) -> dict[str, object]:
     """Return a post's row."""
     return {
         "account_id": post.author,

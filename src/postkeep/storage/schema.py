@@ -12,7 +12,7 @@ REVISION: Final = "0006"
 """The revision that this release was made for: the newest of `migrations/versions`, which a test holds it to."""
 
 # Alembic's own table. It is read here without Alembic, which a server whose schema fits need not load.
-_VERSION: Final = table("alembic_version", column("version_num"))
+VERSION: Final = table("alembic_version", column("version_num"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class SchemaState:
 def read_state(connection: Connection) -> SchemaState:
     """Ask a database for its schema's revision."""
     tables = inspect(connection).get_table_names()
-    revision = connection.scalar(select(_VERSION.c.version_num)) if _VERSION.name in tables else None
+    revision = connection.scalar(select(VERSION.c.version_num)) if VERSION.name in tables else None
     oldest = connection.scalar(select(SchemaRow.oldest_revision)) if SchemaRow.__tablename__ in tables else None
     return SchemaState(revision, oldest)
 

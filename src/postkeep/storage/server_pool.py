@@ -83,6 +83,10 @@ class Cursor(Protocol):
         """Run one statement."""
         ...
 
+    async def executemany(self, query: str, args: Sequence[Sequence[object]]) -> int:
+        """Run an INSERT of many rows, in statements of about a megabyte."""
+        ...
+
     async def fetchmany(self, size: int) -> Sequence[Sequence[Any]]:
         """Return the next rows."""
         ...
@@ -248,10 +252,18 @@ def runs_on(connection: Connection) -> Run:
     return run
 
 
-async def read_rows(connection: Connection, statement: Statement, parameters: Parameters) -> AsyncGenerator[Rows]:
+async def read_rows(
+    connection: Connection, statement: Statement, parameters: Parameters, *, patience: float = PATIENCE_SECONDS
+) -> AsyncGenerator[Rows]:
     """Run a SELECT and answer its rows as the server sends them, some at a time.
 
     A connection whose rows are not read to the end is closed: whoever gets it next would get them.
+
+    Args:
+        connection: Where to run it.
+        statement: The SELECT.
+        parameters: Its values.
+        patience: For how many seconds the next rows are waited for.
 
     Raises:
         TimeoutError: The server did not send the next ones in time.
@@ -262,9 +274,9 @@ async def read_rows(connection: Connection, statement: Statement, parameters: Pa
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
     try:
         count = 1
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience):
             await cursor.execute(form.sql, form.values(parameters))
-        while fetched := await _next_rows(cursor, count):
+        while fetched := await _next_rows(cursor, count, patience):
             # asyncmy takes whatever the server sends, wanted or not: all of it would wait in memory here.
             transport.pause_reading()
             yield form.rows(fetched)
@@ -275,9 +287,9 @@ async def read_rows(connection: Connection, statement: Statement, parameters: Pa
         raise
 
 
-async def _next_rows(cursor: Cursor, count: int) -> Sequence[Sequence[Any]]:
+async def _next_rows(cursor: Cursor, count: int, patience: float) -> Sequence[Sequence[Any]]:
     """Return the next rows as soon as they come."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(patience):
         return await cursor.fetchmany(count)
 
 

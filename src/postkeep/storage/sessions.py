@@ -13,7 +13,7 @@ from postkeep.storage.clock import utc_now
 from postkeep.storage.tables import AccountRow, SessionRow
 from postkeep.storage.transaction import Transaction
 
-_SESSION: Final = (
+SESSION: Final = (
     SessionRow.id,
     SessionRow.account_id,
     SessionRow.salt,
@@ -31,18 +31,18 @@ _ACTIVE: Final = SessionRow.status == SessionStatus.ACTIVE.value
 _OF_ACCOUNT: Final = SessionRow.account_id == bindparam("owner")
 _THIS: Final = (_OF_ACCOUNT, SessionRow.id == bindparam("session_id"))
 
-_FIND: Final = select(*_SESSION, utc_now()).where(SessionRow.id == bindparam("session_id"))
+_FIND: Final = select(*SESSION, utc_now()).where(SessionRow.id == bindparam("session_id"))
 _FIND_ACCOUNT: Final = (
-    select(*ACCOUNT, *_SESSION).join_from(SessionRow, AccountRow, AccountRow.id == SessionRow.account_id).where(*_THIS)
+    select(*ACCOUNT, *SESSION).join_from(SessionRow, AccountRow, AccountRow.id == SessionRow.account_id).where(*_THIS)
 )
-_LIST: Final = select(*_SESSION).where(_OF_ACCOUNT, _ACTIVE).order_by(SessionRow.id.desc())
+_LIST: Final = select(*SESSION).where(_OF_ACCOUNT, _ACTIVE).order_by(SessionRow.id.desc())
 _ADDRESSES: Final = (
     select(SessionRow.address)
     .join_from(SessionRow, AccountRow, AccountRow.id == SessionRow.account_id)
     .where(AccountRow.email_key == bindparam("email_key"))
     .distinct()
 )
-_ADD: Final = insert(SessionRow)
+ADD: Final = insert(SessionRow)
 _KEPT: Final = select(SessionRow.id).where(_OF_ACCOUNT, SessionRow.id == bindparam("id"))
 _ADVANCE: Final = (
     update(SessionRow)
@@ -81,18 +81,18 @@ class SqlSessions:
         row = found.first()
         if row is None:
             return None
-        session, database_now = _session_of(row[:-1]), row[-1]
+        session, database_now = session_of(row[:-1]), row[-1]
         return session, database_now - session.refreshed_date
 
     async def find_account(self, account_id: AccountId, session_id: SessionId) -> tuple[Account, Session] | None:
         """Return an account and one of its sessions with a single query, or None where either is absent."""
         found = await self._transaction.read(_FIND_ACCOUNT, {"owner": account_id, "session_id": session_id})
         row = found.first()
-        return None if row is None else (account_of(row[: len(ACCOUNT)]), _session_of(row[len(ACCOUNT) :]))
+        return None if row is None else (account_of(row[: len(ACCOUNT)]), session_of(row[len(ACCOUNT) :]))
 
     async def list_active(self, account_id: AccountId) -> Sequence[Session]:
         """Return the account's sessions that nobody has ended, the newest login first."""
-        return [_session_of(row) for row in (await self._transaction.read(_LIST, {"owner": account_id})).rows]
+        return [session_of(row) for row in (await self._transaction.read(_LIST, {"owner": account_id})).rows]
 
     async def addresses(self, email: Email) -> Sequence[str]:
         """Return the network addresses that the account known by this address was logged in from, each once."""
@@ -101,7 +101,7 @@ class SqlSessions:
 
     async def add(self, session: Session) -> None:
         """Keep a new session; its unit has begun with the account's row."""
-        await self._transaction.insert(session.account_id, _ADD, _values_of(session), _KEPT)
+        await self._transaction.insert(session.account_id, ADD, values_of(session), _KEPT)
 
     async def advance(self, session: Session) -> bool:
         """Count the session's next refresh token as the current one, now by the database's clock.
@@ -129,8 +129,8 @@ class SqlSessions:
         await self._transaction.write(account_id, _FORGET, {"before": before})
 
 
-def _session_of(values: Sequence[Any]) -> Session:
-    """Make the session that a row holds, its values in the order of `_SESSION`."""
+def session_of(values: Sequence[Any]) -> Session:
+    """Make the session that a row holds, its values in the order of `SESSION`."""
     session_id, account_id, salt, counter, status, device, address, created, refreshed, expires, ended = values
     return Session(
         id=SessionId(session_id),
@@ -146,7 +146,7 @@ def _session_of(values: Sequence[Any]) -> Session:
     )
 
 
-def _values_of(session: Session) -> dict[str, object]:
+def values_of(session: Session) -> dict[str, object]:
     """Return a session's row."""
     return {
         "id": session.id,

@@ -1,22 +1,28 @@
 """Databases for the storage's tests: each kind is made once per run; tests use accounts of their own."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
 from postkeep.bootstrap import freshness_of
+from postkeep.storage.embedded_archive import EmbeddedArchive
 from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
 from postkeep.storage.migrate import upgrade
+from postkeep.storage.server_archive import ServerArchive
+from tests.contracts.archive import Vault
 from tests.databases import MariaDbServer, OutsideServer, Server
 from tests.integration.storage.opened import (
     KINDS,
     SERVERS,
     AnyStorage,
     Opened,
+    make_file,
     open_embedded,
     open_in_memory,
     open_server,
+    remove_everything,
 )
 
 
@@ -107,6 +113,54 @@ async def freshness(opened: Opened) -> AsyncIterator[EmbeddedFreshness | SharedF
     found = freshness_of(opened.storage, opened.url)
     yield found
     await found.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb_vault_url(mariadb: MariaDbServer) -> Iterator[URL]:
+    """Return a MariaDB database with our schema, for tests that take it as a whole."""
+    with mariadb.database() as url:
+        upgrade(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mysql_vault_url(outside_server: OutsideServer | None) -> Iterator[URL]:
+    """Return a MySQL database with our schema, for tests that take it as a whole."""
+    assert outside_server is not None
+    with outside_server.database() as url:
+        upgrade(url)
+        yield url
+
+
+@pytest.fixture(params=SERVERS)
+def server_vault_url(request: pytest.FixtureRequest) -> URL:
+    """Return an empty database of each kind of server in turn."""
+    url: URL = request.getfixturevalue(f"{request.param}_vault_url")
+    remove_everything(url)
+    return url
+
+
+@pytest.fixture(params=["embedded", *SERVERS])
+def vault_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    """Return an empty database of each kind in turn."""
+    if request.param == "embedded":
+        make_file(tmp_path / "postkeep.db")
+        return URL.create("sqlite", database=str(tmp_path / "postkeep.db"))
+    url: URL = request.getfixturevalue(f"{request.param}_vault_url")
+    remove_everything(url)
+    return url
+
+
+@pytest.fixture
+async def vault(vault_url: URL) -> AsyncIterator[Vault]:
+    """Return an empty database as a whole, and as everybody else uses it."""
+    if vault_url.get_backend_name() == "sqlite":
+        path = Path(vault_url.database or "")
+        async with open_embedded(path) as opened:
+            yield Vault(EmbeddedArchive(path), opened.storage)
+    else:
+        async with open_server("server", vault_url) as opened:
+            yield Vault(ServerArchive(vault_url), opened.storage)
 
 
 @pytest.fixture(params=SERVERS)

@@ -1,5 +1,6 @@
 """A database under test: its storage, and a way to look at its tables beside it."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, RowMapping, text
+from sqlalchemy import URL, Connection, Engine, RowMapping, delete, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from postkeep.services.ports import UnitOfWork
@@ -18,6 +19,7 @@ from postkeep.storage.migrate import upgrade
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_pool import create_server_engine
 from postkeep.storage.statements import Rows
+from postkeep.storage.tables import AccountRow, PostRow, SessionRow
 from postkeep.storage.transaction import Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 from tests.integration.storage.watched import watched
@@ -131,6 +133,21 @@ def make_file(path: Path) -> None:
     """Make a file with our schema, unless it is there."""
     if not path.exists():
         path.write_bytes(empty_file())
+
+
+def remove_everything(url: URL) -> None:
+    """Empty a server's database."""
+
+    async def remove() -> None:
+        engine = create_server_engine(url, pool_size=1, autocommit=True)
+        try:
+            async with engine.connect() as connection:
+                for table in (PostRow, SessionRow, AccountRow):
+                    await connection.execute(delete(table))
+        finally:
+            await engine.dispose()
+
+    asyncio.run(remove())
 
 
 @asynccontextmanager

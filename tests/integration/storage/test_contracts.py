@@ -1,6 +1,7 @@
 """The storage keeps the contract of its port on every database."""
 
 from tests.contracts.accounts import AccountsContract
+from tests.contracts.archive import ArchiveContract
 from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.posts import PostsContract
@@ -34,3 +35,7 @@ class TestAddresses(AddressesContract):
 
 class TestFreshness(FreshnessContract):
     """Stamps."""
+
+
+class TestArchive(ArchiveContract):
+    """A database as a whole."""
