@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
+from postkeep.domain.idempotency import KeyUse
 from postkeep.domain.posts import LIGHT_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, QuotaExceeded, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork
@@ -23,10 +24,11 @@ class State:
     sessions: dict[SessionId, Session] = field(default_factory=dict[SessionId, Session])
     posts: dict[tuple[AccountId, PostId], Post] = field(default_factory=dict[tuple[AccountId, PostId], Post])
     attempts: dict[AttemptKey, Tally] = field(default_factory=dict[AttemptKey, Tally])
+    keys: dict[tuple[AccountId, bytes], KeyUse] = field(default_factory=dict[tuple[AccountId, bytes], KeyUse])
 
     def copy(self) -> "State":
         """Return another one that can be changed by itself."""
-        return State(dict(self.accounts), dict(self.sessions), dict(self.posts), dict(self.attempts))
+        return State(dict(self.accounts), dict(self.sessions), dict(self.posts), dict(self.attempts), dict(self.keys))
 
 
 class FakeStorage:
@@ -111,6 +113,7 @@ class FakeUnitOfWork:
         self.accounts = FakeAccounts(transaction)
         self.sessions = FakeSessions(transaction, clock)
         self.posts = FakePosts(transaction)
+        self.keys = FakeKeys(transaction)
         self.attempts = FakeAttempts(state, clock, counting=counting)
 
 
@@ -211,7 +214,7 @@ class FakeAccounts:
         self._change(account_id, lambda _: True, status=status)
 
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
-        """Remove the account with all its sessions and posts."""
+        """Remove the account with all its sessions, posts and keys."""
 
         def fits(account: Account) -> bool:
             return proven_hash is None or (account.is_active and account.password_hash == proven_hash)
@@ -222,6 +225,8 @@ class FakeAccounts:
             del state.sessions[session.id]
         for post in [post for post in state.posts.values() if post.author == account_id]:
             del state.posts[post.author, post.id]
+        for use in [use for use in state.keys.values() if use.author == account_id]:
+            del state.keys[use.author, use.key_hash]
         del state.accounts[account_id]
 
     def _change(self, account_id: AccountId, fits: Callable[[Account], bool], **changes: Any) -> None:
@@ -421,6 +426,28 @@ class FakePosts:
                 "bytes": account.bytes + size,
             }
         self._transaction.claim(author, lambda kept: kept.is_active, **changes)
+
+
+class FakeKeys:
+    """What keys were used for, in a state."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        """Take the transaction."""
+        self._transaction = transaction
+        self._keys = transaction.state.keys
+
+    async def find(self, use: KeyUse) -> KeyUse | None:
+        """Return what the key is kept to have been used for, or None."""
+        found = self._keys.get((use.author, use.key_hash))
+        return None if found is None or found.created_date < use.oldest_alive else found
+
+    async def add(self, use: KeyUse) -> KeyUse:
+        """Keep what a key is used for, and forget what has expired."""
+        self._transaction.write(use.author)
+        for kept in list(self._keys.values()):
+            if kept.author == use.author and kept.created_date < use.oldest_alive:
+                del self._keys[kept.author, kept.key_hash]
+        return self._keys.setdefault((use.author, use.key_hash), use)
 
 
 def _drive(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -11,6 +11,7 @@ from postkeep.domain.posts import ListedPost, Post, PostAbsent, Text
 from postkeep.domain.sessions import Session
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account
+from tests.contracts.idempotency import a_use
 from tests.contracts.kept import (
     Boom,
     account_by_now,
@@ -54,6 +55,7 @@ FOLLOWING: dict[str, Write] = {
     "sessions.add": lambda work, its: work.sessions.add(a_session(account_id=its.account.id)),
     "sessions.advance": lambda work, its: work.sessions.advance(its.session),
     "sessions.end": lambda work, its: work.sessions.end(its.session, a_moment()),
+    "keys.add": lambda work, its: work.keys.add(a_use(its.account.id)),
     "sessions.end_all": lambda work, its: work.sessions.end_all(its.account.id, a_moment()),
 }
 """Writes that come after one of those."""

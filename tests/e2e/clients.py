@@ -66,7 +66,8 @@ def look_at_refusal(response: httpx2.Response) -> None:
     assert not [trace for trace in _TRACES if trace in response.text]
     assert ("www-authenticate" in response.headers) == (status == 401)
     assert ("allow" in response.headers) == (status == 405)
-    assert ("retry-after" in response.headers) == (status in {429, 503})
+    early = status == 409 and response.json()["code"] == "idempotency_key_in_use"
+    assert ("retry-after" in response.headers) == (status in {429, 503} or early)
     if response.request.method == "HEAD":
         assert response.content == b""
         return
@@ -87,7 +88,7 @@ def look_at_refusal(response: httpx2.Response) -> None:
 def _look_at_errors(errors: list[dict[str, str]], body: bytes) -> None:
     assert 1 <= len(errors) <= 20
     assert all(error.keys() == {"path", "code", "detail"} for error in errors)
-    assert all(re.match(r"(body|query)\b", error["path"]) for error in errors)
+    assert all(re.match(r"(body|query|header)\b", error["path"]) for error in errors)
     assert len(body) <= 4096
 
 
@@ -168,9 +169,17 @@ class Person:
         """Ask who the token belongs to."""
         return self.http.get("/api/v1/me", headers=self.authorization)
 
-    def adds(self, body: object) -> httpx2.Response:
-        """Send a JSON value as a post."""
-        return self.http.post("/api/v1/posts", json=body, headers=self.authorization)
+    def adds(self, body: object, *, key: str | None = None, path: str = "/api/v1/posts") -> httpx2.Response:
+        """Send a JSON value as a post, with an idempotency key if one is given."""
+        keyed = {} if key is None else {"Idempotency-Key": key}
+        return self.http.post(path, json=body, headers={**self.authorization, **keyed})
+
+    def adds_at_last(self, body: object, *, key: str) -> httpx2.Response:
+        """Send a post with a key, again for as long as the server is still busy with the same one."""
+        while True:
+            answer = self.adds(body, key=key)
+            if answer.status_code != 409:
+                return answer
 
     def add(self, text: str, **more: str) -> str:
         """Add a post and return its id."""

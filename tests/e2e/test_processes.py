@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -224,6 +225,23 @@ def sockets_of(process: int) -> set[str]:
     return inet & {name.removeprefix("socket:[").rstrip("]") for name in open_files if name.startswith("socket:[")}
 
 
+def add_by_key(people: Sequence[Person], text: str, number: int) -> dict[str, object]:
+    """Have one of them add a text, with a key that is made of it; return what the answer says."""
+    answered: dict[str, object] = people[number].adds_at_last({"text": text}, key=text.replace(" ", "-")).json()
+    return answered
+
+
+def test_sv_13_two_workers_add_once(two_workers: PostkeepServer) -> None:
+    """Whichever of them a repetition comes to, also at the same time."""
+    person = Person.signs_up(two_workers.http)
+    with ExitStack() as stack:
+        people = [person.at(stack.enter_context(connect(two_workers.url, connections=1))) for _ in range(16)]
+        for text in [a_text() for _ in range(10)]:
+            answers = at_once(16, partial(add_by_key, people, text))
+            assert answers == [answers[0]] * 16
+    assert len(person.posts()) == 10
+
+
 def test_sv_04_a_dead_worker_comes_back(two_workers: PostkeepServer) -> None:
     """One that is killed is replaced, and what it acknowledged is there."""
     person = Person.signs_up(two_workers.http)
@@ -311,6 +329,64 @@ def test_tk_28_a_refresh_whose_answer_is_lost_can_be_repeated(
     assert after.me().status_code == 200
     assert person.renew().json()["refresh_token"] == after.refresh
     assert after.at(server.http).keep(after.renew()).me().status_code == 200
+
+
+def keyed_post(person: Person, text: str, key: str) -> str:
+    """Return a request that adds a post with a key, as it goes over the wire."""
+    body = json.dumps({"text": text})
+    head = f"POST /addPost HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {person.access}\r\nIdempotency-Key: {key}"
+    return f"{head}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+
+@pytest.mark.parametrize("pause", [None, 0.001], ids=["after-the-commit", "somewhere"])
+def test_sv_13_a_post_whose_answer_died_with_its_server_can_be_sent_again(
+    server: PostkeepServer, another: PostkeepServer, pause: float | None
+) -> None:
+    """Killed between the commit and the answer: the repetition finds it, and there is one."""
+    person, text = Person.signs_up(server.http), a_text()
+    with Wire(another) as wire:
+        wire.send(keyed_post(person, text, "k"))
+        if pause is None:
+            assert eventually(lambda: len(kept_by(server, person)) == 1)
+        else:
+            time.sleep(pause)
+        another.kill()
+    answer = person.adds_at_last({"text": text}, key="k")
+    assert answer.status_code == 201
+    assert [post["id"] for post in person.posts()] == [answer.json()["postID"]]
+    assert len(kept_by(server, person)) == person.me().json()["posts"] == 1
+    assert person.adds({"text": text}, key="k").json() == answer.json()
+
+
+def test_sv_12_whoever_hangs_up_can_send_it_again(server: PostkeepServer) -> None:
+    """The post may be there by then, or be added just now: its repetition gets its id, and there is one."""
+    person = Person.signs_up(server.http)
+    texts = [a_text() for _ in range(20)]
+    for number, text in enumerate(texts):
+        with Wire(server) as wire:
+            wire.send(keyed_post(person, text, f"key-{number}"))
+        answer = person.adds_at_last({"text": text}, key=f"key-{number}")
+        assert answer.status_code == 201
+        assert answer.json()["postID"] == person.posts()[0]["id"]
+    assert person.texts() == texts[::-1]
+
+
+def test_sv_02_what_a_server_that_ends_did_not_take_is_sent_again(
+    server: PostkeepServer, another: PostkeepServer
+) -> None:
+    """An idle connection is closed; a client that just sent a post on it cannot know whether it was added."""
+    person, text = Person.signs_up(server.http), a_text()
+    with Wire(another) as wire:
+        wire.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert wire.answer().status == 200
+        another.signal(signal.SIGTERM)
+        assert wire.is_closed()
+        wire.send_as_taken(keyed_post(person, text, "k").encode())
+    another.wait()
+    answers = [person.adds({"text": text}, key="k") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201] * 2
+    assert answers[0].json() == answers[1].json()
+    assert person.texts() == [text]
 
 
 def test_op_10_nothing_of_development_is_on(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_the_first_minute_works_as_printed(tmp_path: Path) -> None:
 
     assert '"access_token":' in said
     assert '"text":"Bought milk."' in said
+    assert said.count('"text":"Milk again."') == 1
     assert "204 No Content" in said
 
 

@@ -10,6 +10,7 @@ from tests.contracts.archive import ArchiveContract, Vault
 from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.clock import ClockContract
 from tests.contracts.freshness import FreshnessContract
+from tests.contracts.idempotency import KeysContract
 from tests.contracts.kept import Boom
 from tests.contracts.passwords import DUCKS, CommonPasswordsContract, PasswordHasherContract
 from tests.contracts.posts import PostsContract
@@ -83,6 +84,10 @@ class TestFakeSessions(SessionsContract):
 
 class TestFakePosts(PostsContract):
     """Posts."""
+
+
+class TestFakeKeys(KeysContract):
+    """Idempotency keys."""
 
 
 class TestFakeAttempts(AttemptsContract):

@@ -22,6 +22,7 @@ from postkeep.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from postkeep.domain.idempotency import KeyInUse
 from postkeep.domain.sessions import TokenInvalid
 from postkeep.views.problems import PROBLEM_JSON, FieldError, problem
 from postkeep.views.sessions import oauth_refusal
@@ -136,7 +137,7 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
     status = status_of(type(error))
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = challenge(error)
-    if isinstance(error, TooMany | Unavailable):
+    if isinstance(error, TooMany | Unavailable | KeyInUse):
         headers["Retry-After"] = str(error.retry_after)
     errors = [_field_error_of(error)] if isinstance(error, Invalid) else []
     return problem(
@@ -178,10 +179,15 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 def _field_error(fault: Mapping[str, Any]) -> FieldError:
     """Say what is wrong with one field: in our words where the domain refused it, in Pydantic's otherwise."""
     cause = fault.get("ctx", {}).get("error")
-    path = ".".join(_shown(part) for part in fault["loc"])
+    path = _path(*fault["loc"])
     if isinstance(cause, PostkeepError):
         return FieldError(path=path, code=cause.code, detail=cause.detail)
     return FieldError(path=path, code=fault["type"], detail=fault["msg"])
+
+
+def _path(place: str, *parts: str | int) -> str:
+    """Say where a fault is; a header's name is always one that we know."""
+    return ".".join([place, *(str(part) if place == "header" else _shown(part) for part in parts)])
 
 
 def _shown(part: str | int) -> str:

@@ -9,6 +9,7 @@ from fastapi import params
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,13 +36,15 @@ class Route(APIRoute):
         handle = super().get_route_handler()
         asks_who = _asks_who(self.dependant)
         names = [parameter.alias for parameter in self.dependant.query_params]
+        headers = [parameter.alias for parameter in self.dependant.header_params]
         media_type, limit = _expected_body(self)
 
         async def handle_in_order(request: Request) -> Response:
             if asks_who:
                 request.state.caller = await authenticate(request)
                 admit(request, request.state.caller)
-            _refuse_repeated(request, names)
+            _refuse_repeated("query", request.query_params, names)
+            _refuse_repeated("header", request.headers, headers)
             if media_type is None:
                 response = await handle(request)
             else:
@@ -90,15 +93,15 @@ def _expected_body(route: APIRoute) -> tuple[str | None, int]:
     return JSON, getattr(route.body_field.field_info.annotation, "max_body_bytes", MAX_SMALL_BODY_BYTES)
 
 
-def _refuse_repeated(request: Request, names: Collection[str]) -> None:
-    """Refuse a query that gives a parameter twice: taking either would be a guess.
+def _refuse_repeated(place: str, given: QueryParams | Headers, names: Collection[str]) -> None:
+    """Refuse a query or a head that gives a parameter twice: taking either would be a guess.
 
     Raises:
         RequestValidationError: It does.
     """
     for name in names:
-        if len(request.query_params.getlist(name)) > 1:
-            raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": "Given more than once"}])
+        if len(given.getlist(name)) > 1:
+            raise RequestValidationError([{"type": "repeated", "loc": (place, name), "msg": "Given more than once"}])
 
 
 async def _read(request: Request, media_type: str, limit: int, room: Room) -> Request:

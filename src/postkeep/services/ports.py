@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
 from postkeep.domain.attempts import AttemptKey, Tally
 from postkeep.domain.errors import Conflict, Unavailable
+from postkeep.domain.idempotency import KeyUse
 from postkeep.domain.posts import LISTED_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota
 from postkeep.domain.sessions import Session, SessionId
 
@@ -251,7 +252,7 @@ class Accounts(Protocol):
         ...
 
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
-        """Remove the account with all its sessions and posts. The first statements of its unit.
+        """Remove the account with all its sessions, posts and keys. The first statements of its unit.
 
         Args:
             account_id: Which.
@@ -352,6 +353,22 @@ class Posts(Protocol):
         ...
 
 
+class Keys(Protocol):
+    """What idempotency keys were used for, inside one unit or one reading."""
+
+    async def find(self, use: KeyUse) -> KeyUse | None:
+        """Return what the key is kept to have been used for, or None where it is not, or has expired by this use."""
+        ...
+
+    async def add(self, use: KeyUse) -> KeyUse:
+        """Keep what a key is used for; its unit has begun with the account's row. Forgets some that have expired.
+
+        Returns:
+            What is kept under this key from now on: this use, or the one before.
+        """
+        ...
+
+
 class Attempts(Protocol):
     """What is counted of attempts to get in. It is no account's, and nothing that anybody remembers depends on it."""
 
@@ -388,6 +405,11 @@ class UnitOfWork(Protocol):
     @property
     def posts(self) -> Posts:
         """The posts as this transaction sees them."""
+        ...
+
+    @property
+    def keys(self) -> Keys:
+        """The idempotency keys as this transaction sees them."""
         ...
 
     @property

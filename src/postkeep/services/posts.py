@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.idempotency import IdempotencyKey
 from postkeep.domain.posts import (
     LISTED_BYTES,
     UNLIMITED,
@@ -20,6 +21,7 @@ from postkeep.domain.posts import (
     Title,
     parse_post_id,
 )
+from postkeep.services.idempotency import KeyedAdds
 from postkeep.services.ports import Clock, Storage, UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -63,16 +65,29 @@ class PostService:
         self._storage = storage
         self._quota = quota
         self._clock = clock
+        self._keyed = KeyedAdds(storage, quota)
 
-    async def add(self, author: AccountId, text: Text, *, title: Title | None, status: Status) -> Post:
-        """Keep a new post.
+    async def add(
+        self,
+        author: AccountId,
+        text: Text,
+        *,
+        title: Title | None,
+        status: Status,
+        key: IdempotencyKey | None = None,
+    ) -> Post:
+        """Keep a new post; with a key that has come with the same post before, answer that one as it was then.
 
         Raises:
+            KeyInUse: This process is adding a post with this key.
+            KeyReused: The key came with another post.
             QuotaExceeded: The account would hold more than it may.
             AccountGone: The account was removed or disabled meanwhile.
             StorageUnavailable: The database does not answer.
         """
         post = Post.write(author, text, title=title, status=status, now=self._clock.now())
+        if key is not None:
+            return await self._keyed.add(post, key)
 
         async def unit(work: UnitOfWork) -> None:
             await work.posts.add(post, self._quota)

@@ -152,7 +152,7 @@ class SqlAccounts:
         await self._transaction.claim(account_id, _SET_STATUS, {"new_status": status.value})
 
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
-        """Remove the account with all its sessions and posts. The first statements of its unit.
+        """Remove the account with all its sessions, posts and keys. The first statements of its unit.
 
         Args:
             account_id: Which.

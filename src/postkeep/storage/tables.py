@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from postkeep.domain.accounts import EMAIL_MAX_LENGTH, AccountStatus
 from postkeep.domain.attempts import KEY_BYTES
+from postkeep.domain.idempotency import HASH_BYTES
 from postkeep.domain.posts import TITLE_MAX_LENGTH, Status
 from postkeep.domain.sessions import ADDRESS_MAX_LENGTH, DEVICE_MAX_LENGTH, SALT_BYTES, SessionStatus
 from postkeep.storage.lengths import limit_lengths
@@ -234,6 +235,26 @@ class PostRow(Row):
     bytes: Mapped[int] = mapped_column(Integer)
     created_date: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_date: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class KeyRow(Row):
+    """What an idempotency key was used for, by the key's account and hash."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        PrimaryKeyConstraint("account_id", "key_hash"),
+        # Its expired ones are found by their dates.
+        Index(None, "account_id", "created_date"),
+        _TABLE,
+    )
+
+    # They go with their account, also where a release removes it that has never heard of them.
+    account_id: Mapped[UUID] = mapped_column(Id, ForeignKey(AccountRow.id, ondelete="CASCADE"))
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary(HASH_BYTES).with_variant(mysql.BINARY(HASH_BYTES), *SERVERS))
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary(HASH_BYTES).with_variant(mysql.BINARY(HASH_BYTES), *SERVERS))
+    # No foreign key: what was answered once is answered again after the post was deleted.
+    post_id: Mapped[UUID] = mapped_column(Id)
+    created_date: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class AttemptRow(Row):

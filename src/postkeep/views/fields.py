@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from postkeep.domain.accounts import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH, Password
+from postkeep.domain.idempotency import KEY_PATTERN, IdempotencyKey, parse_key
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 
 
@@ -64,6 +65,14 @@ ChosenPassword: TypeAlias = Annotated[
     ),
 ]
 """A password that is to be kept."""
+
+
+GivenKey: TypeAlias = Annotated[
+    IdempotencyKey,
+    # Without an example: the docs page would send it with every post.
+    Parsed(parse_key, {"pattern": KEY_PATTERN}),
+]
+"""An idempotency key."""
 
 
 def _rfc3339(moment: datetime) -> str:

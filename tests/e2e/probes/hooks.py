@@ -34,6 +34,8 @@ _BEYOND_SCHEMAS: Final = {
     "signup": {"password_compromised", "email_invalid"},
     "signupByName": {"password_compromised", "email_invalid"},
     "changePassword": {"password_compromised"},
+    "addPost": {"idempotency_key_reused"},
+    "addPostByName": {"idempotency_key_reused"},
     "getPosts": {"cursor_invalid"},
     "getPostsByName": {"cursor_invalid"},
 }

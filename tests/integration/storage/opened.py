@@ -88,10 +88,13 @@ def _rows(connection: Connection, sql: str, parameters: dict[str, object]) -> Se
 @contextmanager
 def traced(storage: EmbeddedStorage | InMemoryStorage, note: Callable[[str], object]) -> Generator[None]:
     """Note each SELECT, INSERT, UPDATE and DELETE that SQLite runs."""
+    last = [""]
 
     def hear(statement: str) -> None:
-        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+        # SQLite tells of a DELETE once more for what it cascades to.
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) and statement != last[0]:
             note(statement)
+        last[0] = statement
 
     # Tests watch and disturb what no caller of a storage may see.
     connections = [storage._writer._connection]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

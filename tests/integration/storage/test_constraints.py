@@ -14,6 +14,7 @@ from postkeep.storage.statements import ConstraintBroken
 from postkeep.storage.tables import Row
 from tests.builders import MIDNIGHT, a_post, a_session, an_account, an_email
 from tests.contracts.attempts import a_key, put
+from tests.contracts.idempotency import a_use, find_use, keep_use
 from tests.contracts.kept import find_account, keep_account, keep_posts, keep_sessions
 from tests.integration.storage.opened import Opened
 
@@ -47,6 +48,7 @@ CHECKED: list[tuple[str, str, Any, str]] = [
 REQUIRED = {
     "accounts": "id email email_key password_hash status access_version posts_version posts bytes created_date",
     "sessions": "id account_id salt counter status device address created_date refreshed_date expires_date",
+    "idempotency_keys": "account_id key_hash body_hash post_id created_date",
     "login_attempts": "attempt_key failures under_way changed_date expires_date",
     "posts": "account_id id text status version bytes created_date updated_date",
 }
@@ -62,6 +64,10 @@ TOO_LONG: list[tuple[str, str, Any]] = [
     ("sessions", "device", "d" * 201),
     ("sessions", "address", "a" * 46),
     ("login_attempts", "attempt_key", b"k" * 33),
+    ("idempotency_keys", "account_id", b"i" * 17),
+    ("idempotency_keys", "key_hash", b"k" * 33),
+    ("idempotency_keys", "body_hash", b"b" * 33),
+    ("idempotency_keys", "post_id", b"i" * 17),
     ("posts", "account_id", b"i" * 17),
     ("posts", "id", b"i" * 17),
     ("posts", "title", "t" * 201),
@@ -75,6 +81,10 @@ async def set_column(opened: Opened, table: str, column: str, value: object) -> 
         await opened.rows(f"UPDATE {table} SET {column} = :value WHERE attempt_key = :key", value=value, key=key)  # noqa: S608 - ours
         return
     account = await keep_account(opened.storage)
+    if table == "idempotency_keys":
+        await keep_use(opened.storage, use := a_use(account.id))
+        await opened.rows(f"UPDATE {table} SET {column} = :value WHERE key_hash = :key", value=value, key=use.key_hash)  # noqa: S608 - ours
+        return
     session, post = a_session(account_id=account.id), a_post(author=account.id)
     await keep_sessions(opened.storage, session)
     await keep_posts(opened.storage, post)
@@ -109,7 +119,10 @@ async def test_iv_21_nothing_is_cut(opened: Opened, table: str, column: str, val
 
 @pytest.mark.parametrize(
     ("table", "column"),
-    [("accounts", "id"), ("sessions", "id"), ("sessions", "salt"), ("posts", "id"), ("login_attempts", "attempt_key")],
+    [
+        *[("accounts", "id"), ("sessions", "id"), ("sessions", "salt"), ("posts", "id")],
+        *[("login_attempts", "attempt_key"), ("idempotency_keys", "key_hash"), ("idempotency_keys", "body_hash")],
+    ],
 )
 async def test_nothing_is_too_short_on_sqlite(embedded: Opened, table: str, column: str) -> None:
     """Servers fill up with zeros what has one length; here it would be read as damaged."""
@@ -117,10 +130,10 @@ async def test_nothing_is_too_short_on_sqlite(embedded: Opened, table: str, colu
         await set_column(embedded, table, column, b"s" * 15)
 
 
-async def test_a_session_and_a_post_have_their_account(opened: Opened) -> None:
+async def test_a_session_a_post_and_a_key_have_their_account(opened: Opened) -> None:
     """S-16: by foreign key, on every connection."""
     stranger = an_account()
-    for table in ("sessions", "posts"):
+    for table in ("sessions", "posts", "idempotency_keys"):
         with pytest.raises(DBAPIError, match=r"(?i)foreign key"):
             await set_column(opened, table, "account_id", stranger.id.bytes)
 
@@ -131,6 +144,17 @@ async def test_an_account_with_posts_cannot_vanish_under_them(opened: Opened) ->
     await keep_posts(opened.storage, a_post(author=account.id))
     with pytest.raises(DBAPIError, match=r"(?i)foreign key"):
         await opened.rows("DELETE FROM accounts WHERE id = :id", id=account.id.bytes)
+
+
+async def test_keys_vanish_with_their_account_whoever_removes_it(opened: Opened) -> None:
+    """A release that knows no keys serves this schema, too, and must be able to remove an account."""
+    account, other = await keep_account(opened.storage), await keep_account(opened.storage)
+    mine, theirs = a_use(account.id), a_use(other.id)
+    for use in (mine, theirs):
+        await keep_use(opened.storage, use)
+    await opened.rows("DELETE FROM accounts WHERE id = :id", id=account.id.bytes)
+    assert await find_use(opened.storage, mine) is None
+    assert await find_use(opened.storage, theirs) == theirs
 
 
 async def test_db_17_a_taken_address_is_known_by_its_constraint(opened: Opened) -> None:
@@ -191,7 +215,7 @@ async def test_db_35_nor_does_it_hold_what_opens_an_account(opened: Opened) -> N
     assert "secret" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
-@pytest.mark.parametrize("table", ["accounts", "sessions", "posts"])
+@pytest.mark.parametrize("table", ["accounts", "sessions", "posts", "idempotency_keys"])
 async def test_s_24_an_account_s_things_are_found_by_key(opened: Opened, table: str) -> None:
     """Every table's own key begins with what its statements name first: no query reads a table through."""
     account = await keep_account(opened.storage)

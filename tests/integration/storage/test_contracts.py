@@ -4,6 +4,7 @@ from tests.contracts.accounts import AccountsContract
 from tests.contracts.archive import ArchiveContract
 from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.freshness import FreshnessContract
+from tests.contracts.idempotency import KeysContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
@@ -23,6 +24,10 @@ class TestSessions(SessionsContract):
 
 class TestPosts(PostsContract):
     """Posts."""
+
+
+class TestKeys(KeysContract):
+    """Idempotency keys."""
 
 
 class TestAttempts(AttemptsContract):

@@ -11,9 +11,10 @@ from postkeep.domain.accounts import Account, AccountStatus, Email
 from postkeep.domain.attempts import Tally
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session, SessionStatus
-from postkeep.storage.tables import AccountRow, AttemptRow, PostRow, Row, SessionRow
+from postkeep.storage.tables import AccountRow, AttemptRow, KeyRow, PostRow, Row, SessionRow
 from tests.builders import a_moment, a_post, a_session, an_account, an_email
 from tests.contracts.attempts import a_key, look, put
+from tests.contracts.idempotency import a_use, find_use, keep_use
 from tests.contracts.kept import account_by_now, find_account, find_session, keep_account, keep_posts, keep_sessions
 from tests.contracts.posts import find_post
 from tests.integration.storage.opened import Opened
@@ -260,3 +261,31 @@ async def test_s_32_a_tally_goes_through_the_orm(opened: Opened) -> None:
     }
     assert await orm_round_trip(opened, AttemptRow(**values), key) == values
     assert (await look(opened.storage, key))[1] == {key: tally}
+
+
+async def test_every_member_of_a_key_s_use_has_its_column(opened: Opened) -> None:
+    """And every column its member; the hashes and the ids all differ."""
+    use = a_use((await keep_account(opened.storage)).id)
+    await keep_use(opened.storage, use)
+    (row,) = await opened.rows("SELECT * FROM idempotency_keys WHERE key_hash = :key", key=use.key_hash)
+    assert dict(row) == {
+        "account_id": use.author.bytes,
+        "key_hash": use.key_hash,
+        "body_hash": use.body_hash,
+        "post_id": use.post_id.bytes,
+        "created_date": as_kept(opened, use.created_date),
+    }
+
+
+async def test_s_32_a_key_s_use_goes_through_the_orm(opened: Opened) -> None:
+    """The mapped class alone says everything: written and read by it, and found by the repository."""
+    use = a_use((await keep_account(opened.storage)).id)
+    values: dict[str, Any] = {
+        "account_id": use.author,
+        "key_hash": use.key_hash,
+        "body_hash": use.body_hash,
+        "post_id": use.post_id,
+        "created_date": use.created_date,
+    }
+    assert await orm_round_trip(opened, KeyRow(**values), (use.author, use.key_hash)) == values
+    assert await find_use(opened.storage, use) == use

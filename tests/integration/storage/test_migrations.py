@@ -114,7 +114,7 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bare]:
         yield bare
 
 
-TABLES = {"accounts", "sessions", "posts", "schema_support", "login_attempts"}
+TABLES = {"accounts", "sessions", "posts", "schema_support", "login_attempts", "idempotency_keys"}
 
 OLDEST = "0004"
 """The oldest revision whose release the newest schema serves: nothing since then took anything away."""

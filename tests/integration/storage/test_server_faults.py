@@ -12,6 +12,7 @@ from asyncmy.errors import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from postkeep.domain.accounts import Account
+from postkeep.domain.idempotency import IdempotencyKey, KeyUse
 from postkeep.domain.posts import ListedPost, Post, Quota, Text
 from postkeep.domain.sessions import Session, SessionStatus
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
@@ -20,7 +21,9 @@ from postkeep.storage import server_pool
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_pool import Connection, create_server_engine
 from tests.builders import a_moment, a_post, a_session, an_account
+from tests.contracts.idempotency import find_use
 from tests.contracts.kept import (
+    Boom,
     account_by_now,
     assert_counted,
     find_account,
@@ -529,6 +532,19 @@ def logging_in(kept_hash: str) -> Callable[[Account, Session], Unit]:
 NOW = a_moment()
 
 
+KEY = IdempotencyKey("k")
+
+
+def adding_with_a_key(_account: Account, post: Post) -> Unit:
+    """Return the unit that adds a post which came with a key."""
+
+    async def unit(work: UnitOfWork) -> None:
+        await work.posts.add(post)
+        assert await work.keys.add(use := KeyUse.of(KEY, post)) == use
+
+    return unit
+
+
 def ending(account: Account, session: Session) -> Unit:
     """Return the unit that ends a session."""
 
@@ -542,6 +558,12 @@ def ending(account: Account, session: Session) -> Unit:
 async def look_for_the_post(opened: Opened, account: Account, post: Post) -> None:
     """See that the post is there and counted once."""
     await assert_counted(opened.storage, account, post)
+
+
+async def look_for_the_post_and_its_key(opened: Opened, account: Account, post: Post) -> None:
+    """See that the post is there and counted once, and that its key stands for it."""
+    await assert_counted(opened.storage, account, post)
+    assert await find_use(opened.storage, KeyUse.of(KEY, post)) == KeyUse.of(KEY, post)
 
 
 async def look_for_no_post(opened: Opened, account: Account, _post: Post) -> None:
@@ -583,6 +605,7 @@ CASES = {
     "add the last one": Case(
         with_a_post, lambda _, post: lambda work: work.posts.add(post, Quota(posts=1)), look_for_the_post
     ),
+    "add with a key": Case(with_a_post, adding_with_a_key, look_for_the_post_and_its_key),
     "delete": Case(with_a_kept_post, lambda _, post: unit_that_removes(post), look_for_no_post),
     "signup": Case(with_nothing, signing_up, look_for_the_account),
     "login": Case(with_a_session, logging_in("same"), look_for_the_login("same")),
@@ -678,6 +701,40 @@ async def test_db_07_a_commit_that_collided_did_not_delete_what_somebody_else_di
         await fresh.storage.transact(account.id, unit)
     assert found == [True, False]
     await assert_counted(server.storage, account)
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_sv_13_a_key_that_another_process_used_meanwhile_is_not_taken_for_one_s_own(
+    fresh: Opened, server: Opened, *, done: bool
+) -> None:
+    """A COMMIT is lost, done or not; before that is settled, another process comes with the same key."""
+    account, post = await with_a_post(fresh)
+    mine, theirs = KeyUse.of(KEY, post), KeyUse.of(KEY, other := a_post(author=account.id))
+    left, found, kept = [LOST], list[KeyUse](), list[KeyUse]()
+
+    def adding(new: Post, use: KeyUse, seen: list[KeyUse]) -> Unit:
+        async def unit(work: UnitOfWork) -> None:
+            await work.posts.add(new)
+            seen.append(await work.keys.add(use))
+            if seen[-1] != use:
+                raise Boom
+
+        return unit
+
+    async def lose_and_be_overtaken(connection: Connection) -> None:
+        if not left:
+            await connection.commit()
+            return
+        await (connection.commit() if done else connection.rollback())
+        with suppress(Boom):
+            await server.storage.transact(account.id, adding(other, theirs, kept))
+        raise OperationalError(*left.pop())
+
+    with committing(fresh, lose_and_be_overtaken), suppress(Boom):
+        await fresh.storage.transact(account.id, adding(post, mine, found))
+    assert kept == [mine if done else theirs]
+    assert found == ([mine] if done else [mine, theirs])
+    await assert_counted(server.storage, account, post if done else other)
 
 
 async def test_a_commit_that_never_answers_is_given_up(fresh: Opened) -> None:

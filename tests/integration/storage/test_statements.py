@@ -1,11 +1,13 @@
 """What each use case asks of the database: S-22, no statement too many."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
 from postkeep.domain.accounts import Account, Password
+from postkeep.domain.idempotency import IdempotencyKey
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session
 from postkeep.services.accounts import AccountService
@@ -13,7 +15,9 @@ from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
+from postkeep.storage.idempotency import FORGOTTEN
 from tests.builders import a_post, an_email
+from tests.contracts.idempotency import a_use, keep_use
 from tests.contracts.kept import account_by_now, keep_account, keep_posts
 from tests.fakes import FakeClock, FakeCommonPasswords, FakePasswords, FakeTokens
 from tests.integration.storage.opened import AnyStorage, Opened, open_server
@@ -57,12 +61,19 @@ def counted(*statements: str, keys: int = 3) -> list[str]:
     return [*taken, *statements, *HELD, "DELETE FROM login_attempts"]
 
 
+KEPT = ["SELECT idempotency_keys", "DELETE FROM idempotency_keys", "INSERT INTO idempotency_keys"]
+"""The statements that forget keys and keep one."""
+
 Use = Callable[[Caller], Awaitable[object]]
 
 USES: dict[str, tuple[Use, list[str]]] = {
     "addPost": (
         lambda by: by.posts.add(by.account.id, Text("a"), title=Title("t"), status=Status.PUBLISHED),
         ["UPDATE accounts", "INSERT INTO posts"],
+    ),
+    "addPost with a key": (
+        lambda by: by.posts.add(by.account.id, Text("a"), title=None, status=Status.DRAFT, key=IdempotencyKey("k")),
+        ["UPDATE accounts", "INSERT INTO posts", *KEPT],
     ),
     "deletePost": (lambda by: by.posts.delete(by.account.id, by.post.id), ["UPDATE accounts", "DELETE FROM posts"]),
     "getPosts": (lambda by: by.posts.page(by.account.id), ["SELECT posts"]),
@@ -114,7 +125,7 @@ USES: dict[str, tuple[Use, list[str]]] = {
 }
 
 
-TABLES = {"accounts", "sessions", "posts", "login_attempts"}
+TABLES = {"accounts", "sessions", "posts", "login_attempts", "idempotency_keys"}
 
 
 def in_short(statement: str) -> str:
@@ -136,7 +147,7 @@ async def test_a_use_case_sends_these_statements_and_no_others(opened: Opened, n
     assert [in_short(statement) for statement in sent] == wanted
 
 
-@pytest.mark.parametrize("name", ["addPost", "deletePost", "getPosts", "authenticate"])
+@pytest.mark.parametrize("name", ["addPost", "addPost with a key", "deletePost", "getPosts", "authenticate"])
 async def test_a_use_case_takes_no_further_round_trips(server: Opened, name: str) -> None:
     """One per statement and one for the COMMIT of a unit: no BEGIN, no ROLLBACK, no ping, no SET."""
     use, wanted = USES[name]
@@ -163,6 +174,41 @@ async def test_the_session_check_reads_one_row_of_each(server: Opened) -> None:
     explained = f"EXPLAIN FORMAT=TRADITIONAL {sent[0]}".replace("%s", ":account", 1).replace("%s", ":session", 1)
     plan = await server.rows(explained, account=caller.account.id.bytes, session=caller.session.id.bytes)
     assert {row["type"] for row in plan} == {"const"}
+
+
+async def test_a_key_forgets_only_some_others(opened: Opened) -> None:
+    """Whoever comes after a day of many keys does not wait for all of them to be removed."""
+    caller = await Caller.over(opened.storage)
+    for _ in range(2 * FORGOTTEN):
+        await keep_use(opened.storage, a_use(caller.account.id))
+    await USES["addPost with a key"][0](caller)
+    left = await opened.value(
+        "SELECT COUNT(*) FROM idempotency_keys WHERE account_id = :id", id=caller.account.id.bytes
+    )
+    assert left == 2 * FORGOTTEN - (FORGOTTEN - 1) + 1
+
+
+async def test_keys_are_found_by_keys(server: Opened) -> None:
+    """However many an account has: the expired ones by their dates, unsorted, and those to remove by themselves."""
+    caller = await Caller.over(server.storage)
+    for _ in range(100):
+        await keep_use(server.storage, a_use(caller.account.id))
+    with server.statements() as sent:
+        await USES["addPost with a key"][0](caller)
+    await server.rows("ANALYZE TABLE idempotency_keys")
+    values = {"owner": caller.account.id.bytes, "day": "2999-01-01", "most": 15, "hash": bytes(32)}
+    expired = in_order(sent[2], ":owner", ":day", ":most")
+    forget = in_order(sent[3], ":owner", *[":hash"] * FORGOTTEN, ":day")
+    for statement, key in ((expired, "ix_idempotency_keys_account_id_created_date"), (forget, "PRIMARY")):
+        (row,) = await server.rows(f"EXPLAIN FORMAT=TRADITIONAL {statement}", **values)
+        assert (row["key"], row["type"]) == (key, "range")
+        assert "filesort" not in str(row["Extra"])
+
+
+def in_order(statement: str, *names: str) -> str:
+    """Give the values of a statement names."""
+    left = list(names)
+    return re.sub("%s", lambda _: left.pop(0), statement)
 
 
 async def test_a_list_is_one_range_of_the_primary_key(server: Opened) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 
 from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import CurrentCaller, Cursors, Posts
@@ -16,11 +16,13 @@ from postkeep.controllers.errors import (
 )
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
+from postkeep.domain.idempotency import KeyInUse, KeyInvalid, KeyReused
 from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import LongPage
 from postkeep.views.cursors import CURSOR_SCHEMA, CursorInvalid
+from postkeep.views.fields import GivenKey
 from postkeep.views.posts import NewPost, PostAdded, PostView, long_post_list, post_list
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
@@ -32,6 +34,9 @@ ADD_ERRORS = documented(
     RequestInvalid,
     TextInvalid,
     TitleInvalid,
+    KeyInvalid,
+    KeyReused,
+    KeyInUse,
     BodyTooLarge,
     MediaTypeUnsupported,
     BodyUnreadable,
@@ -66,14 +71,22 @@ Cursor = Annotated[
     str | None,
     Query(max_length=100, description="Where the page begins, as Link had it.", json_schema_extra=CURSOR_SCHEMA),
 ]
+Key = Annotated[
+    GivenKey | None,
+    Header(
+        alias="Idempotency-Key",
+        description="New for each post, the same for each repetition: within 24 hours these add nothing, and are"
+        " answered as the first was.",
+    ),
+]
 
 
 @router.post(
     "/posts", operation_id="addPost", status_code=status.HTTP_201_CREATED, responses={**ADD_ERRORS, **LOCATION}
 )
-async def add_post(new: NewPost, caller: CurrentCaller, posts: Posts, response: Response) -> PostAdded:
+async def add_post(new: NewPost, caller: CurrentCaller, posts: Posts, response: Response, key: Key = None) -> PostAdded:
     """Keep a post for the caller and answer its id."""
-    post = await posts.add(caller.account_id, new.text, title=new.title, status=new.status)
+    post = await posts.add(caller.account_id, new.text, title=new.title, status=new.status, key=key)
     response.headers["Location"] = f"/api/v1/posts/{post.id}"
     return PostAdded.of(post)
 

@@ -1,0 +1,97 @@
+"""Keys of requests, and what they were used for, in the database."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from postkeep.domain.accounts import AccountId
+from postkeep.domain.idempotency import KeyUse
+from postkeep.domain.posts import PostId
+from postkeep.storage.statements import ConstraintBroken
+from postkeep.storage.tables import KeyRow
+from postkeep.storage.transaction import Transaction
+
+FORGOTTEN: Final = 16
+"""How many expired keys are removed with each new one, at most: more than one, so none pile up."""
+
+_NAMES: Final = [f"key_{number}" for number in range(FORGOTTEN)]
+
+_AUTHOR: Final = KeyRow.account_id == bindparam("owner")
+_THIS: Final = (_AUTHOR, KeyRow.key_hash == bindparam("key_hash"))
+
+_FIND: Final = select(KeyRow.account_id, KeyRow.key_hash, KeyRow.body_hash, KeyRow.post_id, KeyRow.created_date).where(
+    *_THIS, KeyRow.created_date >= bindparam("oldest_alive")
+)
+_KEPT: Final = select(KeyRow.key_hash).where(*_THIS, KeyRow.post_id == bindparam("post_id"))
+_ADD: Final = insert(KeyRow)
+_EXPIRED: Final = (
+    select(KeyRow.key_hash)
+    .where(_AUTHOR, KeyRow.created_date < bindparam("oldest_alive"))
+    .order_by(KeyRow.created_date)
+    .limit(FORGOTTEN - 1)
+)
+# By their keys: SQLite knows no DELETE with a LIMIT, and servers find rows by a list that a subquery makes only by
+# going through all of the account's.
+_FORGET: Final = delete(KeyRow).where(
+    _AUTHOR,
+    KeyRow.key_hash.in_([bindparam(name) for name in _NAMES]),
+    KeyRow.created_date < bindparam("oldest_alive"),
+)
+
+
+class SqlKeys:
+    """The keys as one transaction sees them."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        """Take the transaction to run statements in."""
+        self._transaction = transaction
+
+    async def find(self, use: KeyUse) -> KeyUse | None:
+        """Return what the key is kept to have been used for, or None where it is not, or has expired by this use."""
+        found = await self._transaction.read(
+            _FIND, {"owner": use.author, "key_hash": use.key_hash, "oldest_alive": use.oldest_alive}
+        )
+        row = found.first()
+        return None if row is None else _use_of(row)
+
+    async def add(self, use: KeyUse) -> KeyUse:
+        """Keep what a key is used for; its unit has begun with the account's row. Forgets some that have expired.
+
+        Returns:
+            What is kept under this key from now on: this use, or the one before.
+        """
+        await self._forget(use)
+        try:
+            await self._transaction.insert(use.author, _ADD, _values_of(use), _KEPT)
+        except ConstraintBroken:
+            before = await self.find(use)
+            if before is None:
+                raise
+            return before
+        return use
+
+    async def _forget(self, use: KeyUse) -> None:
+        """Remove the key if it has expired, and some of the account's others that have."""
+        oldest = {"oldest_alive": use.oldest_alive}
+        expired = (await self._transaction.read(_EXPIRED, {"owner": use.author, **oldest})).rows
+        hashes = [*(bytes(row[0]) for row in expired), use.key_hash]
+        listed = {name: hashes[min(number, len(hashes) - 1)] for number, name in enumerate(_NAMES)}
+        await self._transaction.write(use.author, _FORGET, {**listed, **oldest})
+
+
+def _use_of(values: Sequence[Any]) -> KeyUse:
+    """Make the use that a row holds, its values in the order of `_FIND`."""
+    author, key_hash, body_hash, post_id, created = values
+    return KeyUse(AccountId(author), bytes(key_hash), bytes(body_hash), PostId(post_id), created)
+
+
+def _values_of(use: KeyUse) -> dict[str, object]:
+    """Return a use's row."""
+    return {
+        "account_id": use.author,
+        "key_hash": use.key_hash,
+        "body_hash": use.body_hash,
+        "post_id": use.post_id,
+        "created_date": use.created_date,
+    }
