@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -90,6 +90,54 @@ class Server:
             await engine.dispose()
 
 
+@dataclass
+class MariaDbProcess:
+    """A private MariaDB as a process, running or not; what it keeps stays when it ends.
+
+    Attributes:
+        folder: Where everything of it lies.
+        options: What it is started with besides what it needs.
+        port: Where it listens on loopback.
+        process: It, since its last start.
+    """
+
+    folder: Path
+    options: tuple[str, ...] = ()
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> URL:
+        """Its address, with the account that may do anything."""
+        return make_url(f"mysql+asyncmy://root@127.0.0.1:{self.port}/")
+
+    @property
+    def _common(self) -> tuple[str, ...]:
+        """What both of its programs must be told."""
+        user = pwd.getpwuid(os.getuid()).pw_name
+        return "--no-defaults", f"--user={user}", f"--datadir={self.folder / 'data'}", "--innodb-log-file-size=8M"
+
+    def install(self) -> None:
+        """Make its files."""
+        alone = ("--auth-root-authentication-method=normal", "--skip-test-db")
+        subprocess.run([_installed("mariadb-install-db"), *self._common, *alone], check=True, capture_output=True)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it, without waiting for it."""
+        folder = self.folder
+        where = (f"--socket={folder}/s", f"--pid-file={folder}/pid", f"--log-error={folder}/errors.log")
+        listen = (f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve")
+        command = [_installed("mariadbd"), *self._common, *where, *listen, *FAST, *self.options]
+        self.process = subprocess.Popen(command)
+        return self.process
+
+    def stop(self) -> None:
+        """End it in an orderly way, if it runs."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(START_SECONDS)
+
+
 class MariaDbServer(Server):
     """A private MariaDB."""
 
@@ -97,35 +145,14 @@ class MariaDbServer(Server):
     @contextmanager
     def started(cls, folder: Path, *options: str) -> Generator[Self]:
         """Start a server whose data lie in a folder, and stop it in the end."""
-        program, install = _program("mariadbd"), _program("mariadb-install-db")
-        if not program or not install:
-            message = "MariaDB is not installed: bin/test installs it where apt-get may be used"
-            raise RuntimeError(message)
-        user = pwd.getpwuid(os.getuid()).pw_name
-        data = folder / "data"
-        common = ("--no-defaults", f"--user={user}", f"--datadir={data}")
-        subprocess.run(
-            [
-                install,
-                *common,
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-                "--innodb-log-file-size=8M",
-            ],
-            check=True,
-            capture_output=True,
-        )
-        port = free_port()
-        where = (f"--socket={folder}/s", f"--pid-file={folder}/pid", f"--log-error={folder}/errors.log")
-        listen = (f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve")
-        process = subprocess.Popen([program, *common, *where, *listen, "--innodb-log-file-size=8M", *FAST, *options])
+        mariadb = MariaDbProcess(folder, options)
+        mariadb.install()
         try:
-            server = cls(make_url(f"mysql+asyncmy://root@127.0.0.1:{port}/"))
-            server.await_start(process)
+            server = cls(mariadb.url)
+            server.await_start(mariadb.start())
             yield server
         finally:
-            process.terminate()
-            process.wait(START_SECONDS)
+            mariadb.stop()
 
 
 class MySqlServer(Server):
@@ -182,6 +209,19 @@ def find_mysqld() -> str | None:
         return None
     said = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
     return None if "MariaDB" in said else program
+
+
+def _installed(name: str) -> str:
+    """Find a program of MariaDB.
+
+    Raises:
+        RuntimeError: It is not there.
+    """
+    program = _program(name)
+    if program is None:
+        message = "MariaDB is not installed: bin/test installs it where apt-get may be used"
+        raise RuntimeError(message)
+    return program
 
 
 def _program(name: str) -> str | None:

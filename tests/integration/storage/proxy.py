@@ -1,7 +1,7 @@
 """A wire between a storage and its server that can be cut at the worst moment."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
 
@@ -27,6 +27,7 @@ class Proxy:
         late: Lets late COMMITs go.
         is_down: Whether new connections are refused.
         flowing: Set as long as bytes are passed on; without it, everybody waits.
+        latency: Says how many seconds later than they came the next bytes go on, to either side.
     """
 
     def __init__(self, url: URL) -> None:
@@ -36,10 +37,10 @@ class Proxy:
         self.is_down = False
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.latency: Callable[[], float] | None = None
         self._url = url
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._to_server: set[asyncio.StreamWriter] = set()
+        self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -63,28 +64,52 @@ class Proxy:
     @property
     def open_connections(self) -> int:
         """How many connections the server has from here."""
-        return len({writer for writer in self._to_server if not writer.is_closing()})
+        return sum(not server_out.is_closing() for _, server_out in self._pairs)
 
     def drop_all(self) -> None:
         """Cut all connections."""
-        for writer in self._writers:
-            writer.close()
+        for pair in list(self._pairs):
+            for writer in pair:
+                writer.close()
+
+    def half_close(self, *, towards_server: bool) -> None:
+        """Say to one side of all connections that nothing more will come, and let the other side speak on."""
+        for client_out, server_out in list(self._pairs):
+            with suppress(OSError):
+                (server_out if towards_server else client_out).write_eof()
 
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         if self.is_down:
             client_out.close()
             return
-        server_in, server_out = await asyncio.open_connection(self._url.host, self._url.port)
-        self._writers |= {client_out, server_out}
-        self._to_server.add(server_out)
+        try:
+            server_in, server_out = await asyncio.open_connection(self._url.host, self._url.port)
+        except OSError:
+            client_out.close()
+            return
+        pair = (client_out, server_out)
+        self._pairs.add(pair)
+        try:
+            await self._serve_between(client_in, client_out, server_in, server_out)
+        finally:
+            self._pairs.discard(pair)
+
+    async def _serve_between(
+        self,
+        client_in: asyncio.StreamReader,
+        client_out: asyncio.StreamWriter,
+        server_in: asyncio.StreamReader,
+        server_out: asyncio.StreamWriter,
+    ) -> None:
         back = asyncio.create_task(self._pass(server_in, client_out))
         self._tasks.add(back)
+        back.add_done_callback(self._tasks.discard)
         with suppress(OSError):
             while chunk := await client_in.read(65536):
                 if self.cuts and chunk[4:] == b"\x03COMMIT":
                     await self._cut(self.cuts.pop(0), chunk, back, client_out, server_out)
                     break
-                await self.flowing.wait()
+                await self._pass_time()
                 server_out.write(chunk)
                 await server_out.drain()
         server_out.close()
@@ -110,7 +135,12 @@ class Proxy:
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while chunk := await source.read(65536):
-                await self.flowing.wait()
+                await self._pass_time()
                 target.write(chunk)
                 await target.drain()
         target.close()
+
+    async def _pass_time(self) -> None:
+        await self.flowing.wait()
+        if self.latency is not None:
+            await asyncio.sleep(self.latency())

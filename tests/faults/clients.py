@@ -1,0 +1,383 @@
+"""Clients: each does one thing after the other for its user, at random, and writes down all that it sees."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.faults.history import Item, Kind, Operation, Outcome, Recorder
+from tests.faults.users import User, digest_of, items_of
+from tests.faults.wire import Answer, Connection, CutError, NotSentError
+
+LISTS: Final = ("/getPosts", "/api/v1/posts")
+ADDS: Final = ("/addPost", "/api/v1/posts")
+DELETES: Final = ("/deletePost", "/api/v1/posts")
+
+_PAUSE_SECONDS: Final = 0.05
+"""How long a client waits where nobody listens, or the server is not well, before it asks again."""
+
+_LONG_GOES: Final = 0.3
+"""How soon a long post is deleted: if it stayed, clients would do little but read it."""
+
+_MANY: Final = 300
+"""More posts than that are read in the largest pages there are."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What clients do, how often against each other.
+
+    Attributes:
+        add: Add a post, as long as the user has fewer than `most`.
+        delete: Delete one of the user's own.
+        list: List all posts.
+        pages: List them page by page.
+        refresh: Renew the tokens, sometimes from two tabs at once.
+        reuse: Send a refresh token that was used long ago, which ends the session.
+        logout: Log out; the next operation logs in.
+        steal: Try to delete a post of somebody else.
+        most: So many posts a user has at most, more or less.
+        big: Which share of the posts is as long as a post may be.
+    """
+
+    add: int = 30
+    delete: int = 26
+    list: int = 36
+    pages: int = 6
+    refresh: int = 4
+    reuse: int = 1
+    logout: int = 1
+    steal: int = 2
+    most: int = 30
+    big: float = 0.02
+
+
+MIXED: Final = Habits()
+HOARD: Final = Habits(add=960, delete=20, list=1, pages=1, refresh=8, reuse=1, logout=1, steal=4, most=60_000, big=0.0)
+"""Mostly adding: for as many acknowledged posts as can be."""
+
+
+@dataclass
+class _Session:
+    """A login, as its client has it.
+
+    Attributes:
+        id: Its id.
+        access: The access token.
+        refresh: The refresh token.
+        used: Refresh tokens that were used up, the last one last.
+        is_unsure: Whether the last renewal may have been done: then the same token is sent again before anything else.
+    """
+
+    id: str
+    access: str
+    refresh: str
+    used: list[str] = field(default_factory=list[str])
+    is_unsure: bool = False
+
+
+class Client:
+    """One client of one user.
+
+    Attributes:
+        name: Of the client.
+        connections: One of them is chosen for each request, at random.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that makes one client differ from another
+        self,
+        name: str,
+        user: User,
+        others: Sequence[User],
+        *,
+        connections: Sequence[Connection],
+        recorder: Recorder,
+        habits: Habits,
+        seconds: float,
+        choose: random.Random,
+    ) -> None:
+        """Take what it is and has.
+
+        Args:
+            name: Of the client.
+            user: Whom it acts for; its process's other clients of this user share the object.
+            others: Other users, whose posts it tries to delete.
+            connections: Of its own.
+            recorder: Takes down all it does.
+            habits: What it does how often.
+            seconds: How long it waits for an answer.
+            choose: Decides.
+        """
+        self.name = name
+        self._user = user
+        self._others = others
+        self.connections = connections
+        self._recorder = recorder
+        self._habits = habits
+        self._seconds = seconds
+        self._choose = choose
+        self._count = 0
+        self._is_refused = False
+        self._session: _Session | None = None
+        self._seen: dict[str, Sequence[Item]] = {}
+
+    async def run(self, goes_on: Callable[[], bool]) -> None:
+        """Do one thing after another until told to stop; what was begun is finished."""
+        while goes_on():
+            if self._is_refused:
+                await asyncio.sleep(_PAUSE_SECONDS)
+            self._is_refused = False
+            if self._session is None:
+                await self.log_in()
+            elif self._session.is_unsure:
+                await self._renew(self._session)
+            else:
+                await self._next(self._session)(self._session)
+
+    async def log_in(self) -> None:
+        """Begin a session."""
+        operation = self._invoke(Kind.LOGIN)
+        answer = await self._ask(operation, "POST", "/api/v1/login", self._user.credentials)
+        tokens = self._json(operation, answer)
+        if tokens is not None:
+            self._session = _Session(
+                _session_id(tokens["access_token"]), tokens["access_token"], tokens["refresh_token"]
+            )
+            operation.session = self._session.id
+        self._complete(operation, answer)
+
+    async def read_all(self) -> None:
+        """List all posts in every way, if logged in."""
+        for step in (self._list, self._list_pages):
+            if self._session is not None:
+                await step(self._session)
+
+    async def leave(self) -> None:
+        """Log out, if logged in."""
+        if self._session is not None:
+            await self._log_out(self._session)
+
+    def _next(self, session: _Session) -> Callable[[_Session], Awaitable[None]]:
+        """Choose what to do next."""
+        habits, posts, choose = self._habits, self._user.posts, self._choose
+        if len(posts) > habits.most or (self._user.long and choose.random() < _LONG_GOES):
+            return self._delete
+        steps: dict[Callable[[_Session], Awaitable[None]], int] = {
+            self._add: habits.add,
+            self._delete: habits.delete if posts else 0,
+            self._list: habits.list,
+            self._list_pages: habits.pages,
+            self._renew: habits.refresh,
+            self._reuse: habits.reuse if len(session.used) > 1 else 0,
+            self._log_out: habits.logout,
+            self._steal: habits.steal,
+        }
+        (step,) = choose.choices(list(steps), list(steps.values()))
+        return step
+
+    async def _add(self, session: _Session) -> None:
+        """Add a post that nobody else adds. There is room here for a key by which it could be sent again."""
+        self._count += 1
+        uid = f"{self._user.name}:{self.name}:{self._count}:{self._choose.getrandbits(64):016x}"
+        is_big = self._choose.random() < self._habits.big
+        post = self._user.write(uid, self._choose, big=is_big)
+        operation = self._invoke(Kind.ADD, session=session.id, uid=uid, digest=digest_of(post))
+        answer = await self._ask(operation, "POST", self._choose.choice(ADDS), post, session)
+        added = self._json(operation, answer)
+        if added is not None:
+            operation.post = added["postID"]
+            self._user.posts[operation.post] = None
+            if is_big:
+                self._user.long[operation.post] = None
+        self._complete(operation, answer)
+
+    async def _delete(self, session: _Session) -> None:
+        """Delete one of the user's own posts, which another client may be deleting, too."""
+        post = self._choose.choice(list(self._user.long or self._user.posts))
+        await self._remove(session, post)
+
+    async def _steal(self, session: _Session) -> None:
+        """Try to delete what belongs to somebody else."""
+        posts = [post for other in self._others for post in list(other.posts)[-3:]]
+        if posts:
+            await self._remove(session, self._choose.choice(posts))
+        else:
+            await self._list(session)
+
+    async def _remove(self, session: _Session, post: str) -> None:
+        """Delete a post, and forget it where it is certain that it is gone."""
+        operation = self._invoke(Kind.DELETE, session=session.id, post=post)
+        answer = await self._ask(operation, "DELETE", f"{self._choose.choice(DELETES)}/{post}", None, session)
+        if answer is not None and answer.status in {204, 404}:
+            self._user.posts.pop(post, None)
+            self._user.long.pop(post, None)
+        self._complete(operation, answer)
+
+    async def _list(self, session: _Session) -> None:
+        """List all posts; who has a list already may be told that nothing has changed."""
+        operation = self._invoke(Kind.LIST, session=session.id)
+        known = list(self._seen)[-3:] if self._choose.random() < 0.3 else []
+        answer = await self._ask(operation, "GET", self._choose.choice(LISTS), None, session, known=known)
+        if answer is not None and answer.status == 304:
+            operation.shown = list(self._seen[answer.headers["etag"]])
+        elif (posts := self._posts(operation, answer)) is not None:
+            operation.shown = list(posts)
+            if answer is not None and "etag" in answer.headers:
+                self._seen[answer.headers["etag"]] = posts
+                while len(self._seen) > 10:
+                    del self._seen[next(iter(self._seen))]
+        self._complete(operation, answer)
+        self._learn(operation)
+
+    async def _list_pages(self, session: _Session) -> None:
+        """List all posts, a few at a time; one page that fails is the whole list's failure."""
+        operation = self._invoke(Kind.LIST, session=session.id)
+        limit = self._choose.choice([1, 3, 10, 10, 100]) if len(self._user.posts) < _MANY else 1000
+        path = f"{self._choose.choice(LISTS)}?limit={limit}"
+        while True:
+            answer = await self._ask(operation, "GET", path, None, session)
+            posts = self._posts(operation, answer)
+            if posts is None or answer is None:
+                break
+            operation.shown += posts
+            link = answer.headers.get("link")
+            if link is None:
+                break
+            path = link.partition(">")[0].lstrip("<")
+        self._complete(operation, answer)
+        self._learn(operation)
+
+    async def _renew(self, session: _Session) -> None:
+        """Renew the tokens; now and then from two tabs at the same time, which must get the same ones."""
+        tabs = 2 if self._choose.random() < 0.3 else 1
+        token = session.refresh
+        session.is_unsure = False
+        await asyncio.gather(*(self._refresh(session, token) for _ in range(tabs)))
+
+    async def _reuse(self, session: _Session) -> None:
+        """Send a token that was used up before the last one, as a thief would, and see that the session is over."""
+        await self._refresh(session, session.used[-2])
+        if self._session is None:
+            await self._list(session)
+            await self._list(session)
+
+    async def _refresh(self, session: _Session, token: str) -> None:
+        """Use a refresh token up."""
+        operation = self._invoke(Kind.REFRESH, session=session.id, token=_short(token))
+        answer = await self._ask(operation, "POST", "/api/v1/refresh", {"refresh_token": token}, None)
+        tokens = self._json(operation, answer)
+        if tokens is not None:
+            operation.successor = _short(tokens["refresh_token"])
+            if token == session.refresh:
+                session.used = [*session.used[-5:], token]
+                session.access, session.refresh = tokens["access_token"], tokens["refresh_token"]
+        elif answer is None or answer.status >= 500:
+            session.is_unsure = True
+        self._complete(operation, answer)
+
+    async def _log_out(self, session: _Session) -> None:
+        """End the session, and see that it is over."""
+        operation = self._invoke(Kind.LOGOUT, session=session.id)
+        answer = await self._ask(operation, "POST", "/api/v1/logout", None, session)
+        self._complete(operation, answer)
+        self._session = None
+        if operation.is_ok:
+            for _ in self.connections:
+                await self._list(session)
+
+    def _learn(self, listed: Operation) -> None:
+        """Take up what a list shows; other processes' clients of the same user add and delete, too."""
+        if listed.is_ok:
+            self._user.posts = dict.fromkeys(item.post for item in listed.shown)
+            self._user.long = {post: None for post in self._user.long if post in self._user.posts}
+
+    async def _ask(
+        self,
+        operation: Operation,
+        method: str,
+        path: str,
+        body: object,
+        session: _Session | None = None,
+        *,
+        known: Sequence[str] = (),
+    ) -> Answer | None:
+        """Send a request on one of the connections, and note what is true of any answer; None if there was none."""
+        headers = {} if session is None else {"authorization": f"Bearer {session.access}"}
+        headers |= {"content-type": "application/json"} if body is not None else {}
+        headers |= {"if-none-match": ", ".join(known)} if known else {}
+        headers |= {"accept-encoding": "gzip"} if self._choose.random() < 0.3 else {}
+        content = b"" if body is None else json.dumps(body).encode()
+        operation.outcome = Outcome.INFO
+        connection = self._choose.choice([each for each in self.connections if not each.turn.locked()])
+        try:
+            async with connection.turn, asyncio.timeout(self._seconds):
+                answer = await connection.ask(method, path, headers, content)
+        except NotSentError:
+            operation.outcome, self._is_refused = Outcome.FAIL, True
+            return None
+        except (CutError, TimeoutError):
+            return None
+        operation.status = answer.status
+        operation.outcome = _outcome(answer.status)
+        received = answer.body + json.dumps(answer.headers).encode()
+        operation.foreign += self._user.foreign_in(received)
+        if answer.status >= 400:
+            operation.code = _code(answer)
+            self._is_refused = answer.status >= 429
+        return answer
+
+    def _invoke(self, kind: Kind, **about: str) -> Operation:
+        """Note that something is about to be asked for."""
+        return self._recorder.invoke(self.name, self._user.name, kind, **about)
+
+    def _complete(self, operation: Operation, answer: Answer | None) -> None:
+        """Note what came of it; a session that is refused is given up."""
+        self._recorder.complete(operation, operation.outcome)
+        if answer is not None and answer.status == 401:
+            self._session = None
+
+    def _json(self, operation: Operation, answer: Answer | None) -> Any:
+        """Return what a good answer says; if that is nonsense, note it."""
+        if answer is None or not operation.is_ok:
+            return None
+        try:
+            return answer.json()
+        except ValueError:
+            operation.problem = f"the answer to {operation.kind} is no JSON"
+            return None
+
+    def _posts(self, operation: Operation, answer: Answer | None) -> Sequence[Item] | None:
+        """Return what a list shows; if that is nonsense, note it."""
+        said = self._json(operation, answer)
+        return None if said is None else items_of(said)
+
+
+def _outcome(status: int) -> Outcome:
+    """Return what is known by an answer's status."""
+    if status < 400:
+        return Outcome.OK
+    return Outcome.FAIL if status < 500 else Outcome.INFO
+
+
+def _code(answer: Answer) -> str:
+    """Return the code of a problem, if it has one."""
+    try:
+        return str(answer.json()["code"])
+    except (ValueError, KeyError):
+        return ""
+
+
+def _session_id(access: str) -> str:
+    """Return the session that an access token names, unproven."""
+    claims = access.split(".")[1]
+    sid: str = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"]
+    return sid
+
+
+def _short(token: str) -> str:
+    """Return what stands for a token in a history."""
+    return hashlib.blake2b(token.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,179 @@
+"""Histories: what clients asked for and what they were told, one line when asked and one when told."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TextIO
+
+NEVER: Final = 2**63 - 1
+"""When something happened that was not seen to happen."""
+
+
+class Kind(StrEnum):
+    """What is asked for."""
+
+    ADD = "add"
+    DELETE = "delete"
+    LIST = "list"
+    LOGIN = "login"
+    REFRESH = "refresh"
+    LOGOUT = "logout"
+
+
+class Outcome(StrEnum):
+    """What is known of an operation's effect."""
+
+    OK = "ok"
+    """A 2xx (or a 304), read to its end: it took effect before it was answered."""
+    FAIL = "fail"
+    """A 4xx, or nobody listened: it never takes effect."""
+    INFO = "info"
+    """Anything else: it may have taken effect, may yet, or never will."""
+
+
+class Item(NamedTuple):
+    """A post as a list showed it.
+
+    Attributes:
+        post: Its id.
+        uid: The first word of its text, which no two adds share.
+        digest: Of title, text and status.
+    """
+
+    post: str
+    uid: str
+    digest: str
+
+
+@dataclass(slots=True)
+class Operation:
+    """One thing that a client asked for. An add is one however often it is sent, if ever clients send it again.
+
+    Attributes:
+        name: No other operation of the history has it.
+        client: Who asked.
+        user: On whose behalf.
+        kind: What for.
+        invoked: When, by the machine's monotonic clock, in nanoseconds.
+        completed: When the answer, or what came instead, was there.
+        outcome: What is known of its effect.
+        status: Of the answer; 0 without one.
+        code: The problem's code, where the answer was one.
+        session: Whose access or refresh token was sent, or was got by logging in.
+        uid: Of the post to add.
+        digest: Of the post to add.
+        post: The id of the post that was added, or is to be deleted.
+        token: The refresh token that was sent, by its digest.
+        successor: The refresh token that was got, by its digest.
+        shown: What a list showed.
+        foreign: Marks of other users that were found in what was received.
+        problem: What is wrong with the answer itself.
+    """
+
+    name: str
+    client: str
+    user: str
+    kind: Kind
+    invoked: int
+    completed: int = NEVER
+    outcome: Outcome = Outcome.INFO
+    status: int = 0
+    code: str = ""
+    session: str = ""
+    uid: str = ""
+    digest: str = ""
+    post: str = ""
+    token: str = ""
+    successor: str = ""
+    shown: list[Item] = field(default_factory=list[Item])
+    foreign: list[str] = field(default_factory=list[str])
+    problem: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it took effect and its client knows."""
+        return self.outcome is Outcome.OK
+
+    @property
+    def acknowledged(self) -> int:
+        """When its client knew that it took effect; never, where it does not know."""
+        return self.completed if self.is_ok else NEVER
+
+    def __str__(self) -> str:
+        """Say in a few words what it was."""
+        about = {
+            Kind.ADD: self.uid,
+            Kind.DELETE: self.post,
+            Kind.REFRESH: f"{self.token[:8]} to {self.successor[:8]}",
+            Kind.LIST: f"{len(self.shown)} posts",
+        }.get(self.kind, self.session)
+        until = "" if self.completed == NEVER else f"{self.completed}"
+        return (
+            f"{self.name} {self.user}/{self.client} {self.kind} {about} -> {self.outcome} {self.status or ''}"
+            f" [{self.invoked}..{until}]"
+        )
+
+
+_FIELDS: Final = tuple(each.name for each in fields(Operation))
+_ASKED: Final = ("client", "user", "kind", "invoked", "session", "uid", "digest", "post", "token")
+_TOLD: Final = tuple(name for name in _FIELDS if name not in {"name", "client", "user", "kind", "invoked", "uid"})
+
+
+class Recorder:
+    """Writes a history down: lines are only ever added, and each is in the system's hands before what it tells of."""
+
+    def __init__(self, file: TextIO, prefix: str) -> None:
+        """Take a file that is open for appending, and what the names of its operations begin with."""
+        self._file = file
+        self._prefix = prefix
+        self._count = 0
+
+    def invoke(self, client: str, user: str, kind: Kind, **about: str) -> Operation:
+        """Note that something is about to be asked for."""
+        self._count += 1
+        operation = Operation(f"{self._prefix}{self._count}", client, user, kind, time.monotonic_ns(), **about)
+        self._write(operation, _ASKED)
+        return operation
+
+    def complete(self, operation: Operation, outcome: Outcome) -> None:
+        """Note what came of it, just now."""
+        operation.completed = time.monotonic_ns()
+        operation.outcome = outcome
+        self._write(operation, _TOLD)
+
+    def _write(self, operation: Operation, names: Iterable[str]) -> None:
+        """Write what there is to say under these names."""
+        said = {name: value for name in names if (value := getattr(operation, name)) not in ("", 0, [])}
+        self._file.write(json.dumps({"name": operation.name, **said}, separators=(",", ":")) + "\n")
+        self._file.flush()
+
+
+def read_history(paths: Iterable[Path]) -> list[Operation]:
+    """Return all operations of some files, in the order in which they were asked for.
+
+    A client that was killed may leave half a line at the end of its file; anywhere else that is an error.
+    """
+    operations: dict[str, Operation] = {}
+    for path in paths:
+        for line in _lines(path):
+            known = operations.get(line["name"])
+            if known is None:
+                operations[line["name"]] = Operation(**{**line, "kind": Kind(line["kind"])})
+                continue
+            for name, value in line.items():
+                setattr(known, name, value)
+            known.outcome = Outcome(line["outcome"])
+            known.shown = [Item._make(item) for item in line.get("shown", [])]
+    return sorted(operations.values(), key=lambda operation: operation.invoked)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Read a file's lines, without the half of one at its end."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if not line.endswith("\n"):
+                return
+            yield json.loads(line)

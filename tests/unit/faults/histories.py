@@ -1,0 +1,80 @@
+"""Tiny histories by hand, in which every moment is a small number."""
+
+from collections.abc import Sequence
+
+from tests.faults.history import NEVER, Item, Kind, Operation, Outcome
+from tests.faults.verdict import judge
+
+
+def post(uid: str, *, digest: str = "", post_id: str = "") -> Item:
+    """Return a post as a list shows it: its id and its content follow from its uid unless they are wrong."""
+    return Item(post_id or f"id-{uid}", uid, digest or f"digest of {uid}")
+
+
+class Story:
+    """A history in the making."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.operations: list[Operation] = []
+
+    def tell(  # noqa: PLR0913 - all that an operation may be
+        self,
+        kind: Kind,
+        invoked: int,
+        completed: int | None,
+        *,
+        user: str = "ann",
+        status: int = 0,
+        outcome: Outcome | None = None,
+        **about: str,
+    ) -> Operation:
+        """Add an operation; one without an answer is of unknown outcome, and one without a status was answered yes."""
+        known = Outcome.INFO if completed is None else (Outcome.FAIL if status >= 400 else Outcome.OK)
+        name = str(len(self.operations) + 1)
+        operation = Operation(name, "1", user, kind, invoked, NEVER if completed is None else completed, **about)
+        operation.outcome, operation.status = outcome or known, status
+        self.operations.append(operation)
+        return operation
+
+    def add(self, uid: str, invoked: int, completed: int | None, *, status: int = 0) -> None:
+        """Add a post; whose it is stands in its uid."""
+        known = {"post": f"id-{uid}"} if completed is not None and not status else {}
+        about = {"uid": uid, "digest": f"digest of {uid}", **known}
+        self.tell(Kind.ADD, invoked, completed, user=uid.partition(":")[0], status=status, **about)
+
+    def delete(self, uid: str, invoked: int, completed: int | None, *, status: int = 0, user: str = "") -> None:
+        """Delete a post."""
+        self.tell(Kind.DELETE, invoked, completed, user=user or uid.partition(":")[0], status=status, post=f"id-{uid}")
+
+    def shows(self, invoked: int, completed: int, *shown: str | Item, user: str = "ann") -> None:
+        """List posts."""
+        operation = self.tell(Kind.LIST, invoked, completed, user=user)
+        operation.shown = [item if isinstance(item, Item) else post(item) for item in shown]
+
+    def login(self, session: str, invoked: int, completed: int | None, *, status: int = 0) -> None:
+        """Log in."""
+        self.tell(Kind.LOGIN, invoked, completed, status=status, session="" if status else session)
+
+    def refresh(  # noqa: PLR0913 - all that a renewal may be
+        self, token: str, successor: str, invoked: int, completed: int | None, *, status: int = 0, code: str = ""
+    ) -> None:
+        """Renew the tokens of session "s"."""
+        about = {"session": "s", "token": token, "successor": successor, "code": code}
+        self.tell(Kind.REFRESH, invoked, completed, status=status, **about)
+
+    def logout(self, invoked: int, completed: int | None) -> None:
+        """End session "s"."""
+        self.tell(Kind.LOGOUT, invoked, completed, session="s")
+
+    def uses(self, invoked: int, completed: int, *, status: int = 0) -> None:
+        """List with session "s"."""
+        self.tell(Kind.LIST, invoked, completed, status=status, session="s")
+
+    def found(self) -> Sequence[str]:
+        """Return what is wrong with it: the invariants that it breaks, and the operations that show it."""
+        verdict = judge(sorted(self.operations, key=lambda operation: operation.invoked))
+        return [
+            f"{violation.invariant.name}: {' '.join(operation.name for operation in violation.operations)}"
+            for violation in verdict.violations
+        ]
