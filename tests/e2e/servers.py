@@ -46,6 +46,7 @@ class PostkeepServer:
         options: What is written behind `postkeep serve`.
         umask: What its process masks of the rights of new files.
         command: What is run instead of `postkeep serve`.
+        start_seconds: How long it may take to be ready.
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class PostkeepServer:
     options: tuple[str, ...] = ()
     umask: int = 0o022
     command: tuple[str, ...] = (str(PROGRAM), "serve")
+    start_seconds: float = START_SECONDS
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -234,7 +236,7 @@ class PostkeepServer:
 
     def _await_ready(self) -> None:
         assert self.process is not None
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if httpx2.get(f"{self.url}/readyz", trust_env=False, verify=False).status_code == 200:

@@ -23,6 +23,9 @@ _PAUSE_SECONDS: Final = 0.05
 _LONG_GOES: Final = 0.3
 """How soon a long post is deleted: if it stayed, clients would do little but read it."""
 
+_ENDLESS: Final = 100_000
+"""More posts than that no list has here."""
+
 _MANY: Final = 300
 """More posts than that are read in the largest pages there are."""
 
@@ -39,6 +42,7 @@ class Habits:
         refresh: Renew the tokens, sometimes from two tabs at once.
         reuse: Send a refresh token that was used long ago, which ends the session.
         logout: Log out; the next operation logs in.
+        alone: End all other sessions of the user; only those of every fourth user do that.
         steal: Try to delete a post of somebody else.
         most: So many posts a user has at most, more or less.
         big: Which share of the posts is as long as a post may be.
@@ -51,13 +55,16 @@ class Habits:
     refresh: int = 4
     reuse: int = 1
     logout: int = 1
+    alone: int = 1
     steal: int = 2
     most: int = 30
     big: float = 0.02
 
 
 MIXED: Final = Habits()
-HOARD: Final = Habits(add=960, delete=20, list=1, pages=1, refresh=8, reuse=1, logout=1, steal=4, most=60_000, big=0.0)
+HOARD: Final = Habits(
+    add=960, delete=20, list=1, pages=1, refresh=8, reuse=1, logout=1, alone=1, steal=4, most=60_000, big=0.0
+)
 """Mostly adding: for as many acknowledged posts as can be."""
 
 
@@ -174,6 +181,7 @@ class Client:
             self._renew: habits.refresh,
             self._reuse: habits.reuse if len(session.used) > 1 else 0,
             self._log_out: habits.logout,
+            self._end_others: habits.alone if self._user.is_jealous else 0,
             self._steal: habits.steal,
         }
         (step,) = choose.choices(list(steps), list(steps.values()))
@@ -244,8 +252,10 @@ class Client:
             if posts is None or answer is None:
                 break
             operation.shown += posts
+            if len(operation.shown) > _ENDLESS:
+                operation.problem = "the pages of a list have no end"
             link = answer.headers.get("link")
-            if link is None:
+            if link is None or operation.problem:
                 break
             path = link.partition(">")[0].lstrip("<")
         self._complete(operation, answer)
@@ -289,13 +299,19 @@ class Client:
             for _ in self.connections:
                 await self._list(session)
 
+    async def _end_others(self, session: _Session) -> None:
+        """End all other sessions of the user."""
+        operation = self._invoke(Kind.END_OTHERS, session=session.id)
+        answer = await self._ask(operation, "DELETE", "/api/v1/sessions", None, session)
+        self._complete(operation, answer)
+
     def _learn(self, listed: Operation) -> None:
         """Take up what a list shows; other processes' clients of the same user add and delete, too."""
         if listed.is_ok:
             self._user.posts = dict.fromkeys(item.post for item in listed.shown)
             self._user.long = {post: None for post in self._user.long if post in self._user.posts}
 
-    async def _ask(
+    async def _ask(  # noqa: PLR0913 - all that a request is made of
         self,
         operation: Operation,
         method: str,
@@ -307,10 +323,11 @@ class Client:
     ) -> Answer | None:
         """Send a request on one of the connections, and note what is true of any answer; None if there was none."""
         headers = {} if session is None else {"authorization": f"Bearer {session.access}"}
-        headers |= {"content-type": "application/json"} if body is not None else {}
+        if body is not None:
+            headers["content-type"] = "application/json"
         headers |= {"if-none-match": ", ".join(known)} if known else {}
         headers |= {"accept-encoding": "gzip"} if self._choose.random() < 0.3 else {}
-        content = b"" if body is None else json.dumps(body).encode()
+        content = None if body is None else json.dumps(body).encode()
         operation.outcome = Outcome.INFO
         connection = self._choose.choice([each for each in self.connections if not each.turn.locked()])
         try:

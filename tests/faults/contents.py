@@ -1,6 +1,7 @@
 """What lists show, by itself: I3 (nobody sees or deletes what is another's) and I4 (no phantom, duplicate, change)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from tests.faults.history import Kind, Operation, Outcome
 from tests.faults.violations import Invariant, Violation
@@ -59,7 +60,7 @@ class Contents:
     def _judge_order(self, shown_by: Operation) -> Iterator[Violation]:
         """Hold a list to its order, newest first, each post once."""
         ids = [item.post for item in shown_by.shown]
-        if any(newer <= older for newer, older in zip(ids, ids[1:], strict=False)):
+        if any(newer <= older for newer, older in pairwise(ids)):
             yield Violation(Invariant.I4, "the list is not in order, or shows a post twice", (shown_by,))
 
     def _judge_item(self, shown_by: Operation, post: str, uid: str, digest: str) -> Violation | None:

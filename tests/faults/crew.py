@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import uvloop
 
-from tests.faults.clients import Client, Habits
+from tests.faults.clients import MIXED, Client, Habits
 from tests.faults.history import Recorder
 from tests.faults.users import User
 from tests.faults.wire import Connection
@@ -44,7 +44,7 @@ class Crew:
     clients: int = 16
     processes: int = 2
     own: int = 4
-    habits: Habits = Habits()
+    habits: Habits = MIXED
     seconds: float = 10
     seed: int = 0
 

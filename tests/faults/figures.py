@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from tests.faults.history import Kind, Operation
 from tests.faults.nemeses import NEMESES
-from tests.faults.stage import Strike
+from tests.faults.stage import Stage
 from tests.faults.verdict import Verdict
 
 LEAST_OK: Final = 1_000
@@ -43,21 +43,15 @@ class Figures:
     flaws: Sequence[str]
 
     @classmethod
-    def of(  # noqa: PLR0913 - all that a run leaves behind
-        cls,
-        database: str,
-        seed: int,
-        history: Sequence[Operation],
-        verdict: Verdict,
-        strikes: Sequence[Strike],
-        flaws: Sequence[str],
-    ) -> Self:
-        """Count."""
+    def of(cls, stage: Stage, seed: int, history: Sequence[Operation], verdict: Verdict) -> Self:
+        """Count what happened on a stage."""
+        strikes = stage.strikes
         seconds = (max(each.invoked for each in history) - history[0].invoked) / 1e9 if history else 0
         statuses = Counter(each.status for each in history if each.status >= 500)
         kills = [strike.at for strike in strikes if strike.name in NEMESES and NEMESES[strike.name].is_kill]
         counted = Counter(strike.name for strike in strikes)
-        return cls(database, seed, verdict, seconds, counted, _outages(history, kills), statuses, flaws)
+        outages = _outages(history, kills)
+        return cls(stage.database, seed, verdict, seconds, counted, outages, statuses, stage.flaws)
 
     @property
     def is_void(self) -> bool:
@@ -73,12 +67,18 @@ class Figures:
         """Say all of it in a few lines, which can be pasted."""
         verdict, outages = self.verdict, self.unavailable_ms
         down = f"p50 {statistics.median(outages):.0f} ms, max {max(outages):.0f} ms" if outages else "-"
+        pace = verdict.operations / max(self.seconds, 1)
+        struck = ", ".join(f"{name} {count}" for name, count in sorted(self.strikes.items())) or "none"
+        first = [
+            f"{self.database}, seed {self.seed}: {verdict.operations:,} operations in {self.seconds:.0f} s ({pace:.0f}/s)",
+            f"{verdict.ok:,} ok, {verdict.fail:,} fail, {verdict.info:,} info",
+            f"{verdict.added:,} acknowledged posts",
+            f"{len(outages)} kills, unavailable {down}",
+            f"{len(verdict.violations)} violations, {verdict.lost} lost, stale {verdict.stale_ms:.0f} ms",
+        ]
         lines = [
-            f"{self.database}, seed {self.seed}: {verdict.operations:,} operations in {self.seconds:.0f} s"
-            f" ({verdict.operations / max(self.seconds, 1):.0f}/s): {verdict.ok:,} ok, {verdict.fail:,} fail,"
-            f" {verdict.info:,} info; {verdict.added:,} acknowledged posts; {len(outages)} kills, unavailable {down};"
-            f" {len(verdict.violations)} violations, {verdict.lost} lost, stale {verdict.stale_ms:.0f} ms",
-            "  strikes: " + (", ".join(f"{name} {count}" for name, count in sorted(self.strikes.items())) or "none"),
+            "; ".join(first),
+            f"  strikes: {struck}",
             f"  never read by any list: {verdict.never_read:,}; answers of 5xx: {dict(sorted(self.statuses.items()))}",
             *(f"  FLAW {flaw}" for flaw in self.flaws),
             *(f"  {violation}" for violation in verdict.violations[:_SHOWN]),

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     LOGIN = "login"
     REFRESH = "refresh"
     LOGOUT = "logout"
+    END_OTHERS = "end-others"
 
 
 class Outcome(StrEnum):
@@ -131,7 +132,7 @@ class Recorder:
         self._prefix = prefix
         self._count = 0
 
-    def invoke(self, client: str, user: str, kind: Kind, **about: str) -> Operation:
+    def invoke(self, client: str, user: str, kind: Kind, **about: Any) -> Operation:
         """Note that something is about to be asked for."""
         self._count += 1
         operation = Operation(f"{self._prefix}{self._count}", client, user, kind, time.monotonic_ns(), **about)
@@ -161,7 +162,8 @@ def read_history(paths: Iterable[Path]) -> list[Operation]:
         for line in _lines(path):
             known = operations.get(line["name"])
             if known is None:
-                operations[line["name"]] = Operation(**{**line, "kind": Kind(line["kind"])})
+                line["kind"] = Kind(line["kind"])
+                operations[line["name"]] = Operation(**line)
                 continue
             for name, value in line.items():
                 setattr(known, name, value)

@@ -5,18 +5,19 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from tests.faults.clients import MIXED, Habits
-from tests.faults.crew import Crew
+from tests.faults.crew import Crew, Workplace
 from tests.faults.figures import Figures
 from tests.faults.final_reads import check_files, read_everywhere, read_table
-from tests.faults.history import Recorder, read_history
+from tests.faults.history import Operation, Recorder, read_history
 from tests.faults.nemeses import Nemesis
-from tests.faults.stage import Stage, set_up
+from tests.faults.stage import DURABLE, WORKERS, Stage, set_up
 from tests.faults.users import User
 from tests.faults.verdict import judge
 
@@ -32,12 +33,15 @@ class Phase:
         nemeses: What happens, each at its own pace; nothing where there are none.
         seconds: For how long at least.
         strikes: So many of each nemesis at least.
-        adds: So many acknowledged posts at least, over the whole run so far. (Counted by the table's growth.)
     """
 
     nemeses: Sequence[Nemesis]
     seconds: float
     strikes: int = 0
+
+    def __str__(self) -> str:
+        """Name the nemeses."""
+        return " + ".join(nemesis.name for nemesis in self.nemeses) or "nothing"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Plan:
         settle: Seconds between healing and the final reads.
         habits: What the clients do.
         clients: How many there are.
+        workers: How many processes serve them.
+        options: Of MariaDB.
         settings: Of the server.
     """
 
@@ -60,45 +66,84 @@ class Plan:
     settle: float = 0.2
     habits: Habits = MIXED
     clients: int = 16
+    workers: int = WORKERS
+    options: Sequence[str] = DURABLE
     settings: dict[str, str] = field(default_factory=dict[str, str])
 
 
-async def run(plan: Plan, folder: Path, *, tell: bool = False) -> Figures:
+class Run:
+    """A stage, and the clients on it."""
+
+    def __init__(self, stage: Stage, workplace: Workplace, users: Sequence[User], recorder: Recorder) -> None:
+        """Take what was set up.
+
+        Args:
+            stage: The server and its database.
+            workplace: The clients.
+            users: All of them.
+            recorder: Takes down the final reads.
+        """
+        self.stage = stage
+        self._workplace = workplace
+        self._users = users
+        self._recorder = recorder
+
+    @classmethod
+    @asynccontextmanager
+    async def begun(cls, plan: Plan, folder: Path) -> AsyncGenerator["Run"]:
+        """Set everything up; leave no process behind."""
+        users = [User.anew(f"u{number}") for number in range(SHARED + OWN)]
+        crew = Crew(users, clients=plan.clients, own=OWN, habits=plan.habits, seed=plan.seed)
+        async with AsyncExitStack() as stack:
+            file = stack.enter_context((folder / "final.jsonl").open("a", encoding="utf-8"))
+            stage = await stack.enter_async_context(
+                set_up(folder, plan.database, users, workers=plan.workers, options=plan.options, **plan.settings)
+            )
+            workplace = await stack.enter_async_context(crew.working(folder, stage.server.port))
+            yield cls(stage, workplace, users, Recorder(file, "final-"))
+
+    async def go_through(self, phase: Phase, choose: random.Random, *, settle: float) -> None:
+        """Go through a phase: load and strikes, healing, and then the final reads.
+
+        Raises:
+            TimeoutError: The server or its database did not recover.
+        """
+        await self._workplace.go()
+        await _strike(self.stage, phase, choose)
+        await self.stage.heal()
+        await self._workplace.pause()
+        await asyncio.sleep(settle)
+        await read_everywhere(self.stage, self._users, self._recorder)
+        await read_table(self.stage, self._users, self._recorder)
+
+
+async def run(plan: Plan, folder: Path, *, tell: Callable[[str], None] | None = None) -> Figures:
     """Carry out a plan.
 
     Args:
         plan: What is to be done.
         folder: Where everything is to lie; the history stays there.
-        tell: Whether to say on standard output how far it is.
+        tell: Is told how far it is.
 
     Raises:
         TimeoutError: The server or its database did not recover.
     """
     begun = time.monotonic()
-    users = [User.anew(f"u{number}") for number in range(SHARED + OWN)]
-    crew = Crew(users, clients=plan.clients, own=OWN, habits=plan.habits, seed=plan.seed)
-    with (folder / "final.jsonl").open("a", encoding="utf-8") as file:
-        recorder = Recorder(file, "final-")
-        async with set_up(folder, plan.database, users, **plan.settings) as stage:
-            async with crew.working(folder, stage.server.port) as workplace:
-                for number, phase in enumerate(plan.phases):
-                    await workplace.go()
-                    await _strike(stage, phase, random.Random(f"{plan.seed} {number}"))
-                    await stage.heal()
-                    await workplace.pause()
-                    # Those who waited for an answer may have had something broken in their hands until now.
-                    await stage.heal()
-                    await asyncio.sleep(plan.settle)
-                    await read_everywhere(stage, users, recorder)
-                    await read_table(stage, users, recorder)
-                    if tell:
-                        names = " + ".join(each.name for each in phase.nemeses) or "nothing"
-                        print(f"{time.monotonic() - begun:7.1f} s  {plan.database}: {names}", flush=True)  # noqa: T201
-            await stage.stop_server()
-            await check_files(stage)
-    _write_strikes(stage, folder)
-    history = read_history(sorted(folder.glob("*.jsonl")))
-    return Figures.of(plan.database, plan.seed, history, judge(history), stage.strikes, stage.flaws)
+    async with Run.begun(plan, folder) as the:
+        for number, phase in enumerate(plan.phases):
+            await the.go_through(phase, random.Random(f"{plan.seed} {number}"), settle=plan.settle)
+            if tell is not None:
+                tell(f"{time.monotonic() - begun:7.1f} s  {plan.database}: {phase}")
+        await the.stage.stop_server()
+        await check_files(the.stage)
+    _write_strikes(the.stage, folder)
+    history = history_in(folder)
+    return Figures.of(the.stage, plan.seed, history, judge(history))
+
+
+def history_in(folder: Path) -> Sequence[Operation]:
+    """Return all that the clients of a run wrote down so far."""
+    return read_history(sorted(folder.glob("*.jsonl")))
 
 
 async def _strike(stage: Stage, phase: Phase, choose: random.Random) -> None:

@@ -66,6 +66,8 @@ class Sessions:
                 self._note_use(operation)
         for operation in history:
             self._note_end(operation)
+            if operation.kind is Kind.END_OTHERS:
+                self._note_ends(operation)
 
     def judge(self) -> Iterator[Violation]:
         """Find sessions that live on, fork, or are lost."""
@@ -94,13 +96,25 @@ class Sessions:
         if session is None:
             return
         is_logout = operation.kind is Kind.LOGOUT
-        if (is_logout and operation.is_ok) or operation.code == REUSED:
-            if operation.completed < session.ended:
-                session.ended, session.end = operation.completed, operation
+        is_over = (is_logout and operation.is_ok) or operation.code == REUSED
+        if is_over and operation.completed < session.ended:
+            session.ended, session.end = operation.completed, operation
         if is_logout:
             session.may_end = min(session.may_end, operation.invoked)
         elif operation.kind is Kind.REFRESH:
             session.may_end = min(session.may_end, self._may_end(operation))
+
+    def _note_ends(self, operation: Operation) -> None:
+        """Note what ends all other sessions of its user, or may; it is so rare that each login can be looked at."""
+        done = NEVER if operation.outcome is Outcome.INFO else operation.completed
+        for login in self._logins.get(operation.user, []):
+            session = self._sessions.get(login.session)
+            if session is None or login.session == operation.session or operation.outcome is Outcome.FAIL:
+                continue
+            if login.invoked < done:
+                session.may_end = min(session.may_end, max(operation.invoked, login.invoked))
+            if operation.is_ok and login.completed < operation.invoked and done < session.ended:
+                session.ended, session.end = done, operation
 
     def _may_end(self, refresh: Operation) -> int:
         """Return from when on a refresh may end its session: its token's successor was sent, or it came too late.
@@ -127,7 +141,7 @@ class Sessions:
                 yield Violation(Invariant.I5, what, tuple(token.successors.values()))
 
     def _judge_life(self, operation: Operation, session: _Session) -> Violation | None:
-        """Find what a session did after its end. (Logging out again is always answered with yes.)"""
+        """Find what a session did after its end; logging out again is always answered with yes."""
         if operation.kind is Kind.LOGOUT or not operation.is_ok or operation.invoked <= session.ended:
             return None
         ends = () if session.end is None else (session.end,)

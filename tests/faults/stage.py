@@ -6,7 +6,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +23,10 @@ from tests.integration.storage.proxy import Proxy
 
 WORKERS: Final = 3
 
-_DURABLE: Final = ("--innodb-flush-log-at-trx-commit=1", "--innodb-fast-shutdown=1")
+DURABLE: Final = ("--innodb-flush-log-at-trx-commit=1", "--innodb-fast-shutdown=1")
 """What the other tests do without, and a server that is killed cannot."""
 
-_HEAL_SECONDS: Final = 60
+_HEAL_SECONDS: Final = 90
 _POLL_SECONDS: Final = 0.05
 
 
@@ -54,12 +54,14 @@ class Stage:
         strikes: What was done to them, so far.
         flaws: What they did that no fault excuses.
         folder: Where everything of them lies.
+        number: How many workers there are when all is well.
     """
 
     server: PostkeepServer
     mariadb: MariaDbProcess | None
     proxy: Proxy | None
     folder: Path
+    number: int = WORKERS
     strikes: list[Strike] = field(default_factory=list[Strike])
     flaws: list[str] = field(default_factory=list[str])
 
@@ -119,8 +121,7 @@ class Stage:
         assert process is not None
         os.killpg(process.pid, signal.SIGKILL)
         await asyncio.to_thread(self.server.wait)
-        while _group_lives(process.pid):
-            await asyncio.sleep(_POLL_SECONDS)
+        await _until(lambda: not _group_lives(process.pid))
 
     async def start_database(self) -> None:
         """Start MariaDB, and wait until it answers."""
@@ -139,7 +140,7 @@ class Stage:
         Raises:
             TimeoutError: They do not recover.
         """
-        async with asyncio.timeout(_HEAL_SECONDS):
+        async with asyncio.timeout(2 * _HEAL_SECONDS):
             if self.mariadb is not None and self.proxy is not None:
                 await self._heal_database(self.mariadb, self.proxy)
             for worker in self.workers():
@@ -147,8 +148,7 @@ class Stage:
                     os.kill(worker, signal.SIGCONT)
             if self.server.process is None or self.server.process.poll() is not None:
                 await self.start_server()
-            while len(self.workers()) < WORKERS or not await asyncio.to_thread(self._is_ready):
-                await asyncio.sleep(_POLL_SECONDS)
+            await _until(lambda: len(self.workers()) >= self.number and self._is_ready())
 
     async def _heal_database(self, mariadb: MariaDbProcess, proxy: Proxy) -> None:
         """Have MariaDB run and take writes, and let everything pass."""
@@ -170,13 +170,23 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(folder: Path, database: str, users: Sequence[User], **settings: str) -> AsyncGenerator[Stage]:
+async def set_up(
+    folder: Path,
+    database: str,
+    users: Sequence[User],
+    *,
+    workers: int = WORKERS,
+    options: Sequence[str] = DURABLE,
+    **settings: str,
+) -> AsyncGenerator[Stage]:
     """Start a database and a server on it, with the users' accounts; leave no process behind.
 
     Args:
         folder: Where everything is to lie.
         database: "sqlite" or "mariadb".
         users: Whose accounts are opened.
+        workers: How many the server has.
+        options: Of MariaDB.
         settings: Of the server.
     """
     given = {
@@ -189,7 +199,7 @@ async def set_up(folder: Path, database: str, users: Sequence[User], **settings:
     async with AsyncExitStack() as stack:
         mariadb = proxy = None
         if database == "mariadb":
-            mariadb = MariaDbProcess(folder, _DURABLE)
+            mariadb = MariaDbProcess(folder, tuple(options))
             await asyncio.to_thread(mariadb.install)
             stack.callback(_end_database, mariadb)
             await asyncio.to_thread(Server(mariadb.url).await_start, mariadb.start())
@@ -197,8 +207,8 @@ async def set_up(folder: Path, database: str, users: Sequence[User], **settings:
             proxy = await stack.enter_async_context(Proxy(url).running())
             given["POSTKEEP_DATABASE_URL"] = proxy.url.render_as_string(hide_password=False)
             await asyncio.to_thread(migrate, folder, given)
-        server = PostkeepServer(folder, given, options=("--workers", str(WORKERS)))
-        stage = Stage(server, mariadb, proxy, folder)
+        server = PostkeepServer(folder, given, options=("--workers", str(workers)), start_seconds=_HEAL_SECONDS)
+        stage = Stage(server, mariadb, proxy, folder, workers)
         stack.callback(_end_server, stage)
         await stage.start_server()
         for user in users:
@@ -238,6 +248,12 @@ def _end_server(stage: Stage) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     stage.server.end()
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait for something to come true that only looking tells."""
+    while not await asyncio.to_thread(holds):
+        await asyncio.sleep(_POLL_SECONDS)  # noqa: ASYNC110 - processes set no events
 
 
 def _is_worker(process: str) -> bool:

@@ -25,7 +25,7 @@ class User:
     """Somebody whose account exists, as the clients of one process know them.
 
     Attributes:
-        name: Stands first in the uid of each post.
+        name: Stands first in the uid of each post: u and a number.
         email: What they log in with.
         password: The same.
         mark: Their canary.
@@ -45,6 +45,11 @@ class User:
         """Make somebody up."""
         own = secrets.token_hex(4)
         return cls(name, f"{name}-{own}@example.com", f"pass phrase {secrets.token_hex(8)}", secrets.token_hex(16))
+
+    @property
+    def is_jealous(self) -> bool:
+        """Whether clients end the sessions of the user's other clients now and then."""
+        return int(self.name.removeprefix("u")) % 4 == 0
 
     @property
     def credentials(self) -> dict[str, str]:

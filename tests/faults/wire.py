@@ -62,17 +62,19 @@ class Connection:
         port: int = self._writer.get_extra_info("sockname")[1]
         return port
 
-    async def ask(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
-        """Send a request and read its answer to the end.
+    async def ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
+        """Send a request and read its answer to the end; without a body there is no length, so that memory may answer.
 
         Raises:
             NotSentError: Nothing was sent.
             CutError: It is not known whether anything was done. So, too, if this is cancelled.
         """
         reader, writer = await self._open()
-        lines = [f"{method} {path} HTTP/1.1", "host: localhost", *(f"{n}: {v}" for n, v in headers.items())]
+        lengths = {} if body is None else {"content-length": str(len(body))}
+        fields = [f"{name}: {value}" for name, value in {**headers, **lengths}.items()]
         try:
-            writer.write("\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body)
+            head = "\r\n".join([f"{method} {path} HTTP/1.1", "host: localhost", *fields, "", ""])
+            writer.write(head.encode() + (body or b""))
             answer = await self._read(reader)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
             self.close()

@@ -104,7 +104,8 @@ class Proxy:
         back = asyncio.create_task(self._pass(server_in, client_out))
         self._tasks.add(back)
         back.add_done_callback(self._tasks.discard)
-        with suppress(OSError):
+        # Nothing more can be passed on in a direction that was closed; asyncio calls that a RuntimeError.
+        with suppress(OSError, RuntimeError):
             while chunk := await client_in.read(65536):
                 if self.cuts and chunk[4:] == b"\x03COMMIT":
                     await self._cut(self.cuts.pop(0), chunk, back, client_out, server_out)
@@ -133,7 +134,7 @@ class Proxy:
             await server_out.drain()
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):
             while chunk := await source.read(65536):
                 await self._pass_time()
                 target.write(chunk)

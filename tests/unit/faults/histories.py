@@ -1,6 +1,7 @@
 """Tiny histories by hand, in which every moment is a small number."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tests.faults.history import NEVER, Item, Kind, Operation, Outcome
 from tests.faults.verdict import judge
@@ -27,7 +28,7 @@ class Story:
         user: str = "ann",
         status: int = 0,
         outcome: Outcome | None = None,
-        **about: str,
+        **about: Any,
     ) -> Operation:
         """Add an operation; one without an answer is of unknown outcome, and one without a status was answered yes."""
         known = Outcome.INFO if completed is None else (Outcome.FAIL if status >= 400 else Outcome.OK)
@@ -39,9 +40,9 @@ class Story:
 
     def add(self, uid: str, invoked: int, completed: int | None, *, status: int = 0) -> None:
         """Add a post; whose it is stands in its uid."""
-        known = {"post": f"id-{uid}"} if completed is not None and not status else {}
-        about = {"uid": uid, "digest": f"digest of {uid}", **known}
-        self.tell(Kind.ADD, invoked, completed, user=uid.partition(":")[0], status=status, **about)
+        user, digest = uid.partition(":")[0], f"digest of {uid}"
+        known = f"id-{uid}" if completed is not None and not status else ""
+        self.tell(Kind.ADD, invoked, completed, user=user, status=status, uid=uid, digest=digest, post=known)
 
     def delete(self, uid: str, invoked: int, completed: int | None, *, status: int = 0, user: str = "") -> None:
         """Delete a post."""
@@ -60,16 +61,16 @@ class Story:
         self, token: str, successor: str, invoked: int, completed: int | None, *, status: int = 0, code: str = ""
     ) -> None:
         """Renew the tokens of session "s"."""
-        about = {"session": "s", "token": token, "successor": successor, "code": code}
+        about: dict[str, Any] = {"session": "s", "token": token, "successor": successor, "code": code}
         self.tell(Kind.REFRESH, invoked, completed, status=status, **about)
 
     def logout(self, invoked: int, completed: int | None) -> None:
         """End session "s"."""
         self.tell(Kind.LOGOUT, invoked, completed, session="s")
 
-    def uses(self, invoked: int, completed: int, *, status: int = 0) -> None:
-        """List with session "s"."""
-        self.tell(Kind.LIST, invoked, completed, status=status, session="s")
+    def uses(self, invoked: int, completed: int, *, status: int = 0, session: str = "s") -> None:
+        """List with a session."""
+        self.tell(Kind.LIST, invoked, completed, status=status, session=session)
 
     def found(self) -> Sequence[str]:
         """Return what is wrong with it: the invariants that it breaks, and the operations that show it."""

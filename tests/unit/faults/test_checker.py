@@ -21,7 +21,7 @@ def a_story(*, added: bool = True) -> Story:
     return story
 
 
-# I1: never lost
+# What follows is about I1: never lost.
 
 
 def test_i1_a_list_shows_what_was_acknowledged() -> None:
@@ -114,7 +114,7 @@ def test_i1_a_lost_post_is_told_from_a_late_one() -> None:
     assert (judge(story.operations).lost, judge(story.operations).stale_ms) == (0, 1.0)
 
 
-# I2: never listed after the delete's acknowledgement
+# What follows is about I2: never listed after the delete's acknowledgement.
 
 
 def test_i2_a_list_that_overlaps_a_deletion_may_show_the_post() -> None:
@@ -164,7 +164,7 @@ def test_i2_nothing_is_deleted_twice() -> None:
     assert story.found() == ["I2: 1 2 4"]
 
 
-# I3: isolation
+# What follows is about I3, isolation.
 
 
 def test_i3_a_list_with_a_strangers_post_is_named() -> None:
@@ -190,7 +190,7 @@ def test_i3_a_strangers_mark_in_any_answer_is_named() -> None:
     assert story.found() == ["I3: 2"]
 
 
-# I4: no phantom, no duplicate, no change
+# What follows is about I4: no phantom, no duplicate, no change.
 
 
 def test_i4_a_post_that_nobody_added_is_named() -> None:
@@ -243,7 +243,7 @@ def test_i4_an_answer_that_makes_no_sense_is_named() -> None:
     assert story.found() == ["I4: 2"]
 
 
-# I5: sessions
+# What follows is about I5, sessions.
 
 
 def test_i5_a_session_that_lives_on_is_named() -> None:
@@ -266,6 +266,33 @@ def test_i5_a_session_that_renews_its_tokens_after_its_end_is_named() -> None:
     story.logout(3, 4)
     story.refresh("t", "u", 5, 6)
     assert story.found() == ["I5: 2 3"]
+
+
+def test_i5_a_session_that_survives_the_end_of_all_others_is_named() -> None:
+    """So, too, the sessions that a new password ends; the one that asked lives on, and so may a login beside it."""
+    story = Story()
+    story.login("s", 1, 2)
+    story.login("mine", 1, 2)
+    story.login("beside", 3, 6)
+    story.tell(Kind.END_OTHERS, 4, 5, session="mine")
+    story.uses(6, 7, session="mine")
+    story.uses(8, 9, session="beside")
+    story.uses(8, 9, session="beside", status=401)
+    story.uses(8, 9, status=401)
+    assert story.found() == []
+    story.uses(10, 11)
+    assert story.found() == ["I5: 4 9"]
+
+
+def test_i5_the_end_of_all_others_spares_who_asked() -> None:
+    """And whoever logs in later."""
+    story = Story()
+    story.login("s", 1, 2)
+    story.tell(Kind.END_OTHERS, 3, 4, session="s")
+    story.login("later", 5, 6)
+    story.uses(7, 8, status=401)
+    story.uses(7, 8, session="later", status=401)
+    assert story.found() == ["I5: 1 4", "I5: 3 5"]
 
 
 def test_i5_a_session_that_survives_reuse_is_named() -> None:
@@ -350,7 +377,7 @@ def test_i5_the_oldest_of_very_many_sessions_may_end() -> None:
     assert story.found() == []
 
 
-# All together
+# What follows is about all of it together.
 
 
 def test_the_figures_are_counted() -> None:
