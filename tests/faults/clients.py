@@ -23,9 +23,6 @@ _PAUSE_SECONDS: Final = 0.05
 _LONG_GOES: Final = 0.3
 """How soon a long post is deleted: if it stayed, clients would do little but read it."""
 
-_ENDLESS: Final = 100_000
-"""More posts than that no list has here."""
-
 _MANY: Final = 300
 """More posts than that are read in the largest pages there are."""
 
@@ -251,9 +248,9 @@ class Client:
             posts = self._posts(operation, answer)
             if posts is None or answer is None:
                 break
+            if posts and operation.shown and posts[-1].post >= operation.shown[-1].post:
+                operation.problem = "the pages of a list lead nowhere"
             operation.shown += posts
-            if len(operation.shown) > _ENDLESS:
-                operation.problem = "the pages of a list have no end"
             link = answer.headers.get("link")
             if link is None or operation.problem:
                 break

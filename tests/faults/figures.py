@@ -70,7 +70,8 @@ class Figures:
         pace = verdict.operations / max(self.seconds, 1)
         struck = ", ".join(f"{name} {count}" for name, count in sorted(self.strikes.items())) or "none"
         first = [
-            f"{self.database}, seed {self.seed}: {verdict.operations:,} operations in {self.seconds:.0f} s ({pace:.0f}/s)",
+            f"{self.database}, seed {self.seed}",
+            f"{verdict.operations:,} operations in {self.seconds:.0f} s ({pace:.0f}/s)",
             f"{verdict.ok:,} ok, {verdict.fail:,} fail, {verdict.info:,} info",
             f"{verdict.added:,} acknowledged posts",
             f"{len(outages)} kills, unavailable {down}",

@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +41,7 @@ class Prey:
 
 
 async def hunt(prey: Prey, folder: Path) -> list[Violation]:
-    """Go round by round until the prey is found, and return all that was found; nothing of it may be what was hunted."""
+    """Go round by round until the prey is found, and return all that was found."""
     found: list[Violation] = []
     async with Run.begun(prey.plan, folder) as the:
         for number in range(ROUNDS):
@@ -79,14 +79,14 @@ def _shorten(log: Path) -> None:
 
 def _lying_disk() -> Prey:
     """SQLite on a disk that says it has kept what it has not."""
-    nemesis = Nemesis("lose-power", _lose_power, 1, SQLITE)
-    return Prey(Invariant.I1, Plan("sqlite", (), workers=2), Phase((nemesis,), _SECONDS, strikes=1))
+    nemesis = Nemesis("lose-power", _lose_power, 1, SQLITE, least=1)
+    return Prey(Invariant.I1, Plan("sqlite", (), workers=2), Phase((nemesis,), _SECONDS))
 
 
 def _unflushed() -> Prey:
     """MariaDB told not to wait for its log, and then killed."""
     plan = Plan("mariadb", (), workers=2, options=("--innodb-flush-log-at-trx-commit=0",))
-    return Prey(Invariant.I1, plan, Phase((NEMESES["kill-database"],), _SECONDS, strikes=1))
+    return Prey(Invariant.I1, plan, Phase((replace(NEMESES["kill-database"], least=1),), _SECONDS))
 
 
 PREY: Final[dict[str, Callable[[], Prey]]] = {

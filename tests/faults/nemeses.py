@@ -29,6 +29,7 @@ class Nemesis:
         every: Seconds from one strike's end to the next one, on average.
         databases: Where it can happen.
         is_kill: Whether it ends a process with kill -9.
+        least: How often it strikes at least, however long that takes.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Nemesis:
     every: float
     databases: frozenset[str] = BOTH
     is_kill: bool = False
+    least: int = 0
 
 
 async def _kill_worker(stage: Stage, choose: random.Random) -> None:
@@ -171,8 +173,8 @@ async def _read_only(stage: Stage, choose: random.Random) -> None:
 
 
 async def _fill_disk(stage: Stage, choose: random.Random) -> None:
-    """Leave no room in the folder of the database for a while; for a stage on a small file system of its own."""
-    ballast = stage.folder / "ballast"
+    """Leave no room where the database lies for a while; for one on a small file system of its own."""
+    ballast = stage.disk / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(64 * 1024))
@@ -204,4 +206,4 @@ NEMESES: Final = {
 """All of them by their names."""
 
 FULL_DISK: Final = Nemesis("full-disk", _fill_disk, 2)
-"""Needs a stage on a small file system, which needs the right to mount one: so it is to be asked for."""
+"""Needs a database on a small file system, and that the right to mount one: so it has to be asked for."""

@@ -32,12 +32,10 @@ class Phase:
     Attributes:
         nemeses: What happens, each at its own pace; nothing where there are none.
         seconds: For how long at least.
-        strikes: So many of each nemesis at least.
     """
 
     nemeses: Sequence[Nemesis]
     seconds: float
-    strikes: int = 0
 
     def __str__(self) -> str:
         """Name the nemeses."""
@@ -57,6 +55,7 @@ class Plan:
         clients: How many there are.
         workers: How many processes serve them.
         options: Of MariaDB.
+        disk: Where the database is to lie, unless beside everything else.
         settings: Of the server.
     """
 
@@ -68,6 +67,7 @@ class Plan:
     clients: int = 16
     workers: int = WORKERS
     options: Sequence[str] = DURABLE
+    disk: Path | None = None
     settings: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -96,9 +96,7 @@ class Run:
         crew = Crew(users, clients=plan.clients, own=OWN, habits=plan.habits, seed=plan.seed)
         async with AsyncExitStack() as stack:
             file = stack.enter_context((folder / "final.jsonl").open("a", encoding="utf-8"))
-            stage = await stack.enter_async_context(
-                set_up(folder, plan.database, users, workers=plan.workers, options=plan.options, **plan.settings)
-            )
+            stage = await stack.enter_async_context(set_up(folder, plan, users))
             workplace = await stack.enter_async_context(crew.working(folder, stage.server.port))
             yield cls(stage, workplace, users, Recorder(file, "final-"))
 
@@ -152,7 +150,7 @@ async def _strike(stage: Stage, phase: Phase, choose: random.Random) -> None:
 
     async def keep_striking(nemesis: Nemesis, own: random.Random) -> None:
         for count in itertools.count():
-            if count >= phase.strikes and time.monotonic() >= until:
+            if count >= nemesis.least and time.monotonic() >= until:
                 return
             await asyncio.sleep(own.uniform(0.5, 1.5) * nemesis.every if count else own.uniform(0.3, 0.6))
             stage.note(nemesis.name)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import httpx2
 from sqlalchemy import URL
@@ -28,6 +28,35 @@ DURABLE: Final = ("--innodb-flush-log-at-trx-commit=1", "--innodb-fast-shutdown=
 
 _HEAL_SECONDS: Final = 90
 _POLL_SECONDS: Final = 0.05
+
+
+class Setting(Protocol):
+    """What kind of stage is to be set up; see `run.Plan`."""
+
+    @property
+    def database(self) -> str:
+        """Which database it has: "sqlite" or "mariadb"."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many workers the server has."""
+        ...
+
+    @property
+    def options(self) -> Sequence[str]:
+        """What MariaDB is started with."""
+        ...
+
+    @property
+    def disk(self) -> Path | None:
+        """Where the database lies, unless beside everything else."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the server is started with."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,7 +82,8 @@ class Stage:
         proxy: What stands between the two.
         strikes: What was done to them, so far.
         flaws: What they did that no fault excuses.
-        folder: Where everything of them lies.
+        folder: Where everything of them lies,
+        disk: but for the database, which lies here.
         number: How many workers there are when all is well.
     """
 
@@ -61,6 +91,7 @@ class Stage:
     mariadb: MariaDbProcess | None
     proxy: Proxy | None
     folder: Path
+    disk: Path
     number: int = WORKERS
     strikes: list[Strike] = field(default_factory=list[Strike])
     flaws: list[str] = field(default_factory=list[str])
@@ -170,36 +201,27 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(
-    folder: Path,
-    database: str,
-    users: Sequence[User],
-    *,
-    workers: int = WORKERS,
-    options: Sequence[str] = DURABLE,
-    **settings: str,
-) -> AsyncGenerator[Stage]:
+async def set_up(folder: Path, setting: Setting, users: Sequence[User]) -> AsyncGenerator[Stage]:
     """Start a database and a server on it, with the users' accounts; leave no process behind.
 
     Args:
         folder: Where everything is to lie.
-        database: "sqlite" or "mariadb".
+        setting: What kind of stage it is to be.
         users: Whose accounts are opened.
-        workers: How many the server has.
-        options: Of MariaDB.
-        settings: Of the server.
     """
+    disk = setting.disk or folder
     given = {
         "POSTKEEP_SECRET_KEY": secrets.token_urlsafe(32),
         "POSTKEEP_ACCESS_LOG": "off",
         "POSTKEEP_LOG_LEVEL": "warning",
         "POSTKEEP_LOG_FORMAT": "json",
-        **settings,
+        "POSTKEEP_DATA_DIR": str(disk / "postkeep-data"),
+        **setting.settings,
     }
     async with AsyncExitStack() as stack:
         mariadb = proxy = None
-        if database == "mariadb":
-            mariadb = MariaDbProcess(folder, tuple(options))
+        if setting.database == "mariadb":
+            mariadb = MariaDbProcess(disk, tuple(setting.options))
             await asyncio.to_thread(mariadb.install)
             stack.callback(_end_database, mariadb)
             await asyncio.to_thread(Server(mariadb.url).await_start, mariadb.start())
@@ -207,8 +229,9 @@ async def set_up(
             proxy = await stack.enter_async_context(Proxy(url).running())
             given["POSTKEEP_DATABASE_URL"] = proxy.url.render_as_string(hide_password=False)
             await asyncio.to_thread(migrate, folder, given)
-        server = PostkeepServer(folder, given, options=("--workers", str(workers)), start_seconds=_HEAL_SECONDS)
-        stage = Stage(server, mariadb, proxy, folder, workers)
+        options = ("--workers", str(setting.workers))
+        server = PostkeepServer(folder, given, options=options, start_seconds=_HEAL_SECONDS)
+        stage = Stage(server, mariadb, proxy, folder, disk, setting.workers)
         stack.callback(_end_server, stage)
         await stage.start_server()
         for user in users:
@@ -251,9 +274,9 @@ def _end_server(stage: Stage) -> None:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    """Wait for something to come true that only looking tells."""
-    while not await asyncio.to_thread(holds):
-        await asyncio.sleep(_POLL_SECONDS)  # noqa: ASYNC110 - processes set no events
+    """Wait for something to come true that sets no event."""
+    while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - that is why
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _is_worker(process: str) -> bool:

@@ -1,0 +1,47 @@
+"""Nothing that was acknowledged is lost while faults strike (CASES.md: DB-01, DB-02, DB-03, SV-04, CA-05; I1 to I6)."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.faults.clients import HOARD
+from tests.faults.plans import phase_of, phases_for, plan_for_ci
+from tests.faults.run import Plan, run
+
+DATABASES = ["sqlite", "mariadb"]
+
+
+def is_good(plan: Plan, folder: Path) -> bool:
+    """Whether a run finds nothing wrong; what it found stands in the test's output, and its history in the folder."""
+    figures = asyncio.run(run(plan, folder))
+    print(f"{figures}\n  history: {folder}")  # noqa: T201 - pytest shows it where the test fails
+    return figures.is_good
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("database", DATABASES)
+def test_no_history_is_one_that_a_store_that_never_lies_cannot_have(database: str, tmp_path: Path) -> None:
+    """I1 to I6 hold on three workers, whatever dies, freezes, is cut off or slow, alone or together."""
+    assert is_good(plan_for_ci(database), tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("database", DATABASES)
+def test_all_nemeses_for_long(database: str, seed: int, tmp_path: Path) -> None:
+    """Each by itself for longer, with time to settle."""
+    assert is_good(Plan(database, phases_for(database, 20, pairs=False), seed=seed, settle=10), tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(
+    ("database", "kills"), [("mariadb", "kill-database*100+kill-worker*200"), ("sqlite", "kill-server*200")]
+)
+def test_db_02_db_24_hundreds_of_kills_lose_nothing(database: str, kills: str, tmp_path: Path) -> None:
+    """A great many posts, and a great many ends in the middle of them; SQLite's file is whole in the end."""
+    plan = Plan(database, [phase_of(kills, 600)], seed=21, settle=10)
+    assert is_good(replace(plan, habits=HOARD), tmp_path)
