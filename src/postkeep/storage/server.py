@@ -102,8 +102,8 @@ class ServerStorage:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), self._checks.connect() as connection:
                 refuse_unfit(await connection.run_sync(read_state))
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            # A deadline is an OSError, too, and has no words.
+        except (DBAPIError, PoolTimeoutError, OSError, RuntimeError) as error:
+            # A deadline is an OSError, too, and has no words; of RuntimeErrors see `Connections`.
             log.warning("storage_failed", extra={"reason": str(getattr(error, "orig", error)) or "no answer in time"})
             raise StorageUnavailable from error
 

@@ -38,6 +38,9 @@ async def check_server(url: URL) -> None:
     except (DBAPIError, OSError) as error:
         refuse_unverified(url, error)
         raise
+    except RuntimeError as error:
+        # asyncmy's word on uvloop for a connection that the other end closed as soon as it was open.
+        raise ConnectionAbortedError(str(error)) from error
     finally:
         await engine.dispose()
     name, oldest = ("MariaDB", _OLDEST_MARIADB) if "MariaDB" in said.version else ("MySQL", _OLDEST_MYSQL)

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 import asyncmy
 from asyncmy.cursors import SSCursor
-from asyncmy.errors import IntegrityError, MySQLError
+from asyncmy.errors import IntegrityError, MySQLError, OperationalError
 from sqlalchemy import URL
 from sqlalchemy.dialects.mysql import asyncmy as sqlalchemy_asyncmy
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -46,6 +46,8 @@ _OPTIONS: Final = {
 _LOST: Final = frozenset({1040, 1047, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1290, 1792, 1836, 1927, 4031})
 """The server ends the connection, cannot take one, or only reads from now on: another connection may lead to one that
 does better. So do all errors that are the driver's."""
+
+_SERVER_LOST: Final = 2013
 
 _COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
 """The transaction lost against another one and was, or is now, rolled back."""
@@ -214,7 +216,12 @@ class Connections:
             self._pool.terminate()
 
     async def _take(self) -> Connection:
-        """Take a connection from the pool, waiting a while for one."""
+        """Take a connection from the pool, waiting a while for one.
+
+        Raises:
+            StorageUnavailable: None came free in time.
+            MySQLError: None can be opened.
+        """
         if self._closed:
             raise StorageUnavailable
         try:
@@ -223,6 +230,9 @@ class Connections:
         except TimeoutError as error:
             log.warning("storage_failed", extra={"reason": "no free connection"})
             raise StorageUnavailable from error
+        except RuntimeError as error:
+            # asyncmy's word on uvloop for a connection that the other end closed as soon as it was open.
+            raise OperationalError(_SERVER_LOST, str(error)) from error
 
 
 async def _set_up(connection: Connection) -> None:
