@@ -16,7 +16,7 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 ADDED = "iniconfig"
 """A small package that is pinned already, so that adding it changes nothing else."""
 
-_DAILY, HOOKS, ENVIRONMENT, ADDING = (
+_DAILY, HOOKS, ENVIRONMENT, ADDING, _HUNTING = (
     [line.partition("#")[0].strip() for line in block.splitlines()]
     for block in re.findall(
         r"^```sh\n(.*?)^```$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE | re.DOTALL

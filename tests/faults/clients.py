@@ -17,7 +17,7 @@ LISTS: Final = ("/getPosts", "/api/v1/posts")
 ADDS: Final = ("/addPost", "/api/v1/posts")
 DELETES: Final = ("/deletePost", "/api/v1/posts")
 
-_PAUSE_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 0.2
 """How long a client waits where nobody listens, or the server is not well, before it asks again."""
 
 _LONG_GOES: Final = 0.3

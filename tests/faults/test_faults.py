@@ -22,7 +22,7 @@ def is_good(plan: Plan, folder: Path) -> bool:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("database", DATABASES)
-def test_no_history_is_one_that_a_store_that_never_lies_cannot_have(database: str, tmp_path: Path) -> None:
+def test_ca_05_db_01_db_02_no_history_is_one_that_a_true_store_cannot_have(database: str, tmp_path: Path) -> None:
     """I1 to I6 hold on three workers, whatever dies, freezes, is cut off or slow, alone or together."""
     assert is_good(plan_for_ci(database), tmp_path)
 
