@@ -1,5 +1,6 @@
 """Hunting mutants: what the checker must find is planted, and then it has to find it."""
 
+import asyncio
 import os
 import random
 from collections.abc import Callable
@@ -19,10 +20,13 @@ ROUNDS: Final = 10
 """A bug that is not found in so many rounds survives."""
 
 _SECONDS: Final = 1.0
+_SMALL: Final = Plan("sqlite", (), clients=7, processes=1, shared=2, own=1, workers=1)
+"""What is enough to find a bug that is there: less to start, and so time for more bugs."""
+
 _MUTATED: Final = Path(__file__).with_name("mutated")
 _LOG_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
-_LOST_FRAMES: Final = 24
+_LOST_FRAMES: Final = 60
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,16 @@ async def hunt(prey: Prey, folder: Path) -> list[Violation]:
 
 
 def _planted(name: str) -> Prey:
-    """Plant a bug in a server of two workers."""
+    """Plant a bug in a server."""
     path = os.pathsep.join([str(_MUTATED), str(ROOT)])
     settings = {"PYTHONPATH": path, "POSTKEEP_TEST_MUTANT": name}
-    plan = Plan("sqlite", (), workers=2, settings=settings)
-    return Prey(MUTANTS[name].breaks, plan, Phase((), _SECONDS))
+    return Prey(MUTANTS[name].breaks, replace(_SMALL, settings=settings), Phase((), _SECONDS))
 
 
 async def _lose_power(stage: Stage, _: random.Random) -> None:
     """Kill the server, lose the last of what SQLite's log had taken, as without fsync, and start it again."""
+    # Clients log in first, and what is lost ought to be posts.
+    await asyncio.sleep(1.5)
     await stage.kill_server()
     _shorten(stage.server.data_folder / "postkeep.db-wal")
     await stage.start_server()
@@ -80,12 +85,12 @@ def _shorten(log: Path) -> None:
 def _lying_disk() -> Prey:
     """SQLite on a disk that says it has kept what it has not."""
     nemesis = Nemesis("lose-power", _lose_power, 1, SQLITE, least=1)
-    return Prey(Invariant.I1, Plan("sqlite", (), workers=2), Phase((nemesis,), _SECONDS))
+    return Prey(Invariant.I1, _SMALL, Phase((nemesis,), _SECONDS))
 
 
 def _unflushed() -> Prey:
     """MariaDB told not to wait for its log, and then killed."""
-    plan = Plan("mariadb", (), workers=2, options=("--innodb-flush-log-at-trx-commit=0",))
+    plan = replace(_SMALL, database="mariadb", options=("--innodb-flush-log-at-trx-commit=0",))
     return Prey(Invariant.I1, plan, Phase((replace(NEMESES["kill-database"], least=1),), _SECONDS))
 
 

@@ -82,11 +82,11 @@ def _set_without_version() -> None:
     """A slow reader puts its old list into memory under the number that is the newest by then."""
     answer_loaded: Any = response_cache.ResponseCache._answer_loaded
 
-    async def answer_late(self: Any, request: Any, *rest: Any) -> None:
+    async def answer_late(self: Any, request: Any, *rest: Any, **more: Any) -> None:
         await asyncio.sleep(random.uniform(0, 0.02))
         fields = dict(request.scope["headers"])
         request.caller = await request.scope["state"]["callers"].identify(fields[b"authorization"])
-        await answer_loaded(self, request, *rest)
+        await answer_loaded(self, request, *rest, **more)
 
     _put(response_cache.ResponseCache, "_answer_loaded", answer_late)
 
@@ -114,10 +114,10 @@ def _acknowledge_before_commit() -> None:
     """Who writes is told that it is done as soon as it waits in the writer's queue."""
     run: Any = writer.Writer.run
 
-    async def run_later(self: Any, account_id: AccountId | None, unit: Any) -> object:
+    async def run_later(self: Any, account_id: AccountId | None, unit: Any, **more: Any) -> object:
         if account_id is None:
-            return await run(self, account_id, unit)
-        task = asyncio.create_task(_later(run(self, account_id, unit)))
+            return await run(self, account_id, unit, **more)
+        task = asyncio.create_task(_later(run(self, account_id, unit, **more)))
         self.under_way = {each for each in getattr(self, "under_way", ()) if not each.done()} | {task}
         return None
 

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from tests.faults.clients import MIXED, Habits
 from tests.faults.crew import Crew, Workplace
@@ -20,9 +19,6 @@ from tests.faults.nemeses import Nemesis
 from tests.faults.stage import DURABLE, WORKERS, Stage, set_up
 from tests.faults.users import User
 from tests.faults.verdict import judge
-
-SHARED: Final = 4
-OWN: Final = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,9 @@ class Plan:
         settle: Seconds between healing and the final reads.
         habits: What the clients do.
         clients: How many there are.
+        processes: In how many processes they are.
+        shared: How many users have more than one client.
+        own: How many have one each.
         workers: How many processes serve them.
         options: Of MariaDB.
         disk: Where the database is to lie, unless beside everything else.
@@ -65,6 +64,9 @@ class Plan:
     settle: float = 0.2
     habits: Habits = MIXED
     clients: int = 16
+    processes: int = 2
+    shared: int = 4
+    own: int = 4
     workers: int = WORKERS
     options: Sequence[str] = DURABLE
     disk: Path | None = None
@@ -92,8 +94,8 @@ class Run:
     @asynccontextmanager
     async def begun(cls, plan: Plan, folder: Path) -> AsyncGenerator["Run"]:
         """Set everything up; leave no process behind."""
-        users = [User.anew(f"u{number}") for number in range(SHARED + OWN)]
-        crew = Crew(users, clients=plan.clients, own=OWN, habits=plan.habits, seed=plan.seed)
+        users = [User.anew(f"u{number}") for number in range(plan.shared + plan.own)]
+        crew = Crew(users, plan.clients, plan.processes, plan.own, plan.habits, seed=plan.seed)
         async with AsyncExitStack() as stack:
             file = stack.enter_context((folder / "final.jsonl").open("a", encoding="utf-8"))
             stage = await stack.enter_async_context(set_up(folder, plan, users))

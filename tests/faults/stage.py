@@ -117,6 +117,8 @@ class Stage:
         process = self.server.process
         if process is None or process.poll() is not None:
             return []
+        if self.number == 1:
+            return [process.pid]
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii").split()
         return [int(child) for child in children if _is_worker(child)]
 
