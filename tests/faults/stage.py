@@ -218,6 +218,9 @@ async def set_up(folder: Path, setting: Setting, users: Sequence[User]) -> Async
         "POSTKEEP_LOG_LEVEL": "warning",
         "POSTKEEP_LOG_FORMAT": "json",
         "POSTKEEP_DATA_DIR": str(disk / "postkeep-data"),
+        # A login that a killed process had begun counts as a failure, and all users come from one network here.
+        "POSTKEEP_LOGIN_FAILURES": "0",
+        "POSTKEEP_LOGIN_FAILURES_PER_NETWORK": "0",
         **setting.settings,
     }
     async with AsyncExitStack() as stack:
