@@ -2,16 +2,15 @@
 
 import argparse
 import asyncio
-import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from tests.faults.clients import HOARD, MIXED
+from tests.faults.disks import small_disk
 from tests.faults.hunt import PREY, hunt
 from tests.faults.plans import phase_of, phases_for, plan_for_ci
 from tests.faults.run import Plan, run
@@ -25,9 +24,10 @@ what to strike with:
   kill-worker,latency      one phase for each of these
   kill-worker+latency      both at the same time
   kill-database*100        at least a hundred times, however long that takes
+  kill-database*100@6      with 6 seconds between one and the next, on average
 
 examples:
-  python -m tests.faults --database mariadb --nemeses 'kill-database*100+kill-worker*200' --habits hoard
+  python -m tests.faults --database mariadb --nemeses 'kill-database*100@6+kill-worker*200@3' --habits hoard
   python -m tests.faults --database sqlite --nemeses 'kill-server*200'
   python -m tests.faults --database both --nemeses pairs --seconds 20 --settle 10 --seeds 1 2 3
   python -m tests.faults --database sqlite --nemeses 'full-disk*5' --disk-mib 96
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(given: argparse.Namespace, database: str, seed: int) -> bool:
     """Run one plan and print its figures; return whether nothing was wrong."""
     folder = _new_folder(given.folder, f"{database}-{seed}-")
-    with _disk(folder, given.disk_mib) as disk:
+    with small_disk(folder, given.disk_mib) as disk:
         plan = replace(
             _plan(given, database),
             seed=seed,
@@ -112,21 +112,6 @@ def _new_folder(parent: Path | None, prefix: str) -> Path:
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=f"faults-{prefix}", dir=parent))
-
-
-@contextmanager
-def _disk(folder: Path, mib: int | None) -> Generator[Path | None]:
-    """Mount a file system of a size, where one is asked for."""
-    if mib is None:
-        yield None
-        return
-    disk = folder / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "none", disk], check=True)
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def _say(line: str) -> None:

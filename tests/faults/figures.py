@@ -3,7 +3,7 @@
 import bisect
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -37,9 +37,9 @@ class Figures:
     seed: int
     verdict: Verdict
     seconds: float
-    strikes: Counter[str]
+    strikes: Mapping[str, int]
     unavailable_ms: Sequence[float]
-    statuses: Counter[int]
+    statuses: Mapping[int, int]
     flaws: Sequence[str]
 
     @classmethod
@@ -50,8 +50,8 @@ class Figures:
         statuses = Counter(each.status for each in history if each.status >= 500)
         kills = [strike.at for strike in strikes if strike.name in NEMESES and NEMESES[strike.name].is_kill]
         counted = Counter(strike.name for strike in strikes)
-        outages = _outages(history, kills)
-        return cls(stage.database, seed, verdict, seconds, counted, outages, statuses, stage.flaws)
+        down = outages(history, kills)
+        return cls(stage.database, seed, verdict, seconds, counted, down, statuses, stage.flaws)
 
     @property
     def is_void(self) -> bool:
@@ -65,8 +65,8 @@ class Figures:
 
     def __str__(self) -> str:
         """Say all of it in a few lines, which can be pasted."""
-        verdict, outages = self.verdict, self.unavailable_ms
-        down = f"p50 {statistics.median(outages):.0f} ms, max {max(outages):.0f} ms" if outages else "-"
+        verdict, downs = self.verdict, self.unavailable_ms
+        down = f"p50 {statistics.median(downs):.0f} ms, max {max(downs):.0f} ms" if downs else "-"
         pace = verdict.operations / max(self.seconds, 1)
         struck = ", ".join(f"{name} {count}" for name, count in sorted(self.strikes.items())) or "none"
         first = [
@@ -74,7 +74,7 @@ class Figures:
             f"{verdict.operations:,} operations in {self.seconds:.0f} s ({pace:.0f}/s)",
             f"{verdict.ok:,} ok, {verdict.fail:,} fail, {verdict.info:,} info",
             f"{verdict.added:,} acknowledged posts",
-            f"{len(outages)} kills, unavailable {down}",
+            f"{len(downs)} kills, unavailable {down}",
             f"{len(verdict.violations)} violations, {verdict.lost} lost, stale {verdict.stale_ms:.0f} ms",
         ]
         lines = [
@@ -89,7 +89,7 @@ class Figures:
         return "\n".join(lines)
 
 
-def _outages(history: Sequence[Operation], kills: Sequence[int]) -> Sequence[float]:
+def outages(history: Sequence[Operation], kills: Sequence[int]) -> Sequence[float]:
     """Return how long it took after each kill until a post was acknowledged that was sent after it, in milliseconds."""
     adds = [each for each in history if each.kind is Kind.ADD and each.is_ok]
     sent = [each.invoked for each in adds]

@@ -29,7 +29,9 @@ def plan_for_ci(database: str) -> Plan:
 
 
 def phase_of(words: str, seconds: float) -> Phase:
-    """Return a phase by its nemeses' names: "kill-worker*20+latency" is these two, the first at least 20 times.
+    """Return a phase by its nemeses' names.
+
+    "kill-worker*20@3+latency" is these two, the first at least 20 times, with 3 seconds between strikes on average.
 
     Raises:
         ValueError: There is no such nemesis.
@@ -46,10 +48,11 @@ def phases_for(database: str, seconds: float, *, pairs: bool) -> Sequence[Phase]
 
 
 def _nemesis(word: str) -> Nemesis:
-    """Return a nemesis by its name, and how often it is to strike at least."""
-    name, _, least = word.partition("*")
+    """Return a nemesis by its name, how often it is to strike at least, and at what pace."""
+    words, _, every = word.partition("@")
+    name, _, least = words.partition("*")
     found = FULL_DISK if name == FULL_DISK.name else NEMESES.get(name)
     if found is None:
         message = f"{name!r} is none of {', '.join([*NEMESES, FULL_DISK.name])}"
         raise ValueError(message)
-    return replace(found, least=int(least or 0))
+    return replace(found, least=int(least or 0), every=float(every or found.every))

@@ -1,12 +1,14 @@
 """Nothing that was acknowledged is lost while faults strike (CASES.md: DB-01, DB-02, DB-03, SV-04, CA-05; I1 to I6)."""
 
 import asyncio
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.faults.clients import HOARD
+from tests.faults.disks import small_disk
 from tests.faults.plans import phase_of, phases_for, plan_for_ci
 from tests.faults.run import Plan, run
 
@@ -39,9 +41,22 @@ def test_all_nemeses_for_long(database: str, seed: int, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
-    ("database", "kills"), [("mariadb", "kill-database*100+kill-worker*200"), ("sqlite", "kill-server*200")]
+    ("database", "kills"), [("mariadb", "kill-database*100@6+kill-worker*200@3"), ("sqlite", "kill-server*200")]
 )
 def test_db_02_db_24_hundreds_of_kills_lose_nothing(database: str, kills: str, tmp_path: Path) -> None:
     """A great many posts, and a great many ends in the middle of them; SQLite's file is whole in the end."""
     plan = Plan(database, [phase_of(kills, 600)], seed=21, settle=10)
     assert is_good(replace(plan, habits=HOARD), tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("database", "mib"), [("sqlite", 24), ("mariadb", 400)])
+def test_db_16_a_disk_that_is_full_five_times_loses_nothing(database: str, mib: int, tmp_path: Path) -> None:
+    """Reads go on, writes are refused, and all of it is well again by itself when there is room."""
+    try:
+        with small_disk(tmp_path, mib) as disk:
+            plan = Plan(database, [phase_of("full-disk*5", 20)], seed=31, settle=1, disk=disk)
+            assert is_good(plan, tmp_path)
+    except subprocess.CalledProcessError:
+        pytest.skip("this process may not mount a file system")
