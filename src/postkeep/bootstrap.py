@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.backups import BackupService
 from postkeep.services.health import HealthService
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import Freshness
+from postkeep.services.ports import Freshness, StorageUnavailable
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
 from postkeep.settings import Settings, load_settings
@@ -58,6 +59,10 @@ _URL_OPTIONS: Final = frozenset({"charset", "unix_socket"})
 
 _TOLD_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 5.0
+
+
+class DatabaseAbsent(Misconfigured):
+    """The database does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,14 +351,32 @@ async def _open_storage(
             path = prepare_file(url)
             if brings_up:
                 await asyncio.to_thread(_bring_up, create_embedded_engine(path))
-            storage: EmbeddedStorage | ServerStorage = EmbeddedStorage(path)
+            storage = EmbeddedStorage(path)
         else:
-            await _await_server(url, settings.database_wait)
-            storage = ServerStorage(url, pool_size=settings.database_pool_size)
+            return await _open_server(url, settings)
         await _check(storage)
     except SQLAlchemyError as error:
         message = f"The database cannot be used: {getattr(error, 'orig', None) or error}."
         raise Misconfigured(message) from error
+    return storage
+
+
+async def _open_server(url: URL, settings: Settings) -> ServerStorage:
+    """Open a database server that is there and fit.
+
+    A process that was started by another one of ours serves without it, too, and answers 503: the other one has seen to
+    it at the start, and would end the whole server if the successor of a dead worker refused to serve.
+    """
+    is_successor = parent_process() is not None
+    try:
+        await _await_server(url, 0 if is_successor else settings.database_wait)
+        storage = ServerStorage(url, pool_size=settings.database_pool_size)
+        await _check(storage)
+    except DatabaseAbsent as error:
+        if not is_successor:
+            raise
+        log.warning("database_absent", extra={"reason": str(error)})
+        return ServerStorage(url, pool_size=settings.database_pool_size)
     return storage
 
 
@@ -373,14 +396,16 @@ async def _check(storage: EmbeddedStorage | ServerStorage) -> None:
         await storage.check()
     except PostkeepError as error:
         await storage.close()
-        raise Misconfigured(error.detail) from error
+        kind = DatabaseAbsent if isinstance(error, StorageUnavailable) else Misconfigured
+        raise kind(error.detail) from error
 
 
 async def _await_server(url: URL, seconds: float) -> None:
     """Wait for a database server that is still starting, and say so now and then.
 
     Raises:
-        Misconfigured: It did not come, or it is not fit.
+        DatabaseAbsent: It did not come.
+        Misconfigured: It is not fit.
     """
     begun = told = time.monotonic()
     while True:
@@ -396,7 +421,7 @@ async def _await_server(url: URL, seconds: float) -> None:
             reason = getattr(error, "orig", None) or str(error) or "no answer"
             if now - begun >= seconds:
                 message = f"The database at {url.host} did not answer within {seconds:.0f} seconds: {reason}"
-                raise Misconfigured(message) from error
+                raise DatabaseAbsent(message) from error
             if now - told >= _TOLD_SECONDS:
                 told = now
                 log.warning("waiting_for_database", extra={"reason": str(reason), "waited_seconds": round(now - begun)})

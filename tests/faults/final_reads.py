@@ -31,7 +31,7 @@ _MISCOUNTED: Final = """
 
 async def read_everywhere(stage: Stage, users: Sequence[User], recorder: Recorder) -> None:
     """Have each user list all posts on every worker, and then log out, which every worker must know, too."""
-    workers = await _connect_everywhere(stage)
+    workers = await connect_everywhere(stage)
     try:
         for user in users:
             client = Client(
@@ -75,7 +75,7 @@ async def check_files(stage: Stage) -> None:
             stage.flaws.append(f"the database file is broken: {found}")
 
 
-async def _connect_everywhere(stage: Stage) -> Sequence[Connection]:
+async def connect_everywhere(stage: Stage) -> Sequence[Connection]:
     """Return a connection to each worker.
 
     Which worker takes a connection is left to chance; which one took it is known from the kernel's tables.

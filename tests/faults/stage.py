@@ -154,7 +154,7 @@ class Stage:
         assert process is not None
         os.killpg(process.pid, signal.SIGKILL)
         await asyncio.to_thread(self.server.wait)
-        await _until(lambda: not _group_lives(process.pid))
+        await until(lambda: not _group_lives(process.pid))
 
     async def start_database(self) -> None:
         """Start MariaDB, and wait until it answers."""
@@ -181,7 +181,7 @@ class Stage:
                     os.kill(worker, signal.SIGCONT)
             if self.server.process is None or self.server.process.poll() is not None:
                 await self.start_server()
-            await _until(lambda: len(self.workers()) >= self.number and self._is_ready())
+            await until(lambda: len(self.workers()) >= self.number and self._is_ready())
 
     async def _heal_database(self, mariadb: MariaDbProcess, proxy: Proxy) -> None:
         """Have MariaDB run and take writes, and let everything pass."""
@@ -278,7 +278,7 @@ def _end_server(stage: Stage) -> None:
     stage.server.end()
 
 
-async def _until(holds: Callable[[], bool]) -> None:
+async def until(holds: Callable[[], bool]) -> None:
     """Wait for something to come true that sets no event."""
     while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - that is why
         await asyncio.sleep(_POLL_SECONDS)
