@@ -164,12 +164,12 @@ def _add_twice() -> None:
 
 def _cut_texts() -> None:
     """Long texts lose their end, as in a column that is too short."""
-    values_of = posts_storage._values_of
+    values_of = posts_storage.values_of
 
     def cut(post: Post) -> dict[str, object]:
         return {**values_of(post), "text": post.text[:4_000]}
 
-    _put(posts_storage, "_values_of", cut)
+    _put(posts_storage, "values_of", cut)
 
 
 def _count_wrong() -> None:
