@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench import enumeration, groups, growth, mix, pages, strain
+from bench import enumeration, groups, growth, guards, mix, pages, strain
 from bench.arena import DATABASES, Plan, databases, opened
 from bench.databases import MariaDbHost
 from bench.figures import Comparison, Start, Table
@@ -23,7 +23,7 @@ from bench.postkeep import Postkeep
 from bench.report import write
 
 _LOADS: Final = ("hits", "cold", "adds", "mix")
-_PARTS: Final = ("starts", *_LOADS, "pages", "long", "memory", "strain", "enumeration")
+_PARTS: Final = ("starts", *_LOADS, "pages", "long", "memory", "guard", "strain", "enumeration")
 
 
 def main() -> None:
@@ -100,6 +100,9 @@ class Run:
             tables.append(growth.of_long_list(self._plan, self._new_folder("long"), self._host))
         if "memory" in only:
             tables.append(growth.of_memory(self._plan, self._new_folder("memory"), self._host))
+        if "guard" in only:
+            with guards.opened(self._plan, self._new_folder("guard")) as found:
+                tables += self._compare(found)
         if "strain" in only:
             seconds = self._given.strain_seconds
             tables.append(strain.strained(self._plan, self._new_folder("strain"), self._host, seconds))

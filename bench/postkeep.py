@@ -61,10 +61,15 @@ class Postkeep:
         command = [_program(), *arguments]
         subprocess.run(command, cwd=self._folder, env=environment(self._settings), check=True, capture_output=True)
 
-    def serve(self) -> AbstractContextManager[Server]:
-        """Start it with one worker, and stop it in the end. Its log must then be free of complaints."""
+    def serve(self, *, guarded: bool = True) -> AbstractContextManager[Server]:
+        """Start it with one worker, and stop it in the end. Its log must then be free of complaints.
+
+        Args:
+            guarded: Whether as `postkeep serve` does it; otherwise the application alone on uvicorn's own protocol.
+        """
         port = free_port()
-        command = [_program(), "serve", "--port", str(port)]
+        plain = [sys.executable, "-m", "uvicorn", "postkeep.main:app", "--no-access-log", "--no-server-header"]
+        command = [*([_program(), "serve"] if guarded else plain), "--port", str(port)]
         return started(command, port, self._folder, ready="/readyz", settings=self._settings)
 
     def measure_starts(self, count: int, *, sign_ups: int) -> Start:
