@@ -37,6 +37,7 @@ class _Kept:
     Attributes:
         posts_version: Of the stamp that was read before the list was.
         trusted_until: When it counts for nothing any more, by the monotonic clock.
+        target: What it was asked for with. Its query is as long as a client likes, and is kept as a part of the key.
         representation: What is sent.
         whole: The head of an answer with it.
         unmodified: The head of an answer to who has it.
@@ -45,6 +46,7 @@ class _Kept:
 
     posts_version: int
     trusted_until: float
+    target: Target
     representation: Representation
     whole: Prepared = field(init=False)
     unmodified: Prepared = field(init=False)
@@ -54,7 +56,8 @@ class _Kept:
         """Make all that an answer needs."""
         self.whole = Prepared(HTTPStatus.OK, [*self.representation.headers, _HIT])
         self.unmodified = Prepared(HTTPStatus.NOT_MODIFIED, [*self.representation.unmodified, _HIT])
-        self.size = ENTRY_BYTES + self.representation.size + self.whole.size + self.unmodified.size
+        query_bytes = len(self.target[1]) if self.target else 0
+        self.size = ENTRY_BYTES + query_bytes + self.representation.size + self.whole.size + self.unmodified.size
 
 
 @dataclass(slots=True)
@@ -206,7 +209,7 @@ class ResponseCache:
         made = await loaded.representation(request.coding)
         posts_version = request.caller.stamp.posts_version
         if self._ttl and self._find(request.key, request.caller.stamp) is None:
-            self._memory[request.key] = _Kept(posts_version, begun + self._ttl, made)
+            self._memory[request.key] = _Kept(posts_version, begun + self._ttl, request.target, made)
             self._memory.counts.stores += 1
         await _answer(request.send, made, [*made.headers, status], [*made.unmodified, status], request.if_none_match)
 

@@ -675,6 +675,16 @@ class TestLength:
         assert (answer.texts, answer.cache_status) == (["a"], MISS)
         assert door.memory.currsize <= MIB
 
+    async def test_ca_11_what_a_list_was_asked_for_with_counts_too(self) -> None:
+        """A query may have thousands of bytes, is kept with its list, and is as long as whoever sends it likes."""
+        door = Door(size=MIB)
+        eve = await door.person("e")
+        sizes = [0]
+        for query in ("x=1", "x=2", "x=3" + "3" * 7000):
+            await eve.lists(query=query)
+            sizes.append(door.memory.currsize)
+        assert (sizes[3] - sizes[2]) - (sizes[2] - sizes[1]) == 7000
+
     async def test_a_token_that_is_too_long_is_not_remembered(self) -> None:
         """A header of a megabyte, should one ever be good."""
         door = Door(size=MIB)
