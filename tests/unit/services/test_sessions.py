@@ -324,6 +324,15 @@ class TestRefresh:
         with pytest.raises(TokenInvalid):
             await world.sessions.authenticate(current.access)
 
+    async def test_tk_23_a_clock_that_was_set_back_prolongs_no_grace(self) -> None:
+        """For as long as it was set back, nobody would notice a token that two parties use."""
+        world, session = await logged_in()
+        used = world.sessions.tokens(session).refresh
+        await world.sessions.refresh(used)
+        world.database_clock.advance(-timedelta(hours=1))
+        with pytest.raises(RefreshTokenReused):
+            await world.sessions.refresh(used)
+
     async def test_tk_23_a_token_used_two_renewals_ago_has_no_grace(self) -> None:
         """Its owner has shown that the successor arrived."""
         world, session = await logged_in()
