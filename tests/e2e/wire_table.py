@@ -209,6 +209,7 @@ def heads() -> Iterator[Row]:
     ):
         yield Row(name, always(sent), large)
     yield Row("BR-18 two lines of cookies", always(get("Cookie: a=b", "Cookie: a=c")), bad)
+    yield Row("IV-25 two media types", always(get("Content-Type: application/json", "Content-Type: text/plain")), bad)
     yield Row("BR-18 a cookie twice", always(get("Cookie: a=b; a=c")), Outcome(({200},), "open"))
     yield Row("SZ-11 95 headers", always(get(*(f"X-{n}: x" for n in range(94)))), Outcome(({200},), "open"))
     yield Row(

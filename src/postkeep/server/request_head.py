@@ -17,7 +17,7 @@ MAX_HEADERS: Final = 100
 ALLOWED_SOMEWHERE: Final = "DELETE, GET, HEAD, POST"
 """For what names no path: the methods that some path takes. A test compares them with the API's description."""
 
-_SINGULAR: Final = (b"host", b"authorization", b"content-length", b"cookie")
+_SINGULAR: Final = (b"host", b"authorization", b"content-length", b"content-type", b"cookie")
 _LINE_END: Final = len(b": \r\n")
 
 # uri-host [":" port]. Source: RFC 9112 3.2, RFC 3986 3.2.2.
@@ -54,7 +54,7 @@ def check_number(headers: Sequence[Header]) -> None:
 
     Raises:
         Refusal: It is one. Source: RFC 9112 3.2 (Host), 6.3 (Content-Length); RFC 9110 5.3, 11.6.2
-            (Authorization); RFC 6265 5.4 (Cookie).
+            (Authorization), 8.3 (Content-Type); RFC 6265 5.4 (Cookie).
     """
     if len(headers) > MAX_HEADERS:
         message = f"The request has more than {MAX_HEADERS} headers."
