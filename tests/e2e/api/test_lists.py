@@ -175,6 +175,10 @@ def test_the_cursor_of_somebody_else_is_refused(server: PostkeepServer) -> None:
         "NaN",
         "--1",
         "1;2",
+        "1_0",
+        "1.0",
+        " 1",
+        "+1",
     ],
 )
 def test_iv_24_a_limit_is_a_number_from_1_to_1000(ann: Person, limit: str) -> None:

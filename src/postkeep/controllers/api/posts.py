@@ -3,6 +3,8 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+from pydantic import BeforeValidator
+from pydantic_core import PydanticKnownError
 
 from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import CurrentCaller, Cursors, Posts
@@ -66,7 +68,23 @@ PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """The headers of answers with posts: nobody else may keep them, and a browser asks again each time."""
 
 PostIdInPath = Annotated[str, Path(alias="postID", json_schema_extra={"format": "uuid"})]
-Limit = Annotated[int | None, Query(ge=1, le=1000, description="At most so many; the next page is in Link.")]
+
+
+_NO_NUMBER: Final = "int_parsing"
+
+
+def _in_digits(given: object) -> object:
+    """Refuse what only Python takes for a number: 1_0, 1.0, blanks around it."""
+    if isinstance(given, str) and not (given.isascii() and given.isdigit()):
+        raise PydanticKnownError(_NO_NUMBER)
+    return given
+
+
+Limit = Annotated[
+    int | None,
+    Query(ge=1, le=1000, description="At most so many; the next page is in Link."),
+    BeforeValidator(_in_digits),
+]
 Cursor = Annotated[
     str | None,
     Query(max_length=100, description="Where the page begins, as Link had it.", json_schema_extra=CURSOR_SCHEMA),
