@@ -405,6 +405,8 @@ def peak_bytes(server: PostkeepServer, *arguments: str) -> int:
     return used.ru_maxrss * 1024
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_memory_is_bounded_however_much_there_is(
     mariadb: MariaDbServer, large: PostkeepServer, a_backup: Path, tmp_path: Path
 ) -> None:
