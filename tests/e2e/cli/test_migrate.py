@@ -22,7 +22,7 @@ from tests.e2e.servers import PostkeepServer, environment
 from tests.integration.storage.proxy import Proxy
 
 ROOT = Path(__file__).parents[3]
-TABLES = {"accounts", "sessions", "posts", "login_attempts", "schema_support", "alembic_version"}
+TABLES = {"accounts", "sessions", "posts", "idempotency_keys", "login_attempts", "schema_support", "alembic_version"}
 
 
 class Site:
