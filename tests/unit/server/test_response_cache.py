@@ -679,7 +679,7 @@ class TestLength:
         """A query may have thousands of bytes, is kept with its list, and is as long as whoever sends it likes."""
         door = Door(size=MIB)
         eve = await door.person("e")
-        sizes = [0]
+        sizes = [0.0]
         for query in ("x=1", "x=2", "x=3" + "3" * 7000):
             await eve.lists(query=query)
             sizes.append(door.memory.currsize)
