@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep import logs
-from postkeep.bootstrap import wire
+from postkeep.bootstrap.wiring import wire
 from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, health, posts, sessions
 from postkeep.controllers.bodies import Bodies

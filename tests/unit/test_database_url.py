@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from postkeep.bootstrap import database_url
+from postkeep.bootstrap.database_url import database_url
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.server_tls import tls_of

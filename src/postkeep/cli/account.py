@@ -21,7 +21,8 @@ Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password
 def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]]) -> None:
     """Do something with the accounts of the configured database."""
     from postkeep import logs
-    from postkeep.bootstrap import refuse_in_memory, wire
+    from postkeep.bootstrap.database_url import refuse_in_memory
+    from postkeep.bootstrap.wiring import wire
     from postkeep.settings import load_settings
 
     settings = load_settings()

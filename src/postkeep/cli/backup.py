@@ -32,7 +32,7 @@ def backup(file: Annotated[Path, _TARGET]) -> None:
         postkeep backup - | ssh elsewhere 'cat > postkeep.jsonl.gz'
     """
     from postkeep.adapters.backup_files import STANDARD, written
-    from postkeep.bootstrap import open_backups
+    from postkeep.bootstrap.wiring import open_backups
 
     if file == STANDARD and sys.stdout.isatty():
         typer.echo("postkeep: A backup is nothing to look at: name a file, or send it through a pipe.", err=True)
@@ -70,7 +70,7 @@ def restore(
         POSTKEEP_DATABASE_URL=mysql://... postkeep restore postkeep.jsonl.gz
     """
     from postkeep.adapters.backup_files import opened
-    from postkeep.bootstrap import open_backups
+    from postkeep.bootstrap.wiring import open_backups
     from postkeep.services.backups import verify
 
     settings = _settings()

@@ -28,7 +28,7 @@ def _alembic(*, waits: bool = False) -> Generator["Config"]:
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError
 
-    from postkeep.bootstrap import migration_target
+    from postkeep.bootstrap.wiring import migration_target
     from postkeep.storage.migrate import alembic_config
 
     try:

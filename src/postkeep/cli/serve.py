@@ -39,7 +39,7 @@ def serve(
     settings = load_settings()
 
     from postkeep import logs
-    from postkeep.bootstrap import prepare
+    from postkeep.bootstrap.wiring import prepare
 
     logs.configure(settings.log_level, settings.log_format)
     # The worker processes, which read the environment, get that way what fits.
@@ -76,7 +76,7 @@ def _welcome(settings: Settings) -> None:
 
 def _place(settings: Settings) -> str:
     """Say where everything is kept, without the password."""
-    from postkeep.bootstrap import database_url, is_in_memory
+    from postkeep.bootstrap.database_url import database_url, is_in_memory
 
     url = database_url(settings)
     if is_in_memory(url):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from postkeep.bootstrap import freshness_of
+from postkeep.bootstrap.wiring import freshness_of
 from postkeep.storage.embedded_archive import EmbeddedArchive
 from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
 from postkeep.storage.migrate import upgrade

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from postkeep.bootstrap import freshness_of
+from postkeep.bootstrap.wiring import freshness_of
 from postkeep.domain.posts import Post, Text
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_post, a_session

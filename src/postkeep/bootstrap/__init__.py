@@ -1,0 +1,1 @@
+"""The only wiring: from settings to engines, adapters and services."""

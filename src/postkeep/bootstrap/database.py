@@ -1,0 +1,161 @@
+"""Opening the database: its file made, its server awaited, its schema looked at."""
+
+import asyncio
+import logging
+import os
+import stat
+import time
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from postkeep.bootstrap.database_url import database_url, is_in_memory
+from postkeep.domain.errors import Misconfigured, PostkeepError
+from postkeep.services.ports import StorageUnavailable
+from postkeep.settings import Settings
+from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage, create_embedded_engine
+from postkeep.storage.schema import REVISION, read_state
+from postkeep.storage.server import ServerStorage
+from postkeep.storage.server_check import check_server
+
+log = logging.getLogger(__name__)
+
+_TOLD_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 5.0
+
+
+class DatabaseAbsent(Misconfigured):
+    """The database does not answer."""
+
+
+async def open_storage(
+    settings: Settings, *, brings_up: bool = True
+) -> EmbeddedStorage | InMemoryStorage | ServerStorage:
+    """Open the database that the settings name.
+
+    Args:
+        settings: They name it.
+        brings_up: Whether an embedded one is brought up to date on the way.
+
+    Raises:
+        Misconfigured: It is not there, or not fit.
+    """
+    url = database_url(settings)
+    try:
+        if is_in_memory(url):
+            engine = create_embedded_engine(None)
+            await asyncio.to_thread(_bring_up, engine)
+            return InMemoryStorage(engine)
+        if url.get_backend_name() == "sqlite":
+            path = prepare_file(url)
+            if brings_up:
+                await asyncio.to_thread(_bring_up, create_embedded_engine(path))
+            storage = EmbeddedStorage(path)
+        else:
+            return await _open_server(url, settings)
+        await _check(storage)
+    except SQLAlchemyError as error:
+        message = f"The database cannot be used: {getattr(error, 'orig', None) or error}."
+        raise Misconfigured(message) from error
+    return storage
+
+
+async def await_server(url: URL, seconds: float) -> None:
+    """Wait for a database server that is still starting, and say so now and then.
+
+    Raises:
+        DatabaseAbsent: It did not come.
+        Misconfigured: It is not fit.
+    """
+    begun = told = time.monotonic()
+    while True:
+        try:
+            # The driver's own deadline ends with the TCP connection; a server may take that and then say nothing.
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await check_server(url)
+        except UnicodeError as error:
+            message = f"The database cannot be at {url.host}: that is no name of a host."
+            raise Misconfigured(message) from error
+        except (OSError, SQLAlchemyError) as error:
+            now = time.monotonic()
+            reason = getattr(error, "orig", None) or str(error) or "no answer"
+            if now - begun >= seconds:
+                message = f"The database at {url.host} did not answer within {seconds:.0f} seconds: {reason}"
+                raise DatabaseAbsent(message) from error
+            if now - told >= _TOLD_SECONDS:
+                told = now
+                log.warning("waiting_for_database", extra={"reason": str(reason), "waited_seconds": round(now - begun)})
+            await asyncio.sleep(0.25)
+        else:
+            return
+
+
+def prepare_file(url: URL) -> Path:
+    """Make an embedded database's folder and file, readable by nobody else, and return the file's path.
+
+    Raises:
+        Misconfigured: They cannot be made or written.
+    """
+    path = Path(url.database or "")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for end in ("", ".lock", "-wal", "-shm"):
+            _close_to_others(Path(f"{path}{end}"))
+    except OSError as error:
+        message = f"The database {path} cannot be written: {error.strerror}."
+        raise Misconfigured(message) from error
+    return path
+
+
+async def _open_server(url: URL, settings: Settings) -> ServerStorage:
+    """Open a database server that is there and fit.
+
+    A process that was started by another one of ours serves without it, too, and answers 503: the other one has seen to
+    it at the start, and would end the whole server if the successor of a dead worker refused to serve.
+    """
+    is_successor = parent_process() is not None
+    try:
+        await await_server(url, 0 if is_successor else settings.database_wait)
+        storage = ServerStorage(url, pool_size=settings.database_pool_size)
+        await _check(storage)
+    except DatabaseAbsent as error:
+        if not is_successor:
+            raise
+        log.warning("database_absent", extra={"reason": str(error)})
+        return ServerStorage(url, pool_size=settings.database_pool_size)
+    return storage
+
+
+def _bring_up(engine: Engine) -> None:
+    """Bring an embedded database's schema up to this release, unless it is there or beyond."""
+    with engine.connect() as connection:
+        revision = read_state(connection).revision
+    if revision is None or revision < REVISION:
+        from postkeep.storage.migrate import upgrade  # noqa: PLC0415 - Alembic is large, and seldom needed
+
+        upgrade(engine)
+
+
+async def _check(storage: EmbeddedStorage | ServerStorage) -> None:
+    """Look whether the database can be served from, and close it again if not."""
+    try:
+        await storage.check()
+    except PostkeepError as error:
+        await storage.close()
+        kind = DatabaseAbsent if isinstance(error, StorageUnavailable) else Misconfigured
+        raise kind(error.detail) from error
+
+
+def _close_to_others(path: Path) -> None:
+    """Take all rights of others away from a file of ours, such as a backup that was put back."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return
+    if about.st_uid == os.geteuid() and about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        path.chmod(0o600)

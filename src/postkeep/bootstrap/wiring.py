@@ -1,0 +1,166 @@
+"""Putting services over adapters."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from postkeep import logs
+from postkeep.adapters.argon2_passwords import Argon2Passwords
+from postkeep.adapters.common_passwords import ListedCommonPasswords
+from postkeep.adapters.jwt_tokens import JwtTokens
+from postkeep.adapters.system_clock import SystemClock
+from postkeep.bootstrap.database import await_server, open_storage, prepare_file
+from postkeep.bootstrap.database_url import database_url, is_in_memory, refuse_in_memory
+from postkeep.bootstrap.signing_secrets import find_previous_secrets, find_secret
+from postkeep.domain.errors import Misconfigured
+from postkeep.domain.posts import Quota
+from postkeep.services import Services
+from postkeep.services.accounts import AccountService
+from postkeep.services.administration import AdministrationService
+from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.backups import BackupService
+from postkeep.services.health import HealthService
+from postkeep.services.passwords import PasswordPolicy
+from postkeep.services.ports import Freshness
+from postkeep.services.posts import PostService
+from postkeep.services.sessions import Limits, SessionService
+from postkeep.settings import Settings, load_settings
+from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
+from postkeep.storage.embedded_archive import EmbeddedArchive
+from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
+from postkeep.storage.server import ServerStorage
+from postkeep.storage.server_archive import ServerArchive
+from postkeep.views.cursors import Cursors
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """Everything that the door and the controllers need."""
+
+    services: Services
+    cursors: Cursors
+    freshness: Freshness
+
+
+@asynccontextmanager
+async def wire(settings: Settings) -> AsyncGenerator[Wired]:
+    """Open the storage, put the services over it, and close everything in the end.
+
+    Raises:
+        Misconfigured: Something must be changed before this can work.
+    """
+    secrets_in_use = [find_secret(settings), *find_previous_secrets(settings)]
+    storage = await open_storage(settings)
+    freshness = freshness_of(storage, database_url(settings))
+    hasher = Argon2Passwords(
+        memory_kib=settings.hash_memory_kib, passes=settings.hash_passes, queue=settings.hash_queue
+    )
+    clock = SystemClock()
+    limits = Limits(
+        access=timedelta(seconds=settings.access_token_seconds),
+        idle=timedelta(days=settings.session_idle_days),
+        lifetime=timedelta(days=settings.session_days),
+        grace=timedelta(seconds=settings.refresh_grace_seconds),
+    )
+    attempts = AttemptService(
+        storage,
+        AttemptLimits(settings.login_failures, settings.login_failures_per_network, settings.signups_per_hour),
+    )
+    policy = PasswordPolicy(ListedCommonPasswords(), min_length=settings.password_min_length)
+    signer = JwtTokens(secrets_in_use, algorithm=settings.token_algorithm)
+    try:
+        yield Wired(
+            Services(
+                accounts=AccountService(storage, hasher, attempts, policy, clock, session_lifetime=limits.lifetime),
+                sessions=SessionService(storage, hasher, attempts, signer, clock, limits=limits),
+                posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
+                health=HealthService(storage),
+                administration=AdministrationService(storage, hasher, policy, clock, idle=limits.idle),
+            ),
+            Cursors(secrets_in_use),
+            freshness,
+        )
+    finally:
+        await hasher.close()
+        await freshness.close()
+        await storage.close()
+
+
+def prepare(settings: Settings) -> None:
+    """Do what must be done once before any process serves: find the secret, await the database, bring its schema up.
+
+    Raises:
+        Misconfigured: Something must be changed before this can work.
+    """
+    find_secret(settings)
+    find_previous_secrets(settings)
+    if is_in_memory(database_url(settings)):
+        if settings.workers > 1:
+            refuse_in_memory(settings)
+        return
+
+    async def open_and_close() -> None:
+        await (await open_storage(settings)).close()
+
+    asyncio.run(open_and_close())
+
+
+def open_backups(settings: Settings, *, fills: bool) -> BackupService:
+    """Put the service of backups over the database as a whole, which takes no secret.
+
+    Args:
+        settings: They name the database.
+        fills: Whether it is to be filled: only then an embedded one is made, or brought up to date.
+
+    Raises:
+        Misconfigured: Something must be changed before this can work.
+    """
+    refuse_in_memory(settings)
+    url = database_url(settings)
+    is_embedded = url.get_backend_name() == "sqlite"
+    path = Path(url.database or "")
+    if is_embedded and not fills and not path.is_file():
+        message = f"There is no database {path}."
+        raise Misconfigured(message)
+
+    async def open_and_close() -> None:
+        await (await open_storage(settings, brings_up=fills)).close()
+
+    asyncio.run(open_and_close())
+    archive = EmbeddedArchive(path) if is_embedded else ServerArchive(url)
+    return BackupService(archive, SystemClock(), release=version("postkeep"))
+
+
+def migration_target(*, waits: bool = False) -> URL:
+    """Return the database that migrations are to work on, its file made where it has one.
+
+    Args:
+        waits: Whether to wait for a server that does not answer yet, as the start of Postkeep does.
+
+    Raises:
+        Misconfigured: Everything is kept in memory, where the server itself makes the schema; or a setting is off.
+    """
+    settings = load_settings()
+    logs.configure("warning", settings.log_format)
+    refuse_in_memory(settings)
+    url = database_url(settings)
+    if url.get_backend_name() == "sqlite":
+        prepare_file(url)
+    elif waits:
+        asyncio.run(await_server(url, settings.database_wait))
+    return url
+
+
+def freshness_of(
+    storage: EmbeddedStorage | InMemoryStorage | ServerStorage, url: URL
+) -> EmbeddedFreshness | SharedFreshness:
+    """Make what reads the stamps in a storage: beside it from a file, through it where that takes a while."""
+    if isinstance(storage, EmbeddedStorage):
+        return EmbeddedFreshness(Path(url.database or ""))
+    return SharedFreshness(lambda account_ids: storage.read(lambda work: work.accounts.stamps(account_ids)))
