@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post
 from postkeep.domain.sessions import Session
-from postkeep.services.ports import Amounts, BackupUnfit, DatabaseNotEmpty, Kept
+from postkeep.services.archive import Amounts, BackupUnfit, DatabaseNotEmpty, Kept
 from tests.fake_storage import FakeStorage, State
 
 

@@ -1,4 +1,4 @@
-"""The contract of `services.ports.Archive`: a database as a whole."""
+"""The contract of `services.archive.Archive`: a database as a whole."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ import pytest
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post, Text
 from postkeep.domain.sessions import Session, SessionStatus
-from postkeep.services.ports import Amounts, Archive, BackupUnfit, DatabaseNotEmpty, Kept, Snapshot, Storage, UnitOfWork
+from postkeep.services.archive import Amounts, Archive, BackupUnfit, DatabaseNotEmpty, Kept, Snapshot
+from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
     Boom,

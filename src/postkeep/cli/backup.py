@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from postkeep.services.archive import Amounts
     from postkeep.services.backups import Progress
-    from postkeep.services.ports import Amounts
     from postkeep.settings import Settings
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email
 from postkeep.domain.errors import Invalid
 from postkeep.domain.posts import Post, PostId, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session, SessionId, SessionStatus
-from postkeep.services.ports import Amounts, Kept
+from postkeep.services.archive import Amounts, Kept
 
 FORMAT: Final = 1
 """Raised with every change of what is written, so that older releases refuse what they cannot read."""

@@ -9,8 +9,8 @@ from uuid import UUID
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post
 from postkeep.domain.sessions import Session
+from postkeep.services.archive import Amounts, Kept
 from postkeep.services.backup_format import BackupDamaged, Header, Trailer, read_line
-from postkeep.services.ports import Amounts, Kept
 
 PART_LENGTH: Final = 500
 """A part has at most so many things."""

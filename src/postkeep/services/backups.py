@@ -11,9 +11,10 @@ from typing import Final, Protocol, TypeAlias
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post
 from postkeep.domain.sessions import Session
+from postkeep.services.archive import Amounts, Archive, Kept
 from postkeep.services.backup_format import Header, Trailer, line_of
 from postkeep.services.backup_reader import BackupReader
-from postkeep.services.ports import Amounts, Archive, Clock, Kept
+from postkeep.services.ports import Clock
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,14 +1,13 @@
 """What the services need of the outside world. One contract test class per port runs on its fake and its adapters."""
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
 from postkeep.domain.attempts import AttemptKey, Tally
-from postkeep.domain.errors import Conflict, Unavailable
+from postkeep.domain.errors import Unavailable
 from postkeep.domain.idempotency import KeyUse
 from postkeep.domain.posts import LISTED_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota
 from postkeep.domain.sessions import Session, SessionId
@@ -26,18 +25,6 @@ class SchemaUnfit(Unavailable):
     """The database's schema is not one that this release can work on."""
 
     code = "schema_unfit"
-
-
-class DatabaseNotEmpty(Conflict):
-    """The database holds accounts: a backup is restored into an empty one."""
-
-    code = "database_not_empty"
-
-
-class BackupUnfit(Conflict):
-    """The backup holds something that the database refuses; nothing of it was kept."""
-
-    code = "backup_unfit"
 
 
 class HashingBusy(Unavailable):
@@ -492,82 +479,5 @@ class Storage(Protocol):
         Raises:
             StorageUnavailable: It does not answer.
             SchemaUnfit: The schema is older than this release needs, or no longer serves it.
-        """
-        ...
-
-
-Kept: TypeAlias = Session | Post | Account
-"""What a backup consists of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """How much of each kind there is."""
-
-    sessions: int = 0
-    posts: int = 0
-    accounts: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them together."""
-        return self.sessions + self.posts + self.accounts
-
-
-class Snapshot(Protocol):
-    """Everything that is kept, as it all was at one moment, however long the reading takes."""
-
-    @property
-    def revision(self) -> str:
-        """The schema's revision."""
-        ...
-
-    @property
-    def amounts(self) -> Amounts:
-        """How much there is; of posts, as many as the accounts' rows count."""
-        ...
-
-    def parts(self) -> AsyncGenerator[Sequence[Kept]]:
-        """Answer everything, some of one kind at a time: sessions, then posts, then accounts, each in its key's order.
-
-        Raises:
-            StorageUnavailable: The database fails, also in the middle.
-        """
-        ...
-
-
-class Restoring(Protocol):
-    """An empty database that is being filled."""
-
-    async def add(self, part: Sequence[Kept]) -> None:
-        """Add some of one kind, which come in the order of a snapshot.
-
-        Raises:
-            BackupUnfit: They break a rule of the tables.
-            StorageUnavailable: The database fails.
-        """
-        ...
-
-
-class Archive(Protocol):
-    """Reads and fills a database as a whole."""
-
-    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
-        """Hold on to everything as it is now, while others go on writing.
-
-        Raises:
-            StorageUnavailable: The database fails.
-        """
-        ...
-
-    def restoring(self) -> AbstractAsyncContextManager[Restoring]:
-        """Fill an empty database: what was added is there when this is left, and none of it if it is left by an error.
-
-        Nobody can get in to any of it before.
-
-        Raises:
-            DatabaseNotEmpty: There are accounts.
-            BackupUnfit: Something belongs to an account that was not added.
-            StorageUnavailable: The database fails.
         """
         ...

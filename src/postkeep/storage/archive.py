@@ -1,4 +1,4 @@
-"""The statements that read and fill a database as a whole, for either kind. See `services.ports.Archive`."""
+"""The statements that read and fill a database as a whole, for either kind. See `services.archive.Archive`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from sqlalchemy import Delete, Select, bindparam, delete, func, select
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post
 from postkeep.domain.sessions import Session
-from postkeep.services.ports import Amounts, BackupUnfit, Kept, StorageUnavailable
+from postkeep.services.archive import Amounts, BackupUnfit, Kept
+from postkeep.services.ports import StorageUnavailable
 from postkeep.storage import accounts, posts, sessions
 from postkeep.storage.schema import VERSION
 from postkeep.storage.statements import Parameters, Rows, Statement

@@ -1,4 +1,4 @@
-"""The embedded database as a whole. See `services.ports.Archive`."""
+"""The embedded database as a whole. See `services.archive.Archive`."""
 
 import asyncio
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.dialects import sqlite
 
-from postkeep.services.ports import DatabaseNotEmpty, Kept
+from postkeep.services.archive import DatabaseNotEmpty, Kept
 from postkeep.storage.archive import ANY_ACCOUNT, DESCRIPTION, TABLES, DescribedSnapshot, failed, unfit
 from postkeep.storage.embedded import FileLock, connect
 from postkeep.storage.statements import Rows, Statement, compiled

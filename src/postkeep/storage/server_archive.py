@@ -1,4 +1,4 @@
-"""A server's database as a whole. See `services.ports.Archive`."""
+"""A server's database as a whole. See `services.archive.Archive`."""
 
 import asyncio
 import logging
@@ -11,7 +11,8 @@ from sqlalchemy import URL, bindparam, func, select, text
 from sqlalchemy.dialects.mysql import asyncmy as sqlalchemy_asyncmy
 
 from postkeep.domain.accounts import Account
-from postkeep.services.ports import BackupUnfit, DatabaseNotEmpty, Kept, StorageUnavailable
+from postkeep.services.archive import BackupUnfit, DatabaseNotEmpty, Kept
+from postkeep.services.ports import StorageUnavailable
 from postkeep.storage.archive import ANY_ACCOUNT, DESCRIPTION, STRAYS, TABLES, DescribedSnapshot, failed, unfit
 from postkeep.storage.server_pool import Connection, Connections, read_rows, runs_on
 from postkeep.storage.statements import Rows, Statement, compiled

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import URL, Connection, insert, select
 
+from postkeep.services.archive import Archive, Kept
 from postkeep.services.backups import BackupService
-from postkeep.services.ports import Archive, Kept, StorageUnavailable
+from postkeep.services.ports import StorageUnavailable
 from postkeep.storage import server_archive
 from postkeep.storage.archive import TABLES
 from postkeep.storage.embedded import connect, create_embedded_engine

@@ -8,10 +8,10 @@ import pytest
 
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post, Text
+from postkeep.services.archive import Amounts, BackupUnfit, DatabaseNotEmpty
 from postkeep.services.backup_format import BackupDamaged, Header, Trailer, line_of
 from postkeep.services.backup_reader import PART_BYTES, PART_LENGTH, BackupReader
 from postkeep.services.backups import BackupService, verify
-from postkeep.services.ports import Amounts, BackupUnfit, DatabaseNotEmpty
 from tests.builders import MIDNIGHT, a_post, a_session, an_account
 from tests.contracts.archive import things_of
 from tests.fake_archive import FakeArchive
