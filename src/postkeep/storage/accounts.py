@@ -109,6 +109,7 @@ class SqlAccounts:
 
         Raises:
             EmailTaken: Another account has this address.
+            StorageUnavailable: Nobody knows whether an earlier run of this unit kept it; it is not there by now.
         """
         try:
             await self._transaction.open(account.id, ADD, values_of(account))
@@ -118,6 +119,7 @@ class SqlAccounts:
                 # The driver's error names the address; it ends here.
                 raise EmailTaken from None
             raise
+        self._transaction.refuse_to_repeat()
 
     async def claim_access(self, account_id: AccountId) -> None:
         """Begin a unit that changes who may get in to an active account.

@@ -138,6 +138,7 @@ class SqlPosts:
         Raises:
             QuotaExceeded: With it, the account would hold more than that.
             AccountGone: The author's account is absent or disabled by now.
+            StorageUnavailable: Nobody knows whether an earlier run of this unit kept it; it is not there by now.
         """
         most = {"most_posts": quota.posts, "most_bytes": quota.bytes}
         try:
@@ -149,6 +150,7 @@ class SqlPosts:
                 raise QuotaExceeded from None
             raise
         await self._transaction.insert(post.author, ADD, values_of(post), _KEPT)
+        self._transaction.refuse_to_repeat()
 
     async def remove(self, author: AccountId, post_id: PostId) -> bool:
         """Remove the author's post and count it out of the author's row, which is the unit's first statement.

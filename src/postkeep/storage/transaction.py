@@ -1,10 +1,14 @@
 """What repositories run their statements on, over either kind of database."""
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 from postkeep.domain.accounts import AccountGone, AccountId
+from postkeep.services.ports import StorageUnavailable
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Statement
+
+log = logging.getLogger(__name__)
 
 Run: TypeAlias = Callable[[Statement, Parameters], Coroutine[Any, Any, Result]]
 """Runs one statement and answers its result; raises ConstraintBroken where it breaks one."""
@@ -116,6 +120,18 @@ class Transaction:
         """
         if self.settling and (await self._run(kept, parameters)).first() is not None:
             raise AlreadyDone
+
+    def refuse_to_repeat(self) -> None:
+        """While settling, give up what has just been done: the unit's own effect was not there to be found.
+
+        That does not mean that it never was. Somebody may have seen it and removed it meanwhile, and it would be back.
+
+        Raises:
+            StorageUnavailable: This run is settling.
+        """
+        if self.settling:
+            log.error("storage_failed", extra={"reason": "a COMMIT failed, and what it was for is not there"})
+            raise StorageUnavailable
 
     def _own(self, account_id: AccountId) -> None:
         """Hold every write to the one account that this transaction is about."""

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RUNS: Final = 3
-"""How often a unit may run: once, and again after each COMMIT of unknown outcome."""
+"""How often a unit may run: once, and again after each COMMIT that failed."""
 
 _DIALECT: Final = sqlite.dialect()
 
@@ -180,7 +180,7 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_
     """Run the jobs in one transaction and commit it.
 
     Returns:
-        Those to run again, because their COMMIT failed and nobody knows how far it came.
+        Those to run again, because their COMMIT failed.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -192,26 +192,33 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_
         if not connection.in_transaction:
             # A full disk or a failing one makes SQLite take back the whole transaction by itself: the COMMIT says so.
             break
+    taken_back = not connection.in_transaction
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        return _unsettled(jobs, error)
+            taken_back = True
+        return _unsettled(jobs, error, is_open=not taken_back)
     return []
 
 
-def _unsettled(jobs: list[_Job], cause: sqlite3.Error) -> list[_Job]:
+def _unsettled(jobs: list[_Job], cause: sqlite3.Error, *, is_open: bool) -> list[_Job]:
     """Sort out the jobs of a failed COMMIT.
 
+    Args:
+        jobs: All that waited for it.
+        cause: Why it failed.
+        is_open: Whether nobody knows how far it came.
+
     Returns:
-        Those to run again: the ones that may have been committed, to find out, and the ones that had no turn.
+        Those to run again: the ones that were not committed or may have been, and the ones that had no turn.
     """
-    unknown = [job for job in jobs if job.error is None]
-    for job in unknown:
-        job.settling = job.runs > 0
-    _refuse([job for job in unknown if job.runs == _RUNS], cause)
-    return [job for job in unknown if job.runs < _RUNS]
+    left = [job for job in jobs if job.error is None]
+    for job in left:
+        job.settling = job.settling or (is_open and job.runs > 0)
+    _refuse([job for job in left if job.runs == _RUNS], cause)
+    return [job for job in left if job.runs < _RUNS]
 
 
 def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -221,8 +222,11 @@ class FailingConnection(sqlite3.Connection):
         if sql != "COMMIT" or not self.outcomes:
             return super().execute(sql, *parameters)
         outcome = self.outcomes.pop(0)
-        if outcome == "done":
+        if outcome.startswith("done"):
             super().execute("COMMIT")
+        if outcome == "done, and deleted":
+            super().execute("DELETE FROM posts")
+            super().execute("UPDATE accounts SET posts = 0, bytes = 0")
         elif outcome == "taken back":
             super().execute("ROLLBACK")
         message = "disk I/O error"
@@ -239,20 +243,30 @@ async def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     FailingConnection.outcomes.clear()
 
 
+def told(outcomes: list[str]) -> AbstractContextManager[object]:
+    """Expect to be told that it failed, where nobody could know, nothing is there, and it is not done again."""
+    return pytest.raises(StorageUnavailable) if is_given_up(outcomes) else nullcontext()
+
+
+def is_given_up(outcomes: list[str]) -> bool:
+    """Whether the first COMMIT was not done, and did not tell: its transaction is still there where it failed."""
+    return outcomes[0] == "taken back"
+
+
 OUTCOMES = [["done"], ["not done"], ["taken back"], ["not done", "done"], ["done", "done"], ["taken back", "not done"]]
 
 
 @pytest.mark.parametrize("outcomes", OUTCOMES, ids=" then ".join)
 class TestUnknownCommits:
-    """A COMMIT that fails may have been done: DESIGN 4. Every unit settles to exactly one effect."""
+    """A COMMIT that fails may have been done: DESIGN 4. No unit has more than one effect, nor says what is not so."""
 
     async def test_an_added_post_is_there_once(self, failing: Opened, outcomes: list[str]) -> None:
-        """And counted once."""
+        """And counted once; or whoever added it hears that it may have failed, and it is not there."""
         account = await keep_account(failing.storage)
         FailingConnection.outcomes[:] = outcomes
-        await keep_posts(failing.storage, post := a_post(author=account.id))
-        await assert_counted(failing.storage, account, post)
-        assert FailingConnection.outcomes == []
+        with told(outcomes):
+            await keep_posts(failing.storage, post := a_post(author=account.id))
+        await assert_counted(failing.storage, account, *([] if is_given_up(outcomes) else [post]))
 
     async def test_a_deleted_post_is_gone_and_counted_out_once(self, failing: Opened, outcomes: list[str]) -> None:
         """And whoever deleted it hears so, not that it was absent."""
@@ -277,9 +291,11 @@ class TestUnknownCommits:
             await work.sessions.add(session)
 
         FailingConnection.outcomes[:] = outcomes
-        await failing.storage.transact(account.id, unit)
-        assert await find_account(failing.storage, account.id) == account
-        assert await find_session(failing.storage, session.id) == session
+        with told(outcomes):
+            await failing.storage.transact(account.id, unit)
+        done = not is_given_up(outcomes)
+        assert await find_account(failing.storage, account.id) == (account if done else None)
+        assert await find_session(failing.storage, session.id) == (session if done else None)
 
     @pytest.mark.parametrize("kept_hash", ["same", "new"])
     async def test_a_login_is_there_once(self, failing: Opened, outcomes: list[str], kept_hash: str) -> None:
@@ -337,8 +353,19 @@ class TestUnknownCommits:
 
         FailingConnection.outcomes[:] = outcomes
         results = await asyncio.gather(*map(add, range(20)), return_exceptions=True)
-        assert [type(result) for result in results] == [KeyError, type(None), type(None), type(None)] * 5
-        await assert_counted(failing.storage, account, *(post for number, post in enumerate(posts) if number % 4))
+        done = not is_given_up(outcomes)
+        assert [type(result) for result in results] == [KeyError, *[type(None) if done else StorageUnavailable] * 3] * 5
+        kept = [post for number, post in enumerate(posts) if number % 4] if done else []
+        await assert_counted(failing.storage, account, *kept)
+
+
+async def test_a_post_that_was_deleted_before_its_commit_was_settled_stays_deleted(failing: Opened) -> None:
+    """The COMMIT was done and said otherwise; another hand finds the post and deletes it before that is found out."""
+    account = await keep_account(failing.storage)
+    FailingConnection.outcomes[:] = ["done, and deleted"]
+    with pytest.raises(StorageUnavailable):
+        await keep_posts(failing.storage, a_post(author=account.id))
+    await assert_counted(failing.storage, account)
 
 
 async def test_many_units_are_committed_together(failing: Opened) -> None:

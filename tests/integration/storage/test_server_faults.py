@@ -472,6 +472,8 @@ class Case:
     prepare: Callable[[Opened], Awaitable[tuple[Account, Any]]]
     unit: Callable[[Account, Any], Unit]
     look: Callable[[Opened, Account, Any], Awaitable[None]]
+    absent: Callable[[Opened, Account, Any], Awaitable[None]] | None = None
+    """How it shows that the unit was not done and is not done again: for what others may have removed meanwhile."""
 
 
 async def with_a_post(opened: Opened) -> tuple[Account, Post]:
@@ -530,6 +532,15 @@ def logging_in(kept_hash: str) -> Callable[[Account, Session], Unit]:
 
 
 NOW = a_moment()
+
+
+def removing(account: Account) -> Unit:
+    """Return the unit that removes an account."""
+
+    async def unit(work: UnitOfWork) -> None:
+        await work.accounts.remove(account.id)
+
+    return unit
 
 
 KEY = IdempotencyKey("k")
@@ -601,13 +612,16 @@ async def look_for_the_end(opened: Opened, _account: Account, session: Session) 
 
 
 CASES = {
-    "add": Case(with_a_post, lambda _, post: unit_that_keeps(post), look_for_the_post),
+    "add": Case(with_a_post, lambda _, post: unit_that_keeps(post), look_for_the_post, look_for_no_post),
     "add the last one": Case(
-        with_a_post, lambda _, post: lambda work: work.posts.add(post, Quota(posts=1)), look_for_the_post
+        with_a_post,
+        lambda _, post: lambda work: work.posts.add(post, Quota(posts=1)),
+        look_for_the_post,
+        look_for_no_post,
     ),
-    "add with a key": Case(with_a_post, adding_with_a_key, look_for_the_post_and_its_key),
+    "add with a key": Case(with_a_post, adding_with_a_key, look_for_the_post_and_its_key, look_for_no_post),
     "delete": Case(with_a_kept_post, lambda _, post: unit_that_removes(post), look_for_no_post),
-    "signup": Case(with_nothing, signing_up, look_for_the_account),
+    "signup": Case(with_nothing, signing_up, look_for_the_account, look_for_no_account),
     "login": Case(with_a_session, logging_in("same"), look_for_the_login("same")),
     "login with a new hash": Case(with_a_session, logging_in("new"), look_for_the_login("new")),
     "logout": Case(with_a_kept_session, ending, look_for_the_end),
@@ -620,6 +634,15 @@ CASES = {
         with_a_kept_post, lambda account, _: lambda work: work.accounts.remove(account.id), look_for_no_account
     ),
 }
+
+
+async def settled(case: Case, transacting: Awaitable[None], *, done: bool) -> None:
+    """Wait for the unit; it says that it failed where it was not done and must not be done again."""
+    if done or case.absent is None:
+        await transacting
+    else:
+        with pytest.raises(StorageUnavailable):
+            await transacting
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -641,8 +664,8 @@ class TestUnknownCommits:
             raise OperationalError(*LOST)
 
         with committing(fresh, commit_and_lose):
-            await fresh.storage.transact(account.id, case.unit(account, thing))
-        await case.look(fresh, account, thing)
+            await settled(case, fresh.storage.transact(account.id, case.unit(account, thing)), done=done[0])
+        await (case.look if done[0] or case.absent is None else case.absent)(fresh, account, thing)
 
     @pytest.mark.parametrize("cut", Cut)
     async def test_db_03_a_wire_cut_at_the_commit_settles_to_one_effect(
@@ -659,9 +682,10 @@ class TestUnknownCommits:
             if cut is Cut.LATE:
                 await until_waiting(server)
                 proxy.late.set()
-            await task
+            done = cut is not Cut.LOST
+            await settled(case, task, done=done)
             assert proxy.cuts == []
-        await case.look(server, account, thing)
+        await (case.look if done or case.absent is None else case.absent)(server, account, thing)
 
     async def test_db_07_a_commit_that_collided_was_not_done(self, fresh: Opened, name: str) -> None:
         """1213 at COMMIT (Galera's certification): rolled back for certain, so the unit simply runs again."""
@@ -730,16 +754,40 @@ async def test_sv_13_a_key_that_another_process_used_meanwhile_is_not_taken_for_
             await server.storage.transact(account.id, adding(other, theirs, kept))
         raise OperationalError(*left.pop())
 
-    with committing(fresh, lose_and_be_overtaken), suppress(Boom):
+    with committing(fresh, lose_and_be_overtaken), suppress(StorageUnavailable):
         await fresh.storage.transact(account.id, adding(post, mine, found))
     assert kept == [mine if done else theirs]
-    assert found == ([mine] if done else [mine, theirs])
+    assert found == [mine]
+    if not done:
+        with pytest.raises(Boom):
+            await fresh.storage.transact(account.id, adding(post, mine, found))
+        assert found == [mine, theirs]
     await assert_counted(server.storage, account, post if done else other)
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.absent])
+async def test_db_03_what_somebody_removed_meanwhile_stays_removed(fresh: Opened, server: Opened, name: str) -> None:
+    """A COMMIT was done and its answer lost; before that is settled, another hand finds the thing and removes it."""
+    case, left = CASES[name], [LOST]
+    account, thing = await case.prepare(fresh)
+
+    async def lose_and_be_removed(connection: Connection) -> None:
+        await connection.commit()
+        if left:
+            remove = unit_that_removes(thing) if isinstance(thing, Post) else removing(account)
+            await server.storage.transact(account.id, remove)
+            raise OperationalError(*left.pop())
+
+    with committing(fresh, lose_and_be_removed), suppress(StorageUnavailable):
+        await fresh.storage.transact(account.id, case.unit(account, thing))
+    assert left == []
+    assert case.absent is not None
+    await case.absent(fresh, account, thing)
+
+
 async def test_a_commit_that_never_answers_is_given_up(fresh: Opened) -> None:
-    """After four runs; and it was not done, so nothing is there."""
-    account = await keep_account(fresh.storage)
+    """After four runs; and it was not done, so everything is as it was."""
+    account, post = await with_a_kept_post(fresh)
     runs: list[int] = []
 
     async def lose(_connection: Connection) -> None:
@@ -747,9 +795,9 @@ async def test_a_commit_that_never_answers_is_given_up(fresh: Opened) -> None:
         raise OperationalError(*LOST)
 
     with committing(fresh, lose), pytest.raises(StorageUnavailable):
-        await keep_posts(fresh.storage, a_post(author=account.id))
+        await fresh.storage.transact(account.id, unit_that_removes(post))
     assert len(runs) == 4
-    assert await find_account(fresh.storage, account.id) == account
+    await assert_counted(fresh.storage, account, post)
 
 
 async def test_a_failure_that_nobody_waits_for_is_silent(fresh: Opened, server: Opened) -> None:
