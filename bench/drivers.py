@@ -18,7 +18,7 @@ from sqlalchemy import URL
 from bench.load import CONNECTIONS, Load
 from bench.people import text_of
 from postkeep.domain.ids import new_id
-from postkeep.storage.embedded import PRAGMAS
+from postkeep.storage.embedded_file import PRAGMAS
 
 _COLUMNS: Final = "account_id, id, text, status, version, bytes, created_date, updated_date"
 LIST: Final = f"SELECT {_COLUMNS} FROM posts WHERE account_id = %s ORDER BY id DESC"  # noqa: S608 - a constant

@@ -11,7 +11,7 @@ from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.domain.idempotency import KeyUse
 from postkeep.domain.posts import LIGHT_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, QuotaExceeded, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
-from postkeep.services.ports import Clock, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork
+from postkeep.services.ports import Clock, Recall, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork, no_recall
 
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ class FakeStorage:
         clock: The database's own.
         journal: "read", "transact" and "count", in the order of calls; may be shared with other fakes.
         fails: What everything is refused with, if anything.
+        recall: Tells who reads the latest long list to stop.
     """
 
     def __init__(self, clock: Clock, journal: list[str] | None = None) -> None:
@@ -47,6 +48,7 @@ class FakeStorage:
         self.clock = clock
         self.journal: list[str] = [] if journal is None else journal
         self.fails: StorageUnavailable | SchemaUnfit | None = None
+        self.recall: Recall = no_recall
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit on a copy of the state, which becomes the state unless the unit raises."""
@@ -78,9 +80,15 @@ class FakeStorage:
         return found
 
     async def stream(
-        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+        self,
+        author: AccountId,
+        *,
+        before: PostId | None = None,
+        last: PostId | None = None,
+        recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts, one at a time."""
+        self.recall = recall
         posts = await self.read(lambda work: work.posts.list_for(author, limit=None, before=before))
         for post in posts:
             if last is None or post.id >= str(last):

@@ -78,9 +78,11 @@ async def find_post(storage: Storage, post: Post) -> Post | None:
     return await storage.read(lambda work: work.posts.find(post.author, post.id))
 
 
-async def streamed(storage: Storage, author: AccountId, **bounds: PostId) -> list[ListedPost]:
+async def streamed(
+    storage: Storage, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+) -> list[ListedPost]:
     """Read a long list to its end."""
-    return [post async for part in storage.stream(author, **bounds) for post in part]
+    return [post async for part in storage.stream(author, before=before, last=last) for post in part]
 
 
 class PostsContract:

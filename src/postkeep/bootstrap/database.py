@@ -16,7 +16,8 @@ from postkeep.bootstrap.database_url import database_url, is_in_memory
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.services.ports import StorageUnavailable
 from postkeep.settings import Settings
-from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage, create_embedded_engine
+from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
+from postkeep.storage.embedded_file import create_embedded_engine
 from postkeep.storage.schema import REVISION, read_state
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server

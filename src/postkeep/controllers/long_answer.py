@@ -20,17 +20,41 @@ class LongAnswer(StreamingResponse):
     for a whole one, and nobody holds a database connection for ever by reading slowly.
     """
 
-    def __init__(self, parts: AsyncGenerator[bytes], *, seconds: float, headers: Mapping[str, str]) -> None:
-        """Take the parts, which are closed in the end, and how long all of them may take."""
+    def __init__(
+        self,
+        parts: AsyncGenerator[bytes],
+        *,
+        seconds: float,
+        recalled: asyncio.Future[None],
+        headers: Mapping[str, str],
+    ) -> None:
+        """Take the parts, which are closed in the end.
+
+        Args:
+            parts: What to send.
+            seconds: How long all of it may take.
+            recalled: When it is done, the answer is cut.
+            headers: The answer's.
+        """
         super().__init__(parts, headers=headers, media_type="application/json")
         self._parts = parts
         self._seconds = seconds
+        self._recalled = recalled
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
+        deadline = asyncio.timeout(self._seconds)
+
+        def stop(_recalled: object) -> None:
+            deadline.reschedule(0)
+
         try:
-            async with aclosing(self._parts), asyncio.timeout(self._seconds):
-                await super().__call__(scope, receive, send)
+            async with aclosing(self._parts), deadline:
+                self._recalled.add_done_callback(stop)
+                try:
+                    await super().__call__(scope, receive, send)
+                finally:
+                    self._recalled.remove_done_callback(stop)
         except (TimeoutError, Unavailable) as error:
             log.warning("answer_cut", extra={"reason": repr(error)})
             await _cut(scope)

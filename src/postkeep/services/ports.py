@@ -407,6 +407,13 @@ class UnitOfWork(Protocol):
 
 Unit: TypeAlias = Callable[[UnitOfWork], Coroutine[Any, Any, None]]
 
+Recall: TypeAlias = Callable[[], None]
+"""Tells a reader that it is in others' way."""
+
+
+def no_recall() -> None:
+    """Let the reader read on."""
+
 
 class Storage(Protocol):
     """Where everything is kept, durably."""
@@ -457,7 +464,12 @@ class Storage(Protocol):
         ...
 
     def stream(
-        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+        self,
+        author: AccountId,
+        *,
+        before: PostId | None = None,
+        last: PostId | None = None,
+        recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts, newest first, some at a time: as they all were at one moment, in bounded memory.
 
@@ -467,6 +479,7 @@ class Storage(Protocol):
             author: Whose posts.
             before: Only those older than this one.
             last: Only down to this one, which counts.
+            recall: Called when it should be closed at once, because it is in others' way; perhaps more than once.
 
         Raises:
             StorageUnavailable: The database does not answer, or too many are open. Also in the middle.

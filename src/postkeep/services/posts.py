@@ -1,5 +1,6 @@
 """Posts: adding, listing, reading and deleting one's own."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -51,10 +52,12 @@ class LongPage:
     Attributes:
         parts: Some of them at a time, newest first; to be closed, or read to the end.
         last: As in `Page`.
+        recalled: Done when the parts should be closed at once, because whoever takes them is in others' way.
     """
 
     parts: AsyncGenerator[Sequence[ListedPost]]
     last: PostId | None
+    recalled: asyncio.Future[None]
 
 
 class PostService:
@@ -134,10 +137,16 @@ class PostService:
 
     async def _long_page(self, author: AccountId, before: PostId | None, last: PostId | None) -> LongPage:
         """Begin to read a page that is too long to be held as a whole."""
-        parts = self._storage.stream(author, before=before, last=last)
+        recalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def recall() -> None:
+            if not recalled.done():
+                recalled.set_result(None)
+
+        parts = self._storage.stream(author, before=before, last=last, recall=recall)
         # What can go wrong at the beginning does so before anything is answered.
         first = await anext(parts, ())
-        return LongPage(_resumed(first, parts), last)
+        return LongPage(_resumed(first, parts), last, recalled)
 
     async def get(self, author: AccountId, post_id: PostId) -> Post:
         """Answer one of the author's own posts.

@@ -1,8 +1,6 @@
 """The embedded database: a SQLite file that one writer thread and a few read connections of each process share."""
 
 import asyncio
-import fcntl
-import os
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +8,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost, PostId
-from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
-from postkeep.storage.limits import PATIENCE_SECONDS, STREAMS
+from postkeep.services.ports import Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.storage.embedded_file import FileLock, WriteAheadLog, connect, create_embedded_engine
 from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.statements import Parameters, Statement
+from postkeep.storage.streams import Streams
 from postkeep.storage.transaction import Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 from postkeep.storage.writer import Writer, read_rows, run_now, runs_on, unavailable
@@ -28,62 +27,6 @@ T = TypeVar("T")
 
 HEAVY_BYTES: Final = 64 * 1024
 """Queries that read more leave the event loop's thread; below it, changing threads costs more than reading."""
-
-PRAGMAS: Final = {
-    "journal_mode": "WAL",
-    # The write-ahead log grows with the largest transaction, and gives the room back but for this much.
-    "journal_size_limit": str(64 * 1024 * 1024),
-    "synchronous": "FULL",
-    "foreign_keys": "ON",
-    "busy_timeout": "5000",
-}
-
-
-def connect(path: Path | None) -> sqlite3.Connection:
-    """Open a database file, or make a database in memory (None).
-
-    Every connection gets the same settings, and begins and ends its transactions in so many words.
-    """
-    connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-    for name, value in PRAGMAS.items():
-        connection.execute(f"PRAGMA {name} = {value}")
-    return connection
-
-
-def create_embedded_engine(path: Path | None) -> Engine:
-    """Make SQLAlchemy's engine over such connections, for migrations and checks."""
-    return create_engine(
-        "sqlite://" if path is None else f"sqlite:///{path}",
-        creator=lambda: connect(path),
-        # In memory, the one connection is the database.
-        poolclass=StaticPool if path is None else NullPool,
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,
-    )
-
-
-class FileLock:
-    """A lock beside the database file, by which processes take turns to write.
-
-    SQLite's own waiting sleeps ever longer and starves; the operating system's queue does not.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open the lock file of a database file."""
-        self._file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    @contextmanager
-    def held(self) -> Generator[None]:
-        """Wait for the turn, and hold it."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._file)
 
 
 class _Reader:
@@ -140,7 +83,8 @@ class EmbeddedStorage:
         """Open a database whose schema is there. To be called in the event loop's thread."""
         self._path = path
         self._engine = create_embedded_engine(path)
-        self._streams = asyncio.Semaphore(STREAMS)
+        self._log = WriteAheadLog(path)
+        self._streams = Streams()
         self._lock = FileLock(path)
         self._written = connect(path)
         self._writer = Writer(self._written, self._lock.held)
@@ -166,28 +110,30 @@ class EmbeddedStorage:
         return await self._in_thread(lambda: self._heavy.run(query))
 
     async def stream(
-        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+        self,
+        author: AccountId,
+        *,
+        before: PostId | None = None,
+        last: PostId | None = None,
+        recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._streams.acquire()
-        except TimeoutError as error:
-            raise unavailable(TimeoutError("no free connection")) from error
-        try:
+        async with self._streams.turn(author, recall) as stream:
+            await self._in_thread(self._log.refuse_if_long)
             try:
                 posts = _LongList(self._path, *list_statement(author, before=before, last=last))
             except sqlite3.DatabaseError as error:
                 raise unavailable(error) from error
+            watching = asyncio.create_task(self._log.watch(recall))
             try:
                 while part := await self._in_thread(posts.next_part):
                     yield part
+                    stream.taken(part)
             finally:
+                watching.cancel()
                 # Whoever is cancelled leaves the thread reading; it closes behind itself. After a shutdown nobody does.
                 with suppress(RuntimeError):
                     self._heavy_thread.submit(posts.close)
-        finally:
-            self._streams.release()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do a slow thing in the thread for such things."""
@@ -239,9 +185,15 @@ class InMemoryStorage:
         return await self._writer.run(None, query)
 
     async def stream(
-        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+        self,
+        author: AccountId,
+        *,
+        before: PostId | None = None,
+        last: PostId | None = None,
+        recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts; they are in memory as they are, so all of them at once."""
+        del recall
 
         async def query(work: UnitOfWork) -> Sequence[ListedPost]:
             posts = await work.posts.list_for(author, limit=None, before=before)

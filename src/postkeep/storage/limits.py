@@ -9,7 +9,7 @@ BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 """What the slowest disk that is served from reads or removes in a second: what is heavy may take so much longer."""
 
 STREAMS: Final = 4
-"""How many long lists are read at the same time, on connections of their own; a slow reader keeps one busy."""
+"""How many long lists are read at the same time, on connections of their own; see `Streams`."""
 
 COUNTS: Final = 4
 """How many transactions that count attempts run at the same time on a server: a flood of logins must leave

@@ -14,12 +14,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost, PostId
-from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.services.ports import Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
 from postkeep.storage.limits import COUNTS, PATIENCE_SECONDS, STREAMS
 from postkeep.storage.patience import Patience
 from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, read_rows, runs_on
+from postkeep.storage.statements import Parameters, Statement
+from postkeep.storage.streams import Streams
 from postkeep.storage.transaction import AlreadyDone, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 
@@ -46,7 +48,8 @@ class ServerStorage:
         """
         self._units = Connections(url, size=pool_size, autocommit=False)
         self._queries = Connections(url, size=pool_size, autocommit=True)
-        self._streams = Connections(url, size=STREAMS, autocommit=True)
+        self._streams = Streams()
+        self._reading = Connections(url, size=STREAMS, autocommit=True)
         self._checks = create_server_engine(url, pool_size=1, autocommit=True)
         self._patience = Patience()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -79,12 +82,24 @@ class ServerStorage:
         raise StorageUnavailable
 
     async def stream(
-        self, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+        self,
+        author: AccountId,
+        *,
+        before: PostId | None = None,
+        last: PostId | None = None,
+        recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT; once it has begun, a fault ends it."""
         statement, values = list_statement(author, before=before, last=last)
+        async with self._streams.turn(author, recall) as stream, aclosing(self._parts(statement, values)) as parts:
+            async for part in parts:
+                yield part
+                stream.taken(part)
+
+    async def _parts(self, statement: Statement, values: Parameters) -> AsyncGenerator[Sequence[ListedPost]]:
+        """Read a long list some at a time."""
         try:
-            async with self._streams.lent() as connection, aclosing(read_rows(connection, statement, values)) as rows:
+            async with self._reading.lent() as connection, aclosing(read_rows(connection, statement, values)) as rows:
                 part: list[ListedPost] = []
                 async for some in rows:
                     part += listed(some)
@@ -113,7 +128,7 @@ class ServerStorage:
             await asyncio.wait(self._under_way)
         await self._units.close()
         await self._queries.close()
-        await self._streams.close()
+        await self._reading.close()
         await self._checks.dispose()
 
     def _end(self, task: asyncio.Task[None]) -> None:

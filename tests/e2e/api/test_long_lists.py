@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -110,6 +110,19 @@ def test_who_does_not_read_is_cut_off(impatient: PostkeepServer, ann: Person) ->
         assert not read.endswith(b"0\r\n\r\n")
     assert numbers(person, "/getPosts?limit=3") == [39, 38, 37]
     assert impatient.events("failed") == []
+
+
+def test_slow_readers_give_way_to_whoever_waits(server: PostkeepServer, ann: Person) -> None:
+    """One with many connections, all standing still, and with two minutes left to do so."""
+    bob = Person.signs_up(server.http)
+    for number in range(4):
+        bob.add(f"{number:03} " + "x" * MEGABYTE)
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(begin(server, bob))
+        for _ in range(3):
+            assert numbers(ann) == list(range(COUNT))[::-1]
+    assert server.events("failed") == []
 
 
 def test_who_leaves_holds_nothing(server: PostkeepServer, ann: Person) -> None:

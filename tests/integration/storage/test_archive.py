@@ -17,8 +17,8 @@ from postkeep.services.backups import BackupService
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage import server_archive
 from postkeep.storage.archive import TABLES
-from postkeep.storage.embedded import connect, create_embedded_engine
 from postkeep.storage.embedded_archive import EmbeddedArchive
+from postkeep.storage.embedded_file import connect, create_embedded_engine
 from postkeep.storage.server_archive import ServerArchive
 from postkeep.storage.server_pool import create_server_engine
 from postkeep.storage.tables import AccountRow, PostRow, SessionRow

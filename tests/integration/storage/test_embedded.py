@@ -19,7 +19,8 @@ from postkeep.domain.posts import Text
 from postkeep.domain.sessions import SessionStatus
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
 from postkeep.storage import writer as writer_module
-from postkeep.storage.embedded import EmbeddedStorage, FileLock
+from postkeep.storage.embedded import EmbeddedStorage
+from postkeep.storage.embedded_file import FileLock
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
     account_by_now,
@@ -463,7 +464,8 @@ import asyncio, json, sys
 from pathlib import Path
 from postkeep.domain.posts import Text, parse_post_id
 from postkeep.storage import writer as writer_module
-from postkeep.storage.embedded import EmbeddedStorage, FileLock
+from postkeep.storage.embedded import EmbeddedStorage
+from postkeep.storage.embedded_file import FileLock
 from tests.builders import a_post, an_account
 from postkeep.domain.accounts import Email
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from postkeep.services.ports import SchemaUnfit
 from postkeep.storage import embedded as embedded_module
 from postkeep.storage import server_pool as server_module
-from postkeep.storage.embedded import create_embedded_engine
+from postkeep.storage.embedded_file import create_embedded_engine
 from postkeep.storage.migrate import alembic_config, upgrade
 from postkeep.storage.schema import REVISION, SchemaState, read_state, refuse_unfit
 from postkeep.storage.server_pool import create_server_engine

@@ -210,6 +210,19 @@ async def test_a_list_of_more_than_a_megabyte_comes_in_parts() -> None:
     assert await page_of(world, account, limit=9, before=posts[1].id) == Page(everything[4:], None)
 
 
+async def test_who_reads_a_long_list_hears_that_it_is_in_others_way() -> None:
+    """As often as the storage says it."""
+    account = an_account(posts=5, bytes=3 * LONG_BYTES)
+    world = a_world().with_account(account).with_post(a_post(author=account.id))
+    page = await world.posts.page(account.id, size=Stamp.of(account).list_bytes)
+    assert isinstance(page, LongPage)
+    assert not page.recalled.done()
+    for _ in range(2):
+        world.storage.recall()
+        assert page.recalled.done()
+    await page.parts.aclose()
+
+
 async def test_many_small_posts_are_a_long_list_too() -> None:
     """A list of a million posts of one character has more than a megabyte."""
     account = an_account(posts=1_000_000, bytes=1_000_000)

@@ -124,7 +124,12 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     page = await posts.page(caller.account_id, limit=limit, before=before, size=caller.stamp.list_bytes)
     response: Response
     if isinstance(page, LongPage):
-        response = LongAnswer(long_post_list(page.parts), seconds=request.app.state.answer_seconds, headers=PRIVATE)
+        response = LongAnswer(
+            long_post_list(page.parts),
+            seconds=request.app.state.answer_seconds,
+            recalled=page.recalled,
+            headers=PRIVATE,
+        )
     else:
         response = Response(post_list(page.posts), headers=PRIVATE, media_type="application/json")
     if page.last is not None:

@@ -15,7 +15,7 @@ from alembic.operations.ops import MigrationScript
 from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from postkeep.storage.embedded import FileLock, create_embedded_engine
+from postkeep.storage.embedded_file import FileLock, create_embedded_engine
 from postkeep.storage.server_pool import create_server_engine
 from postkeep.storage.server_tls import refuse_unverified
 from postkeep.storage.tables import Id, Row, UtcDateTime

@@ -1,0 +1,172 @@
+"""Long lists beside each other: whoever reads slowly gives way to whoever waits."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+
+import pytest
+
+from postkeep.domain.accounts import Account
+from postkeep.domain.posts import ListedPost, Text
+from postkeep.services.ports import StorageUnavailable
+from postkeep.storage import embedded_file
+from postkeep.storage import streams as streams_module
+from postkeep.storage.limits import STREAMS
+from tests.builders import a_post
+from tests.contracts.kept import keep_account, keep_posts
+from tests.integration.storage.opened import Opened
+
+COUNT = 30
+
+
+class Reader:
+    """Somebody who reads a long list, and stops when told to."""
+
+    def __init__(self, opened: Opened, account: Account) -> None:
+        """Ask for the list."""
+        self.recalled = asyncio.Event()
+        self.parts: AsyncGenerator[Sequence[ListedPost]] = opened.storage.stream(account.id, recall=self.recalled.set)
+
+    async def read(self) -> int:
+        """Read to the end, and return how many posts there were."""
+        async with aclosing(self.parts):
+            return sum([len(part) async for part in self.parts])
+
+    async def read_a_little_and_wait(self) -> None:
+        """Read on only when recalled, and then no more."""
+        async with aclosing(self.parts):
+            await anext(self.parts)
+            await self.recalled.wait()
+
+
+async def keep_long_list(opened: Opened) -> Account:
+    """Keep somebody with a long list."""
+    account = await keep_account(opened.storage)
+    await keep_posts(opened.storage, *(a_post(author=account.id, text=Text("x" * 40_000)) for _ in range(COUNT)))
+    return account
+
+
+@pytest.fixture
+async def account(opened: Opened) -> Account:
+    """Keep somebody with a long list."""
+    return await keep_long_list(opened)
+
+
+@pytest.fixture
+async def other(opened: Opened) -> Account:
+    """Keep somebody else with a long list."""
+    return await keep_long_list(opened)
+
+
+async def take_all_turns(opened: Opened, *accounts: Account, stack: AsyncExitStack) -> list[Reader]:
+    """Begin to read as often as that is possible at the same time, and leave it at that."""
+    readers = [Reader(opened, account) for account in accounts for _ in range(STREAMS // 2)]
+    for reader in readers:
+        await stack.enter_async_context(aclosing(reader.parts))
+        await anext(reader.parts)
+    return readers
+
+
+@pytest.mark.parametrize("opened", ["embedded", "mariadb"], indirect=True)
+class TestTurns:
+    """A few at the same time."""
+
+    async def test_nobody_is_recalled_without_need(
+        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However slow, as long as nobody waits."""
+        monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.0)
+        async with AsyncExitStack() as stack:
+            readers = await take_all_turns(opened, account, other, stack=stack)
+            await asyncio.sleep(0.3)
+            assert not any(reader.recalled.is_set() for reader in readers)
+
+    async def test_the_slow_give_way(
+        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All turns are taken by readers that stand still; everybody else reads all the same."""
+        monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.2)
+        slow = [Reader(opened, each) for each in (account, other) for _ in range(STREAMS)]
+        waiting = [asyncio.create_task(reader.read_a_little_and_wait()) for reader in slow]
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            assert await Reader(opened, account).read() == COUNT
+            for reader in slow:
+                reader.recalled.set()
+            await asyncio.gather(*waiting)
+
+    async def test_one_account_leaves_turns_to_others(
+        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However many of its own wait, and however long."""
+        monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.0)
+        async with AsyncExitStack() as stack:
+            for _ in range(STREAMS // 2):
+                parts = await stack.enter_async_context(aclosing(Reader(opened, account).parts))
+                await anext(parts)
+            begun = await stack.enter_async_context(aclosing((slow := Reader(opened, other)).parts))
+            await anext(begun)
+            more = [asyncio.create_task(Reader(opened, account).read()) for _ in range(9)]
+            await asyncio.sleep(0.3)
+            assert not slow.recalled.is_set()
+            for _ in range(3):
+                assert await Reader(opened, other).read() == COUNT
+            assert not any(task.done() for task in more)
+        assert await asyncio.gather(*more) == [COUNT] * 9
+
+    async def test_who_does_not_give_way_keeps_the_others_waiting(
+        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Until they are told to come again; nothing is left behind by it."""
+        monkeypatch.setattr(streams_module, "PATIENCE_SECONDS", 0.3)
+        async with AsyncExitStack() as stack:
+            await take_all_turns(opened, account, other, stack=stack)
+            with pytest.raises(StorageUnavailable):
+                await Reader(opened, account).read()
+        assert await Reader(opened, account).read() == COUNT
+
+    async def test_who_reads_fast_is_left_alone(
+        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However long it takes, since there is so much: each part that is taken gives time for the next."""
+        monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.2)
+        monkeypatch.setattr(streams_module, "BYTES_PER_SECOND", 40_000)
+        async with AsyncExitStack() as stack:
+            readers = await take_all_turns(opened, account, other, stack=stack)
+            for reader in readers:
+                await anext(reader.parts)
+            next_one = asyncio.create_task(Reader(opened, account).read())
+            await asyncio.sleep(0.7)
+            assert not any(reader.recalled.is_set() for reader in readers)
+        assert await next_one == COUNT
+
+
+@pytest.mark.parametrize("opened", ["embedded"], indirect=True)
+class TestWriteAheadLog:
+    """SQLite's write-ahead log cannot begin anew while somebody reads what is in it."""
+
+    async def test_a_reader_in_whose_time_much_is_written_is_recalled(
+        self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or slow readers, one after another, would fill the disk; the log is short again, and everybody can read."""
+        monkeypatch.setattr(embedded_file, "LOG_BYTES", 2_000_000)
+        monkeypatch.setattr(embedded_file, "_LOOK_SECONDS", 0.05)
+        assert await Reader(opened, account).read() == COUNT
+        async with aclosing((reader := Reader(opened, account)).parts):
+            await anext(reader.parts)
+            await asyncio.sleep(0.2)
+            assert not reader.recalled.is_set()
+            await keep_posts(opened.storage, *(a_post(author=account.id, text=Text("y" * 40_000)) for _ in range(60)))
+            async with asyncio.timeout(20):
+                await reader.recalled.wait()
+            with pytest.raises(StorageUnavailable):
+                await Reader(opened, account).read()
+            await keep_posts(opened.storage, a_post(author=account.id))
+        assert await Reader(opened, account).read() == COUNT + 61
+        assert log_bytes(opened) < 2_000_000
+
+
+def log_bytes(opened: Opened) -> int:
+    """Return how long the write-ahead log is."""
+    return Path(f"{opened.url.database}-wal").stat().st_size
