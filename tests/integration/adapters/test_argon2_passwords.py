@@ -5,11 +5,13 @@ import os
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
+from typing import Any, Literal
 
 import argon2
 import pytest
 
 from postkeep.adapters.argon2_passwords import Argon2Passwords
+from postkeep.domain.accounts import Password
 from postkeep.services.ports import HashingBusy
 from tests.contracts.passwords import DUCKS
 
@@ -92,6 +94,36 @@ async def test_pw_10_a_weaker_hash_is_outdated_and_still_opens(weaker: dict[str,
     assert today.is_outdated(kept)
     assert await today.verify(DUCKS, kept)
     assert not today.is_outdated(await today.hash(DUCKS))
+    await old.close()
+    await today.close()
+
+
+@pytest.mark.parametrize(("memory", "passes"), [(19456, 2), (19456, 1), (8, 1), (4096, 4), (38912, 2)], ids=str)
+async def test_pw_12_a_no_costs_the_same_whatever_the_hash(
+    monkeypatch: pytest.MonkeyPatch, memory: int, passes: int
+) -> None:
+    """After the parameters have risen, a weaker hash must not tell by its time that it is there."""
+    spent: list[int] = []
+    hash_now, verify_now = argon2.PasswordHasher.hash, argon2.PasswordHasher.verify
+
+    def hash_and_count(hasher: argon2.PasswordHasher, *args: Any, **options: Any) -> str:
+        spent.append(hasher.memory_cost * hasher.time_cost)
+        return hash_now(hasher, *args, **options)
+
+    def verify_and_count(hasher: argon2.PasswordHasher, password_hash: str, *args: Any) -> Literal[True]:
+        used = argon2.extract_parameters(password_hash)
+        spent.append(used.memory_cost * used.time_cost)
+        return verify_now(hasher, password_hash, *args)
+
+    old, today = Argon2Passwords(memory_kib=memory, passes=passes), Argon2Passwords(memory_kib=38912, passes=2)
+    kept = await old.hash(DUCKS)
+    monkeypatch.setattr(argon2.PasswordHasher, "hash", hash_and_count)
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", verify_and_count)
+    assert not await today.verify(Password.parse("six purple ducks"), kept)
+    known = sum(spent)
+    spent.clear()
+    assert not await today.verify(Password.parse("six purple ducks"), None)
+    assert known == pytest.approx(sum(spent), rel=0.001)
     await old.close()
     await today.close()
 
