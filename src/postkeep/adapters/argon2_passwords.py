@@ -24,6 +24,9 @@ MEMORY_KIB: Final = 19 * 1024
 
 PASSES: Final = 2
 
+_MOST_TIMES: Final = 64
+"""A hash that costs so many times as much as today's was not made by any Postkeep, and would hold everybody up."""
+
 _LEAST_MEMORY_KIB: Final = 8
 """What one lane needs. Source: RFC 9106, 3.1."""
 
@@ -54,6 +57,7 @@ class Argon2Passwords:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher", initializer=_give_way)
         self._room = threads + queue
         self._under_way = 0
+        self._today = memory_kib * passes
         self._decoy = self._hasher.hash(os.urandom(16))
 
     async def hash(self, password: Password) -> str:
@@ -86,6 +90,7 @@ class Argon2Passwords:
     def _matches(self, password: Password, password_hash: str) -> bool:
         """Compare a password with a hash; a hash that cannot be read matches nothing, and is told to the operator."""
         try:
+            self._refuse_costly(password_hash)
             return self._hasher.verify(password_hash, password.secret)
         except VerifyMismatchError:
             self._make_up_for(password_hash)
@@ -96,13 +101,31 @@ class Argon2Passwords:
 
     def _make_up_for(self, password_hash: str) -> None:
         """Do what is left to today's cost: a no must not come sooner where somebody has an account from before."""
-        used, today = extract_parameters(password_hash), self._hasher
-        left = today.memory_cost * today.time_cost - used.memory_cost * used.time_cost
+        left = max(0, self._today - self._cost(password_hash))
         # As much memory as today's wherever it can be: getting it from the system takes its time, too.
-        whole, rest = divmod(max(0, left), today.memory_cost)
-        for memory, passes in ((today.memory_cost, whole), (rest // 2, 2)):
+        whole, rest = divmod(left, self._hasher.memory_cost)
+        for memory, passes in ((self._hasher.memory_cost, whole), (rest // 2, 2)):
             if passes and memory >= _LEAST_MEMORY_KIB:
                 PasswordHasher(time_cost=passes, memory_cost=memory, parallelism=1).hash(b"")
+
+    def _refuse_costly(self, password_hash: str) -> None:
+        """Do not begin what would take for ever.
+
+        Raises:
+            InvalidHashError: It would.
+        """
+        if self._cost(password_hash) > _MOST_TIMES * self._today:
+            raise InvalidHashError
+
+    @staticmethod
+    def _cost(password_hash: str) -> int:
+        """Return what a hash costs, in KiB gone over.
+
+        Raises:
+            InvalidHashError: It cannot be read.
+        """
+        used = extract_parameters(password_hash)
+        return used.memory_cost * used.time_cost
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Do a slow thing in a thread, unless too many wait for theirs."""

@@ -4,20 +4,32 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email
 from postkeep.domain.errors import Invalid
-from postkeep.domain.posts import Post, PostId, Status, Text, Title
+from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostId, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session, SessionId, SessionStatus
 from postkeep.services.archive import Amounts, Kept
+
+T = TypeVar("T", int, datetime)
 
 FORMAT: Final = 1
 """Raised with every change of what is written, so that older releases refuse what they cannot read."""
 
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 """No line is longer: a megabyte of control characters takes six, and the rest of a post less than one."""
+
+_LARGEST: Final = 2**53
+"""More than any number here can be; what counts further (versions, say) does so on the database's side."""
+
+_LARGEST_COUNTER: Final = 2**30
+"""Half of what the columns of counters hold."""
+
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Moments have room for what is added to them, in every database."""
 
 _write: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -142,12 +154,12 @@ class _Values:
             raise TypeError(name)
         return value
 
-    def number(self, name: str) -> int:
-        """Return a whole number; JSON's true and 1.0 are none."""
+    def number(self, name: str, *, at_most: int = _LARGEST) -> int:
+        """Return a whole number from 0 on; JSON's true and 1.0 are none."""
         value = self._values[name]
         if type(value) is not int:
             raise TypeError(name)
-        return value
+        return _within(value, 0, at_most)
 
     def id(self, name: str) -> UUID:
         """Return an id."""
@@ -155,7 +167,7 @@ class _Values:
 
     def moment(self, name: str) -> datetime:
         """Return a moment; one of another zone is written otherwise, and so refused."""
-        return datetime.fromisoformat(self.text(name)).astimezone(UTC)
+        return _within(datetime.fromisoformat(self.text(name)).astimezone(UTC), _EARLIEST, _LATEST)
 
     def has(self, name: str) -> bool:
         """Whether there is anything but null."""
@@ -166,13 +178,24 @@ class _Values:
         return Amounts(self.number("sessions"), self.number("posts"), self.number("accounts"))
 
 
+def _within(value: T, least: T, most: T) -> T:
+    """Return a value that lies between two others.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not least <= value <= most:
+        raise ValueError(value)
+    return value
+
+
 def _session_of(values: _Values) -> Session:
     """Make the session of a line."""
     return Session(
         id=SessionId(values.id("id")),
         account_id=AccountId(values.id("account_id")),
         salt=bytes.fromhex(values.text("salt")),
-        counter=values.number("counter"),
+        counter=values.number("counter", at_most=_LARGEST_COUNTER),
         status=SessionStatus(values.text("status")),
         origin=Origin(device=values.text("device"), address=values.text("address")),
         created_date=values.moment("created_date"),
@@ -184,23 +207,28 @@ def _session_of(values: _Values) -> Session:
 
 def _post_of(values: _Values) -> Post:
     """Make the post of a line."""
-    return Post(
+    post = Post(
         id=PostId(values.id("id")),
         author=AccountId(values.id("account_id")),
         text=Text(values.text("text")),
         title=Title(values.text("title")) if values.has("title") else None,
         status=Status(values.text("status")),
-        version=values.number("version"),
+        version=values.number("version", at_most=_LARGEST_COUNTER),
         created_date=values.moment("created_date"),
         updated_date=values.moment("updated_date"),
     )
+    _within(post.bytes, 0, MAX_BODY_BYTES)
+    return post
 
 
 def _account_of(values: _Values) -> Account:
     """Make the account of a line; its versions are the restoring database's affair."""
+    email = Email(address=values.text("email"), key=values.text("email_key"))
+    if not email.key.isascii() or "@" not in email.key:
+        raise ValueError(email)
     return Account(
         id=AccountId(values.id("id")),
-        email=Email(address=values.text("email"), key=values.text("email_key")),
+        email=email,
         password_hash=values.text("password_hash"),
         status=AccountStatus(values.text("status")),
         posts=values.number("posts"),

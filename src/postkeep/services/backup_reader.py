@@ -1,8 +1,10 @@
 """Reading a backup: line by line, strictly, and never more than a part of it in memory."""
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +19,8 @@ PART_LENGTH: Final = 500
 
 PART_BYTES: Final = 512 * 1024
 """A part is done when its lines have so many bytes together."""
+
+_ID_BYTES: Final = 16
 
 _ORDER: Final = (Session, Post, Account)
 
@@ -45,6 +49,7 @@ class BackupReader:
         self._digest = hashlib.sha256(first)
         self._found: Counter[type[Kept]] = Counter()
         self._place: tuple[int, UUID, UUID] | None = None
+        self._counts = _Counts()
 
     def parts(self) -> Iterator[Sequence[Kept]]:
         """Answer everything, some of one kind at a time; only a reading that comes to its end has seen a whole backup.
@@ -65,7 +70,7 @@ class BackupReader:
                 yield part
                 part, size = [], 0
             self._take(line, kept)
-            part.append(kept)
+            part.append(self._counted(kept))
             size += len(line)
         message = "The backup is damaged: its end is missing."
         raise BackupDamaged(message)
@@ -80,6 +85,12 @@ class BackupReader:
             raise BackupDamaged(message)
         self._place = place
 
+    def _counted(self, kept: Kept) -> Kept:
+        """Count posts, and have accounts say what was counted, whatever else somebody wrote into their database."""
+        if isinstance(kept, Post):
+            self._counts.add(kept)
+        return self._counts.counted(kept) if isinstance(kept, Account) else kept
+
     def _end(self, line: bytes) -> None:
         """See that a line that is no thing is the right last one."""
         self.amounts = Amounts(*(self._found[kind] for kind in _ORDER))
@@ -90,6 +101,38 @@ class BackupReader:
         if next(self._lines, None) is not None:
             message = "The backup is damaged: something follows its end."
             raise BackupDamaged(message)
+
+
+class _Counts:
+    """How many posts and bytes each account has that has any: some thirty bytes of memory each."""
+
+    def __init__(self) -> None:
+        """Begin before the first account."""
+        self._ids = bytearray()
+        self._posts = array("Q")
+        self._bytes = array("Q")
+        self._taken = 0
+
+    def add(self, post: Post) -> None:
+        """Count a post; those of one account come together, accounts in their order."""
+        if self._ids[-_ID_BYTES:] != post.author.bytes:
+            self._ids += post.author.bytes
+            self._posts.append(0)
+            self._bytes.append(0)
+        self._posts[-1] += 1
+        self._bytes[-1] += post.bytes
+
+    def counted(self, account: Account) -> Account:
+        """Return an account with its right counts, accounts in the same order."""
+        posts = size = 0
+        while (at := self._taken) < len(self._posts):
+            owner = self._ids[at * _ID_BYTES : (at + 1) * _ID_BYTES]
+            if owner > account.id.bytes:
+                break
+            self._taken += 1
+            if owner == account.id.bytes:
+                posts, size = self._posts[at], self._bytes[at]
+        return replace(account, posts=posts, bytes=size)
 
 
 def _place_of(kept: Kept) -> tuple[int, UUID, UUID]:

@@ -128,6 +128,15 @@ async def test_pw_12_a_no_costs_the_same_whatever_the_hash(
     await today.close()
 
 
+async def test_a_hash_that_would_take_for_ever_is_no_hash(caplog: pytest.LogCaptureFixture) -> None:
+    """It came by a crafted backup, say: nobody's login takes gigabytes."""
+    costly, today = Argon2Passwords(memory_kib=1024, passes=9), Argon2Passwords(memory_kib=64, passes=2)
+    assert not await today.verify(DUCKS, await costly.hash(DUCKS))
+    assert [record.getMessage() for record in caplog.records] == ["password_hash_unreadable"]
+    await costly.close()
+    await today.close()
+
+
 async def test_the_decoy_costs_as_much_as_a_real_one() -> None:
     """It is made with the same parameters; an unknown address must not answer sooner."""
     hasher = Argon2Passwords(memory_kib=64, passes=3)

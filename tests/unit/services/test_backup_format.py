@@ -83,15 +83,60 @@ def test_any_other_line_is_none(kept: Kept) -> None:
         ("text", None),
         ("title", ""),
         ("title", "x" * 201),
+        ("text", "x" * (1024 * 1024 + 1)),
+        ("version", 2**30 + 1),
+        ("created_date", "1969-12-31T23:59:59.999999Z"),
+        ("updated_date", "9999-12-31T23:59:59.999999Z"),
         ("account_id", None),
     ],
+    ids=lambda each: str(each)[:30],
 )
 def test_what_no_post_has_is_refused(name: str, wrong: object) -> None:
     """The domain's own rules hold for what a file says, too."""
-    values = json.loads(line_of(a_post()))["post"]
-    line = json.dumps({"post": {**values, name: wrong}}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    refuses(a_post(), name, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("email_key", ""),
+        ("email_key", "ann"),
+        ("email_key", "änn@example.com"),
+        ("status", "lost"),
+        ("posts", -1),
+        ("bytes", 2**53 + 1),
+        ("created_date", "9001-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_what_no_account_has_is_refused(name: str, wrong: object) -> None:
+    """Whatever a server could stumble over later."""
+    refuses(an_account(), name, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("counter", -1),
+        ("counter", 2**30 + 1),
+        ("salt", "x"),
+        ("status", "lost"),
+        ("expires_date", "9999-12-31T23:59:59.999999Z"),
+        ("ended_date", "0001-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_what_no_session_has_is_refused(name: str, wrong: object) -> None:
+    """Whatever a server could stumble over later."""
+    refuses(a_session(), name, wrong)
+
+
+def refuses(kept: Kept, name: str, wrong: object) -> None:
+    """See that a line with one wrong value is none, however it is written; and that it is one without."""
+    ((kind, values),) = json.loads(line_of(kept)).items()
+    wronged = {kind: {**values, name: wrong}}
+    line = json.dumps(wronged, ensure_ascii=False, separators=(",", ":")) + "\n"
     assert read_line(line.encode("utf-8", "surrogatepass")) is None
-    assert read_line(json.dumps({"post": {**values, name: wrong}}, separators=(",", ":")).encode() + b"\n") is None
+    assert read_line(json.dumps(wronged, separators=(",", ":")).encode() + b"\n") is None
+    assert read_line(line_of(kept)) == kept
 
 
 def test_a_header_comes_back() -> None:

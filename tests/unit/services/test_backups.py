@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -180,6 +181,20 @@ async def test_what_belongs_to_nobody_is_refused(stray: Post) -> None:
     with pytest.raises(BackupUnfit):
         await world.restore(signed(line_of(stray), line_of(an_account())))
     assert world.storage.state.accounts == {}
+
+
+async def test_accounts_count_what_is_there() -> None:
+    """Whatever somebody did to the database by hand: a backup of it is no worse for that."""
+    world = World()
+    kept = [world.keep(an_account(), posts) for posts in (0, 3, 0, 1)]
+    wrong = [replace(account, posts=account.posts + 7, bytes=account.bytes // 2) for account in kept]
+    world.storage.state.accounts.update({account.id: account for account in wrong})
+    restored = World()
+    await restored.restore(await world.backup())
+    found = restored.storage.state.accounts
+    assert [(found[each.id].posts, found[each.id].bytes) for each in kept] == [
+        (each.posts, each.bytes) for each in kept
+    ]
 
 
 async def test_a_database_with_accounts_is_not_restored_into(lines: list[bytes]) -> None:
