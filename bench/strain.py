@@ -29,7 +29,8 @@ _SETTLE_SECONDS: Final = 1.0
 _NOTE: Final = (
     "32 connections ask for the remembered lists of {} persons in turn, first alone, then while others strain the"
     " server. No request of theirs may fail. Who is answered with 503 or 429 waits as long as Retry-After says, up to"
-    " twice as long. Slow ones send a byte a second, and begin anew when they are cut off."
+    " twice as long. Slow ones send about a byte a second, and begin anew when they are cut off. All of these yield the"
+    " processors to the server and to who measures."
 )
 
 

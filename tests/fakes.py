@@ -100,10 +100,14 @@ class FakePasswords:
         """Whether the hash was made before the last strengthening."""
         return not password_hash.startswith(f"$fake$m={self._strength}$")
 
-    async def _take_time(self, what: str) -> None:
-        """Let others run meanwhile, as a slow hash does."""
+    def refuse_if_busy(self) -> None:
+        """Refuse where everything is refused."""
         if self.is_busy:
             raise HashingBusy
+
+    async def _take_time(self, what: str) -> None:
+        """Let others run meanwhile, as a slow hash does."""
+        self.refuse_if_busy()
         self.journal.append(what)
         await asyncio.sleep(0)
 

@@ -60,6 +60,15 @@ class Argon2Passwords:
         self._today = memory_kib * passes
         self._decoy = self._hasher.hash(os.urandom(16))
 
+    def refuse_if_busy(self) -> None:
+        """Refuse where too many wait for a thread.
+
+        Raises:
+            HashingBusy: They do.
+        """
+        if self._under_way >= self._room:
+            raise HashingBusy
+
     async def hash(self, password: Password) -> str:
         """Return a PHC string with a salt of its own.
 
@@ -129,8 +138,7 @@ class Argon2Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Do a slow thing in a thread, unless too many wait for theirs."""
-        if self._under_way >= self._room:
-            raise HashingBusy
+        self.refuse_if_busy()
         self._under_way += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.

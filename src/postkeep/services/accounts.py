@@ -53,6 +53,7 @@ class AccountService:
             StorageUnavailable: The database does not answer.
         """
         self._policy.check(password, email)
+        self._hasher.refuse_if_busy()
         async with self._attempts.signing_up(origin):
             account, session = await self._open(email, password, origin)
         log.info("signed_up", extra={"account": account.id, "session": session.id, "address": origin.address})
@@ -145,6 +146,7 @@ class AccountService:
 
     async def _prove(self, account_id: AccountId, password: Password, origin: Origin) -> Account:
         """Return the account, whose owner knows its password; guesses count together with those at logging in."""
+        self._hasher.refuse_if_busy()
         account = await self.get(account_id)
         async with self._attempts.proving(account.email, origin):
             if not await self._hasher.verify(password, account.password_hash):

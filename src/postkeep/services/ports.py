@@ -44,6 +44,14 @@ class Clock(Protocol):
 class PasswordHasher(Protocol):
     """Turns passwords into what may be kept of them. Slow on purpose, and never in a unit of work."""
 
+    def refuse_if_busy(self) -> None:
+        """Spare whoever would be refused by `hash` or `verify` now what comes before them.
+
+        Raises:
+            HashingBusy: Too many wait already.
+        """
+        ...
+
     async def hash(self, password: Password) -> str:
         """Return a PHC string with a salt of its own.
 

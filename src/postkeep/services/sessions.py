@@ -271,6 +271,7 @@ class SessionService:
 
     async def _prove(self, email: Email | None, password: Password, origin: Origin) -> Account:
         """Find the active account that this password opens, at the cost of one verification whatever is wrong."""
+        self._hasher.refuse_if_busy()
         async with self._attempts.proving(email, origin):
             account = None
             if email is not None:

@@ -177,8 +177,11 @@ async def test_pw_18_one_too_many_is_told_so_at_once(
         await two_at_once.hash(DUCKS)
     with pytest.raises(HashingBusy):
         await two_at_once.verify(DUCKS, None)
+    with pytest.raises(HashingBusy):
+        two_at_once.refuse_if_busy()
     gate.opened.set()
     await asyncio.gather(*tasks)
+    two_at_once.refuse_if_busy()
     await two_at_once.hash(DUCKS)
 
 

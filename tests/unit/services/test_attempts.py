@@ -220,12 +220,13 @@ class TestWhatIsNoFailure:
     """What is counted, and what is given back."""
 
     async def test_pw_18_who_finds_the_hasher_busy_has_not_tried(self) -> None:
-        """503 and 429 together would lock people out because others log in."""
+        """503 and 429 together would lock people out because others log in; and the database has nothing to do."""
         world = world_with(account := an_account())
         world.passwords.is_busy = True
         assert await guess(world, account.email, 30) == ["HashingBusy"] * 30
         assert await outcome(world.accounts.signup(an_email(), DUCKS, HOME)) == "HashingBusy"
         assert world.storage.state.attempts == {}
+        assert world.storage.journal == []
 
     async def test_a_cancelled_guess_counts(self) -> None:
         """Whoever hangs up after sending has guessed all the same; the hash runs on."""
