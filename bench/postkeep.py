@@ -52,6 +52,7 @@ class Postkeep:
             # All load comes from one address, and what is measured is not how it is refused.
             "POSTKEEP_ADDRESS_RATE": "0",
             "POSTKEEP_ACCOUNT_RATE": "0",
+            "POSTKEEP_DRAIN_SECONDS": "0",
             **(settings or {}),
         }
         self.run("migrate", "upgrade")

@@ -24,6 +24,7 @@ from postkeep.server.callers import Callers
 from postkeep.server.client_address import ClientAddress
 from postkeep.server.connections import Connections, Deadlines
 from postkeep.server.cors import Cors
+from postkeep.server.draining import sigterm_delayed
 from postkeep.server.failures import Failures
 from postkeep.server.head import Head
 from postkeep.server.hosts import ANY
@@ -90,7 +91,13 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             log.info("started", extra={"version": app.version})
             callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
             async with _watched_connections(settings) as connections:
-                with _kept_out_of_collections():
+
+                def drain() -> None:
+                    log.info("draining", extra={"seconds": settings.drain_seconds})
+                    wired.services.health.drain()
+                    connections.drain()
+
+                with _kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
                     yield {"callers": callers, "connections": connections}
         log.info("stopped")
 

@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 10
+    drain_seconds: Annotated[int, Field(ge=0, le=300)] = 2
+    shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 8
     docs: bool = True
 
     connections: Annotated[int, Field(ge=1, le=100_000)] = 2000

@@ -31,9 +31,9 @@ LOGS: list[Path] = []
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with these settings of Postkeep and no others."""
+    """Return this process's environment with these settings of Postkeep, and otherwise none but a short end."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("POSTKEEP_")}
-    return kept | dict(settings)
+    return kept | {"POSTKEEP_DRAIN_SECONDS": "0"} | dict(settings)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from tests.e2e.conftest import settings_for
 from tests.e2e.haproxy import Haproxy
 from tests.e2e.nginx import Nginx
 from tests.e2e.raw import Door, RawAnswer, Wire
+from tests.e2e.reverse_proxies import ReverseProxy
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.wire_table import SMUGGLED, Outcome, Row, rows
 
@@ -42,20 +43,15 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]
         yield server
 
 
-@pytest.fixture(scope="module")
-def through_nginx(behind: PostkeepServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entrance]:
-    """Reach it through nginx."""
-    with Nginx(behind, tmp_path_factory.mktemp("nginx")).running() as nginx:
-        tls = ssl.create_default_context(cafile=str(nginx.certificate))
-        yield Entrance(nginx, Person.signs_up(behind.http), tls)
-
-
-@pytest.fixture(scope="module")
-def through_haproxy(behind: PostkeepServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entrance]:
-    """Reach it through HAProxy."""
-    with Haproxy(behind, tmp_path_factory.mktemp("haproxy")).running() as haproxy:
-        tls = ssl.create_default_context(cafile=str(haproxy.certificate))
-        yield Entrance(haproxy, Person.signs_up(behind.http), tls)
+@pytest.fixture(scope="module", params=[Nginx, Haproxy], ids=lambda proxy: proxy.program)
+def through(
+    request: pytest.FixtureRequest, behind: PostkeepServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Entrance]]:
+    """Reach it through each proxy, and say which."""
+    kind: type[ReverseProxy] = request.param
+    with kind(behind, tmp_path_factory.mktemp(kind.program)).running() as proxy:
+        tls = ssl.create_default_context(cafile=str(proxy.certificate))
+        yield kind.program, Entrance(proxy, Person.signs_up(behind.http), tls)
 
 
 @pytest.mark.parametrize("row", list(wire_table.sizes()), ids=lambda row: row.id)
@@ -101,15 +97,9 @@ def test_another_protocol(sqlite_server: PostkeepServer, ann: Person, row: Row) 
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_a_row_behind_nginx(through_nginx: Entrance, row: Row) -> None:
-    """What nginx makes of it is no worse, and Postkeep is not led to believe it."""
-    run_behind("nginx", through_nginx, row)
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_a_row_behind_haproxy(through_haproxy: Entrance, row: Row) -> None:
-    """The same for HAProxy."""
-    run_behind("haproxy", through_haproxy, row)
+def test_a_row_behind_a_proxy(through: tuple[str, Entrance], row: Row) -> None:
+    """What the proxy makes of it is no worse, and Postkeep is not led to believe it."""
+    run_behind(*through, row)
 
 
 @pytest.mark.parametrize("proxy", behind_proxies.DIFFERENCES)

@@ -5,6 +5,7 @@ All deadlines are kept by one look at all connections from time to time, so a re
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
@@ -17,6 +18,9 @@ LEAST_BODY_RATE: Final = 1024
 _LOOKS_PER_DEADLINE: Final = 8
 _GRACE_PART: Final = 6
 _SEARCHED_FOR_EACH: Final = 20
+_SEEN_AT_ONCE: Final = 256
+_ENDED_AT_ONCE: Final = 16
+"""A crowd whose time is over at the same moment must not be everybody else's pause."""
 
 
 class Phase(Enum):
@@ -46,6 +50,10 @@ class Connection(Protocol):
 
     def unsent(self) -> int:
         """Return how many bytes wait for the client to take them."""
+        ...
+
+    def end_with_answer(self) -> None:
+        """Have the answer under way be the last one, where it has not begun."""
         ...
 
     def expire(self, phase: Phase) -> None:
@@ -95,7 +103,11 @@ class _Watch:
 
 
 class Connections:
-    """Those that are open, the oldest first."""
+    """Those that are open, the oldest first.
+
+    Attributes:
+        is_draining: Whether each ends with its next answer.
+    """
 
     def __init__(self, deadlines: Deadlines, limit: int) -> None:
         """Begin with none.
@@ -108,6 +120,7 @@ class Connections:
         self._limit = limit
         self._watches: dict[Connection, _Watch] = {}
         self._searches_to_spare = 0
+        self.is_draining = False
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -124,6 +137,12 @@ class Connections:
         """Forget one."""
         self._watches.pop(connection, None)
 
+    def drain(self) -> None:
+        """Have each connection end with its next answer, which says so: clients go elsewhere with what follows."""
+        self.is_draining = True
+        for connection in self._watches:
+            connection.end_with_answer()
+
     async def watch(self) -> None:
         """Look at all, again and again.
 
@@ -131,26 +150,34 @@ class Connections:
         """
         while True:
             await asyncio.sleep(self._deadlines.look)
-            self.look()
+            for _ in self.look():
+                await asyncio.sleep(0)
 
-    def look(self) -> None:
-        """Look at all once, and end what has taken too long."""
+    def look(self) -> Iterator[None]:
+        """Look at all once, and end what has taken too long; in steps, between which others may be served."""
+        seen = ended = 0
         for connection, watch in list(self._watches.items()):
+            if connection not in self._watches:
+                continue
+            seen += 1
             try:
-                self._look_at(connection, watch)
+                ended += self._look_at(connection, watch)
             except Exception:
                 # One that cannot be looked at must not leave the others unwatched.
                 log.exception("connection_unwatched")
                 self.leave(connection)
                 connection.cut()
+            if seen >= _SEEN_AT_ONCE or ended >= _ENDED_AT_ONCE:
+                seen = ended = 0
+                yield
 
-    def _look_at(self, connection: Connection, watch: _Watch) -> None:
-        """Count the time since the last look for what one is at."""
+    def _look_at(self, connection: Connection, watch: _Watch) -> bool:
+        """Count the time since the last look for what one is at; tell whether that ended it."""
         if connection.unsent():
             watch.untaken += self._deadlines.look
             if watch.untaken > self._deadlines.answer:
                 connection.cut()
-                return
+                return True
         else:
             watch.untaken = 0
         phase, last = connection.phase(), watch.phase
@@ -162,6 +189,8 @@ class Connections:
             watch.waited += self._deadlines.look
             if self._is_over(phase[0], watch.waited, connection.received()):
                 connection.expire(phase[0])
+                return True
+        return False
 
     def _is_over(self, phase: Phase, waited: float, received: int) -> bool:
         """Tell whether a connection has been at something for too long."""

@@ -61,6 +61,18 @@ class GuardedProtocol(IntakeProtocol):
         """Return how many bytes wait for the client to take them."""
         return self.transport.get_write_buffer_size()
 
+    def end_with_answer(self) -> None:
+        """Have the answer under way be the last one."""
+        cycle = self._newest()
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+
+    def on_headers_complete(self) -> None:
+        """Begin a request; while the process drains, it is the connection's last one."""
+        super().on_headers_complete()
+        if self._connections.is_draining:
+            self.cycle.keep_alive = False
+
     def expire(self, phase: Phase) -> None:
         """End it, because its time is over, and tell the client where that can be told."""
         if phase is Phase.HEAD:

@@ -1,6 +1,6 @@
 """Health: whether requests can be served."""
 
-from postkeep.services.ports import Storage
+from postkeep.services.ports import Draining, Storage
 
 
 class HealthService:
@@ -9,12 +9,20 @@ class HealthService:
     def __init__(self, storage: Storage) -> None:
         """Take the storage to ask."""
         self._storage = storage
+        self._is_draining = False
+
+    def drain(self) -> None:
+        """Say from now on that requests should go elsewhere."""
+        self._is_draining = True
 
     async def check(self) -> None:
         """See that the database answers and that its schema is one that this release can work on.
 
         Raises:
+            Draining: The process is about to end.
             StorageUnavailable: It does not answer.
             SchemaUnfit: Its schema has moved away.
         """
+        if self._is_draining:
+            raise Draining
         await self._storage.check()

@@ -21,6 +21,12 @@ class StorageUnavailable(Unavailable):
     code = "storage_unavailable"
 
 
+class Draining(Unavailable):
+    """This process is about to end, and takes what comes until then; send further requests elsewhere."""
+
+    code = "draining"
+
+
 class SchemaUnfit(Unavailable):
     """The database's schema is not one that this release can work on."""
 

@@ -1,6 +1,7 @@
 """Deadlines and room, look by look: time is counted in looks, so no test waits."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -29,6 +30,10 @@ class Fake:
     come: int = 0
     unread: int = 0
     ended: list[Phase | str] = field(default_factory=list[Phase | str])
+
+    def end_with_answer(self) -> None:
+        """Take it down."""
+        self.ended.append("with its answer")
 
     def phase(self) -> tuple[Phase, object]:
         """Return what it is told."""
@@ -60,14 +65,14 @@ def watched(*fakes: Fake, limit: int = 10) -> Connections:
     connections = Connections(DEADLINES, limit)
     for fake in fakes:
         assert connections.admit(fake)
-    connections.look()
+    list(connections.look())
     return connections
 
 
 def look(connections: Connections, seconds: float) -> None:
     """Look as often as in so many seconds."""
     for _ in range(round(seconds / LOOK)):
-        connections.look()
+        list(connections.look())
 
 
 @pytest.mark.parametrize(
@@ -184,6 +189,30 @@ def test_a_crowd_at_the_door_is_not_searched_for_each_time() -> None:
     assert not connections.admit(Fake())
     fakes[5].at = Phase.IDLE
     assert [connections.admit(Fake(Phase.BODY)) for _ in range(3)] == [False, False, True]
+
+
+def test_a_crowd_is_not_ended_all_at_once() -> None:
+    """Others are served in between; each is ended all the same, and who is gone by then is left alone."""
+    fakes = [Fake(Phase.HEAD) for _ in range(100)]
+    connections = watched(*fakes, limit=100)
+    look(connections, DEADLINES.head - 2 * LOOK)
+    ended = [0]
+    for _ in range(4):
+        for _ in connections.look():
+            ended.append(sum(bool(fake.ended) for fake in fakes))
+            connections.leave(fakes[99])
+    assert max(after - before for before, after in pairwise(ended)) == 16
+    assert [bool(fake.ended) for fake in fakes] == [True] * 99 + [False]
+
+
+def test_draining_ends_each_with_its_answer() -> None:
+    """Those that are there are told; those that come find out."""
+    fakes = [Fake(Phase.BODY), Fake(Phase.IDLE)]
+    connections = watched(*fakes)
+    assert not connections.is_draining
+    connections.drain()
+    assert connections.is_draining
+    assert [fake.ended for fake in fakes] == [["with its answer"]] * 2
 
 
 def test_one_that_cannot_be_looked_at_does_not_spoil_it_for_the_others() -> None:

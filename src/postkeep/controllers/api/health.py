@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from postkeep.controllers.dependencies import Health
 from postkeep.controllers.errors import documented
 from postkeep.controllers.route import Route
-from postkeep.services.ports import SchemaUnfit, StorageUnavailable
+from postkeep.services.ports import Draining, SchemaUnfit, StorageUnavailable
 
 router = APIRouter(route_class=Route, tags=["health"])
 
@@ -25,8 +25,8 @@ async def livez() -> Healthy:
     return Healthy()
 
 
-@router.get("/readyz", operation_id="readyz", responses=documented(StorageUnavailable, SchemaUnfit))
+@router.get("/readyz", operation_id="readyz", responses=documented(StorageUnavailable, SchemaUnfit, Draining))
 async def readyz(health: Health) -> Healthy:
-    """Answer whether requests can be served: the database answers, and its schema fits."""
+    """Answer whether requests should come here: the database answers, its schema fits, and the process goes on."""
     await health.check()
     return Healthy()
