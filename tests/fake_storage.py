@@ -201,6 +201,10 @@ class FakeAccounts:
         """Keep a new account."""
         self._transaction.open(account)
 
+    async def claim(self, account_id: AccountId) -> None:
+        """Begin a unit about an account, disabled ones included."""
+        self._change(account_id, lambda _: True)
+
     async def claim_access(self, account_id: AccountId) -> None:
         """Begin a unit that changes who may get in to an active account."""
         self._change(account_id, lambda account: account.is_active)
@@ -312,13 +316,22 @@ class FakeSessions:
         self._transaction.write(account_id)
         self._end((await self.list_active(account_id))[keep:], now)
 
-    async def forget(self, account_id: AccountId, before: datetime) -> None:
-        """Remove the account's sessions that were over before then: ended, or run out."""
+    async def forget(self, account_id: AccountId, before: datetime) -> int:
+        """Remove the account's sessions that were over before then, ended or run out, and return how many it was."""
         self._transaction.write(account_id)
-        for kept in list(self._sessions.values()):
-            over = min(kept.ended_date or kept.expires_date, kept.expires_date)
-            if kept.account_id == account_id and over < before:
-                del self._sessions[kept.id]
+        over = [session.id for session in self._over(before) if session.account_id == account_id]
+        for session_id in over:
+            del self._sessions[session_id]
+        return len(over)
+
+    async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts that have sessions which `forget` would remove."""
+        return sorted({session.account_id for session in self._over(before) if session.account_id > after})[:limit]
+
+    def _over(self, before: datetime) -> list[Session]:
+        """Return the sessions that were over before then."""
+        kept = self._sessions.values()
+        return [each for each in kept if min(each.ended_date or each.expires_date, each.expires_date) < before]
 
     def _live(self, session: Session) -> Session | None:
         kept = self._sessions.get(session.id)
@@ -451,11 +464,22 @@ class FakeKeys:
 
     async def add(self, use: KeyUse) -> KeyUse:
         """Keep what a key is used for, and forget what has expired."""
-        self._transaction.write(use.author)
-        for kept in list(self._keys.values()):
-            if kept.author == use.author and kept.created_date < use.oldest_alive:
-                del self._keys[kept.author, kept.key_hash]
+        await self.forget(use.author, use.oldest_alive)
         return self._keys.setdefault((use.author, use.key_hash), use)
+
+    async def forget(self, author: AccountId, before: datetime) -> int:
+        """Remove the author's keys that were used before then."""
+        self._transaction.write(author)
+        expired = [name for name, use in self._keys.items() if use.author == author and use.created_date < before]
+        for name in expired:
+            del self._keys[name]
+        return len(expired)
+
+    async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts that have keys which `forget` would remove."""
+        return sorted({use.author for use in self._keys.values() if use.created_date < before and use.author > after})[
+            :limit
+        ]
 
 
 def _drive(coroutine: Coroutine[Any, Any, T]) -> T:

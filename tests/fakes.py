@@ -17,6 +17,7 @@ from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
 from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.health import HealthService
+from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import (
     AccessClaims,
@@ -230,6 +231,7 @@ class World:
         )
         self.posts = PostService(self.storage, self.clock)
         self.health = HealthService(self.storage)
+        self.housekeeping = HousekeepingService(self.storage, self.clock)
 
     def with_account(self, account: Account, password: str | None = None) -> Self:
         """Have an account, and let a password open it."""

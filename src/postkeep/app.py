@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from typing import Any, Final
@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             app.state.bodies = Bodies(settings.bodies_bytes)
             log.info("started", extra={"version": app.version})
             callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
-            async with _watched_connections(settings) as connections:
+            async with _watched_connections(settings) as connections, _running(wired.services.housekeeping.go_on()):
 
                 def drain() -> None:
                     log.info("draining", extra={"seconds": settings.drain_seconds})
@@ -138,6 +138,18 @@ def _kept_out_of_collections() -> Generator[None]:
 
 
 @asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Have something go on beside everything else."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        # What it is at comes to its end before the storage does.
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
 async def _watched_connections(settings: Settings) -> AsyncGenerator[Connections]:
     """Have the connections of our own protocol watched; other servers have none here."""
     deadlines = Deadlines(
@@ -147,11 +159,8 @@ async def _watched_connections(settings: Settings) -> AsyncGenerator[Connections
         idle=settings.keep_alive_seconds,
     )
     connections = Connections(deadlines, settings.connections)
-    watching = asyncio.create_task(connections.watch())
-    try:
+    async with _running(connections.watch()):
         yield connections
-    finally:
-        watching.cancel()
 
 
 def _put_in_front(app: Postkeep, settings: Settings, memory: Memory) -> None:

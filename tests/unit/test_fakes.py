@@ -10,6 +10,7 @@ from tests.contracts.archive import ArchiveContract, Vault
 from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.clock import ClockContract
 from tests.contracts.freshness import FreshnessContract
+from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
 from tests.contracts.kept import Boom
 from tests.contracts.passwords import DUCKS, CommonPasswordsContract, PasswordHasherContract
@@ -84,6 +85,10 @@ class TestFakeSessions(SessionsContract):
 
 class TestFakePosts(PostsContract):
     """Posts."""
+
+
+class TestHousekeepingOnFakes(HousekeepingContract):
+    """What is over, of people who never come back."""
 
 
 class TestFakeKeys(KeysContract):

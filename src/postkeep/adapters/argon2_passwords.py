@@ -30,8 +30,8 @@ _MOST_TIMES: Final = 64
 _LEAST_MEMORY_KIB: Final = 8
 """What one lane needs. Source: RFC 9106, 3.1."""
 
-NICENESS: Final = 5
-"""Weighs a tenth of a thread that has none. Source: sched(7), setpriority(2): on Linux a thread has one of its own."""
+NICENESS: Final = 8
+"""Weighs a sixth of a thread that has none. Source: sched(7), setpriority(2): on Linux a thread has one of its own."""
 
 
 class Argon2Passwords:

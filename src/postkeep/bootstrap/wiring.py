@@ -26,6 +26,7 @@ from postkeep.services.administration import AdministrationService
 from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.backups import BackupService
 from postkeep.services.health import HealthService
+from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Freshness
 from postkeep.services.posts import PostService
@@ -81,6 +82,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
                 sessions=SessionService(storage, hasher, attempts, signer, clock, limits=limits),
                 posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
                 health=HealthService(storage),
+                housekeeping=HousekeepingService(storage, clock),
                 administration=AdministrationService(storage, hasher, policy, clock, idle=limits.idle),
             ),
             Cursors(secrets_in_use),

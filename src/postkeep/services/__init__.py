@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
 from postkeep.services.health import HealthService
+from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import SessionService
 
@@ -17,4 +18,5 @@ class Services:
     sessions: SessionService
     posts: PostService
     health: HealthService
+    housekeeping: HousekeepingService
     administration: AdministrationService

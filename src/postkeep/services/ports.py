@@ -37,6 +37,7 @@ class HashingBusy(Unavailable):
     """Too many people are logging in at this moment; try again."""
 
     code = "hashing_busy"
+    retry_after = 2
 
 
 class Clock(Protocol):
@@ -236,6 +237,14 @@ class Accounts(Protocol):
         """
         ...
 
+    async def claim(self, account_id: AccountId) -> None:
+        """Begin a unit about an account, disabled ones included.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        ...
+
     async def set_password(self, account_id: AccountId, password_hash: str) -> None:
         """Begin a unit with a new password; disabled accounts included.
 
@@ -309,8 +318,12 @@ class Sessions(Protocol):
         """End the account's oldest active sessions, so that no more than `keep` (1 or more) are left."""
         ...
 
-    async def forget(self, account_id: AccountId, before: datetime) -> None:
-        """Remove the account's sessions that were over before then: ended, or run out."""
+    async def forget(self, account_id: AccountId, before: datetime) -> int:
+        """Remove the account's sessions that were over before then, ended or run out, and return how many it was."""
+        ...
+
+    async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts with an id above `after` that have sessions which `forget` would remove."""
         ...
 
 
@@ -367,6 +380,18 @@ class Keys(Protocol):
         Returns:
             What is kept under this key from now on: this use, or the one before.
         """
+        ...
+
+    async def forget(self, author: AccountId, before: datetime) -> int:
+        """Remove some of the author's keys that were used before then, oldest first; their unit has begun.
+
+        Returns:
+            How many it was; 0 where there are no more.
+        """
+        ...
+
+    async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts with an id above `after` that have keys which `forget` would remove."""
         ...
 
 

@@ -39,7 +39,7 @@ MOST_SESSIONS: Final = 100
 """How many sessions of one account are good at the same time; with one more, the oldest login ends."""
 
 FORGET_AFTER: Final = timedelta(days=30)
-"""So long after its end the next login of its account removes a session; nobody has to come round and sweep."""
+"""So long after its end a session is removed: by the next login of its account, or by housekeeping."""
 
 _TURNS = 5
 """How often a login or a renewal starts over because another one of the same account came first."""

@@ -129,6 +129,14 @@ class SqlAccounts:
         """
         await self._transaction.claim(account_id, _CLAIM_ACCESS, {})
 
+    async def claim(self, account_id: AccountId) -> None:
+        """Begin a unit about an account, disabled ones included.
+
+        Raises:
+            AccountGone: It is absent.
+        """
+        await self._transaction.claim(account_id, _CLAIM_ANY, {})
+
     async def admit(self, account_id: AccountId, *, proven_hash: str, kept_hash: str) -> None:
         """Begin a unit that lets in somebody who has proven the password behind `proven_hash`.
 

@@ -1,6 +1,7 @@
 """Keys of requests, and what they were used for, in the database."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, insert, select
@@ -30,6 +31,13 @@ _EXPIRED: Final = (
     .where(_AUTHOR, KeyRow.created_date < bindparam("oldest_alive"))
     .order_by(KeyRow.created_date)
     .limit(FORGOTTEN - 1)
+)
+_OWNERS_OVER: Final = (
+    select(KeyRow.account_id)
+    .where(KeyRow.account_id > bindparam("after"), KeyRow.created_date < bindparam("oldest_alive"))
+    .distinct()
+    .order_by(KeyRow.account_id)
+    .limit(bindparam("at_most"))
 )
 # By their keys: SQLite knows no DELETE with a LIMIT, and servers find rows by a list that a subquery makes only by
 # going through all of the account's.
@@ -61,7 +69,9 @@ class SqlKeys:
         Returns:
             What is kept under this key from now on: this use, or the one before.
         """
-        await self._forget(use)
+        # The key itself if it has expired, and some of the account's others that have.
+        expired = await self._expired(use.author, use.oldest_alive)
+        await self._remove(use.author, [*expired, use.key_hash], use.oldest_alive)
         try:
             await self._transaction.insert(use.author, _ADD, _values_of(use), _KEPT)
         except ConstraintBroken:
@@ -71,13 +81,30 @@ class SqlKeys:
             return before
         return use
 
-    async def _forget(self, use: KeyUse) -> None:
-        """Remove the key if it has expired, and some of the account's others that have."""
-        oldest = {"oldest_alive": use.oldest_alive}
-        expired = (await self._transaction.read(_EXPIRED, {"owner": use.author, **oldest})).rows
-        hashes = [*(bytes(row[0]) for row in expired), use.key_hash]
+    async def forget(self, author: AccountId, before: datetime) -> int:
+        """Remove some of the author's keys that were used before then, oldest first; their unit has begun.
+
+        Returns:
+            How many it was; 0 where there are no more.
+        """
+        return await self._remove(author, await self._expired(author, before), before)
+
+    async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts with an id above `after` that have keys which `forget` would remove."""
+        found = await self._transaction.read(_OWNERS_OVER, {"oldest_alive": before, "after": after, "at_most": limit})
+        return [AccountId(owner) for (owner,) in found.rows]
+
+    async def _expired(self, author: AccountId, before: datetime) -> list[bytes]:
+        """Return the hashes of some of the author's oldest keys that were used before then."""
+        found = await self._transaction.read(_EXPIRED, {"owner": author, "oldest_alive": before})
+        return [bytes(key_hash) for (key_hash,) in found.rows]
+
+    async def _remove(self, author: AccountId, hashes: Sequence[bytes], before: datetime) -> int:
+        """Remove those of some keys that were used before then, and return how many it was."""
+        if not hashes:
+            return 0
         listed = {name: hashes[min(number, len(hashes) - 1)] for number, name in enumerate(_NAMES)}
-        await self._transaction.write(use.author, _FORGET, {**listed, **oldest})
+        return await self._transaction.write(author, _FORGET, {**listed, "oldest_alive": before})
 
 
 def _use_of(values: Sequence[Any]) -> KeyUse:

@@ -62,8 +62,14 @@ _NEWEST: Final = (
     .subquery()
 )
 _END_OLDEST: Final = _END_ALL.where(SessionRow.id < select(_NEWEST.c.id).scalar_subquery())
-_FORGET: Final = delete(SessionRow).where(
-    _OF_ACCOUNT, or_(SessionRow.ended_date < bindparam("before"), SessionRow.expires_date < bindparam("before"))
+_OVER: Final = or_(SessionRow.ended_date < bindparam("before"), SessionRow.expires_date < bindparam("before"))
+_FORGET: Final = delete(SessionRow).where(_OF_ACCOUNT, _OVER)
+_OWNERS_OVER: Final = (
+    select(SessionRow.account_id)
+    .where(SessionRow.account_id > bindparam("after"), _OVER)
+    .distinct()
+    .order_by(SessionRow.account_id)
+    .limit(bindparam("at_most"))
 )
 _END_OTHERS: Final = _END_ALL.where(SessionRow.id != bindparam("but"))
 
@@ -124,9 +130,14 @@ class SqlSessions:
         """End the account's oldest active sessions, so that no more than `keep` (1 or more) are left."""
         await self._transaction.write(account_id, _END_OLDEST, {"now": now, "others": keep - 1})
 
-    async def forget(self, account_id: AccountId, before: datetime) -> None:
-        """Remove the account's sessions that were over before then: ended, or run out."""
-        await self._transaction.write(account_id, _FORGET, {"before": before})
+    async def forget(self, account_id: AccountId, before: datetime) -> int:
+        """Remove the account's sessions that were over before then, ended or run out, and return how many it was."""
+        return await self._transaction.write(account_id, _FORGET, {"before": before})
+
+    async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts with an id above `after` that have sessions which `forget` would remove."""
+        found = await self._transaction.read(_OWNERS_OVER, {"before": before, "after": after, "at_most": limit})
+        return [AccountId(owner) for (owner,) in found.rows]
 
 
 def session_of(values: Sequence[Any]) -> Session:

@@ -4,6 +4,7 @@ from tests.contracts.accounts import AccountsContract
 from tests.contracts.archive import ArchiveContract
 from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.freshness import FreshnessContract
+from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
@@ -36,6 +37,10 @@ class TestAttempts(AttemptsContract):
 
 class TestAddresses(AddressesContract):
     """Where accounts were logged in from."""
+
+
+class TestHousekeeping(HousekeepingContract):
+    """What is over, of people who never come back."""
 
 
 class TestFreshness(FreshnessContract):
