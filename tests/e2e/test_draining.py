@@ -92,6 +92,10 @@ def test_all_workers_drain(tmp_path: Path) -> None:
     """Each for itself, and the server ends when all have."""
     settings = {**settings_for(), "POSTKEEP_DRAIN_SECONDS": "2"}
     with PostkeepServer(tmp_path, settings, options=("--workers", "2")).running() as server:
+        deadline = time.monotonic() + 30
+        while len(server.events("started")) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         server.signal(signal.SIGTERM)
         await_draining(server)
         assert {readiness(server) for _ in range(8)} == {503}
