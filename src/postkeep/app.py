@@ -88,7 +88,6 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             app.state.cursors = wired.cursors
             app.state.answer_seconds = settings.answer_seconds
             app.state.bodies = Bodies(settings.bodies_bytes)
-            log.info("started", extra={"version": app.version})
             callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
             async with _watched_connections(settings) as connections, _running(wired.services.housekeeping.go_on()):
 
@@ -98,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
                     connections.drain()
 
                 with _kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
+                    log.info("started", extra={"version": app.version})
                     yield {"callers": callers, "connections": connections}
         log.info("stopped")
 
