@@ -324,6 +324,14 @@ class FakeSessions:
             del self._sessions[session_id]
         return len(over)
 
+    async def forget_oldest(self, account_id: AccountId, *, keep: int) -> None:
+        """Remove the account's oldest ended sessions, so that no more than `keep` are left."""
+        self._transaction.write(account_id)
+        kept = [session for session in self._sessions.values() if session.account_id == account_id]
+        ended = sorted(session.id for session in kept if session.status is SessionStatus.ENDED)
+        for session_id in ended[: max(0, len(ended) - keep)]:
+            del self._sessions[session_id]
+
     async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
         """Return the first accounts that have sessions which `forget` would remove."""
         return sorted({session.account_id for session in self._over(before) if session.account_id > after})[:limit]

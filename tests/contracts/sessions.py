@@ -272,6 +272,28 @@ class SessionsContract:
         assert [await find_session(storage, session.id) for session in gone] == [None] * 4
         assert [await find_session(storage, session.id) for session in (*kept, stranger)] == [*kept, stranger]
 
+    async def test_of_ended_sessions_the_newest_are_kept(self, storage: Storage) -> None:
+        """One account's alone, and none that is active, however old."""
+        account = await keep_account(storage)
+        sessions = [await keep_session(storage, account) for _ in range(8)]
+        for number in (1, 2, 4, 6, 7):
+            await end(storage, sessions[number], a_moment())
+        stranger = await keep_session(storage)
+        await end(storage, stranger, a_moment())
+
+        async def left(keep: int) -> list[int]:
+            async def unit(work: UnitOfWork) -> None:
+                await work.accounts.claim_access(account.id)
+                await work.sessions.forget_oldest(account.id, keep=keep)
+
+            await storage.transact(account.id, unit)
+            return [number for number, session in enumerate(sessions) if await find_session(storage, session.id)]
+
+        assert await left(5) == list(range(8))
+        assert await left(3) == [0, 3, 4, 5, 6, 7]
+        assert await left(1) == [0, 3, 5, 7]
+        assert await find_session(storage, stranger.id) is not None
+
     async def test_active_sessions_are_listed_newest_first(self, storage: Storage) -> None:
         """One account's alone, and none that was ended."""
         account = await keep_account(storage)

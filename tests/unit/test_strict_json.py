@@ -33,6 +33,15 @@ def test_whatever_is_taken_means_the_same_to_python(text: str) -> None:
     assert value == json.loads(text)
 
 
+@pytest.mark.parametrize("part", ["0,", "1.0,", "[],", "{},", '"",', '"a":0,', "[", '""', "[[]"])
+def test_more_parts_than_any_body_has_are_refused_before_they_are_made(part: str) -> None:
+    """A megabyte of them would take everybody half a second; what stands in strings is no part."""
+    for text in (part * 300_000, f"[{part * 300_000}0]", '{"a":' + part * 300_000):
+        with pytest.raises(JsonInvalid, match="parts"):
+            parse(text)
+    assert parse(json.dumps({"text": part * 300_000})) == {"text": part * 300_000}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -40,15 +40,17 @@ class Route(APIRoute):
         media_type, limit = _expected_body(self)
 
         async def handle_in_order(request: Request) -> Response:
+            whose = None
             if asks_who:
                 request.state.caller = await authenticate(request)
                 admit(request, request.state.caller)
+                whose = request.state.caller.account_id
             _refuse_repeated("query", request.query_params, names)
             _refuse_repeated("header", request.headers, headers)
             if media_type is None:
                 response = await handle(request)
             else:
-                with bodies_of(request).room() as room:
+                with bodies_of(request).room(whose) as room:
                     response = await handle(await _read(request, media_type, limit, room))
             response.headers.setdefault("Cache-Control", "no-store")
             return response

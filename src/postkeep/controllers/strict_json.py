@@ -1,10 +1,18 @@
 """JSON read strictly: nothing is repaired, guessed or lost. Source: RFC 8259; RFC 7493 (I-JSON)."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 100
+MAX_PARTS: Final = 1000
+"""More strings, commas, colons and brackets than any body has: each takes time, and a megabyte has room for many."""
+
+_MARKS: Final = ",:[{"
+
+# Where a string ends, from behind its first quote; typeshed leaves it out.
+_scan_string: Final[Callable[[str, int], tuple[str, int]]] = vars(json.decoder)["scanstring"]
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -18,9 +26,10 @@ def parse(text: str) -> Json:
 
     Raises:
         JsonInvalid: Malformed; or a name twice in one object, a number that is none (NaN, Infinity, 1e999) or has over
-            100 digits, a lone surrogate, or more than 32 levels.
+            100 digits, a lone surrogate, more than 32 levels, or more than a thousand parts.
     """
     try:
+        _count_parts(text)
         value: Json = _DECODER.decode(text)
         _check(value, MAX_DEPTH)
     except json.JSONDecodeError as error:
@@ -30,6 +39,19 @@ def parse(text: str) -> Json:
         message = f"more than {MAX_DEPTH} levels"
         raise JsonInvalid(message) from None
     return value
+
+
+def _count_parts(text: str) -> None:
+    """Refuse more parts than any body has, before anything is made of them."""
+    parts = position = 0
+    while position < len(text):
+        quote = text.find('"', position)
+        end = len(text) if quote < 0 else quote
+        parts += 1 + sum(text.count(mark, position, end) for mark in _MARKS)
+        if parts > MAX_PARTS:
+            message = f"more than {MAX_PARTS} parts"
+            raise JsonInvalid(message)
+        position = end if quote < 0 else _scan_string(text, quote + 1)[1]
 
 
 def _check(value: Json, levels: int) -> None:

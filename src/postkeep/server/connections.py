@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 LEAST_BODY_RATE: Final = 1024
 """Bytes per second, on average: whoever is slower keeps a connection, not a post."""
 
+MOST_UNSENT_BYTES: Final = 256 * 1024 * 1024
+"""So much of all answers together may wait for clients to take it."""
+
 _LOOKS_PER_DEADLINE: Final = 8
 _GRACE_PART: Final = 6
 _SEARCHED_FOR_EACH: Final = 20
@@ -150,8 +153,22 @@ class Connections:
         """
         while True:
             await asyncio.sleep(self._deadlines.look)
+            self.shed()
             for _ in self.look():
                 await asyncio.sleep(0)
+
+    def shed(self) -> None:
+        """Cut those who have let answers wait for the longest, until what waits fits into memory again.
+
+        Each may hold a list of megabytes that nobody else has, so their number alone is no bound.
+        """
+        unsent = {connection: size for connection in self._watches if (size := connection.unsent())}
+        excess = sum(unsent.values()) - MOST_UNSENT_BYTES
+        for connection in sorted(unsent, key=lambda each: self._watches[each].untaken, reverse=True):
+            if excess <= 0:
+                return
+            connection.cut()
+            excess -= unsent[connection]
 
     def look(self) -> Iterator[None]:
         """Look at all once, and end what has taken too long; in steps, between which others may be served."""

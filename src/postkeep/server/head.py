@@ -1,6 +1,11 @@
 """HEAD: GET without the body (RFC 9110 9.3.2)."""
 
+from typing import Final
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+IS_HEAD: Final = "postkeep.is_head"
+"""In the scope of a GET whose body nobody will see: it need not be made."""
 
 
 class Head:
@@ -20,7 +25,7 @@ class Head:
 
 def as_get(scope: Scope) -> Scope:
     """Return the GET whose headers a HEAD asks for. Its answer must come in two messages: one is left out."""
-    return {**scope, "method": "GET", "extensions": {}}
+    return {**scope, "method": "GET", "extensions": {}, IS_HEAD: True}
 
 
 def without_bodies(send: Send) -> Send:

@@ -64,7 +64,9 @@ class Loads:
 class Recorder:
     """Takes an answer into its load; what is not to be kept goes on to the client as it comes."""
 
-    def __init__(self, send: Send, load: Load, *, limit: int, cache_status: Header, end: Callable[[], None]) -> None:
+    def __init__(  # noqa: PLR0913 - what an answer is for, and what may become of it
+        self, send: Send, load: Load, *, limit: int, cache_status: Header, end: Callable[[], None], is_head: bool
+    ) -> None:
         """Stand between the application and a client.
 
         Args:
@@ -73,6 +75,7 @@ class Recorder:
             limit: How many bytes of body are taken.
             cache_status: Goes with a list that is not kept.
             end: Is called at once when the answer turns out not to be kept.
+            is_head: Whether an answer in parts comes without its body, which is not to be kept for a whole one.
         """
         self._send = send
         self._load = load
@@ -80,6 +83,7 @@ class Recorder:
         self._cache_status = cache_status
         self._end = end
         self._goes_on = False
+        self._is_head = is_head
         self._start: Message = {}
         self._chunks: list[bytes] = []
         self._size = 0
@@ -92,6 +96,8 @@ class Recorder:
             self._start = message
             if message["status"] != HTTPStatus.OK:
                 await self._go_on(message)
+            elif self._is_head and not any(name == b"content-length" for name, _ in message["headers"]):
+                await self._go_on_with_list()
         else:
             await self._take(message)
 
@@ -101,13 +107,17 @@ class Recorder:
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size > self._limit:
-            self._load.is_too_long = True
-            headers = [header for header in self._start["headers"] if header[0] != VARY[0]]
-            await self._go_on({**self._start, "headers": [*headers, VARY, self._cache_status]})
+            await self._go_on_with_list()
             chunks, self._chunks = self._chunks, []
             await self._send({**message, "body": b"".join(chunks)})
         elif not message.get("more_body", False):
             self._load.loaded = Loaded(self._start["headers"], b"".join(self._chunks))
+
+    async def _go_on_with_list(self) -> None:
+        """Let a list pass by that is too long to be kept."""
+        self._load.is_too_long = True
+        headers = [header for header in self._start["headers"] if header[0] != VARY[0]]
+        await self._go_on({**self._start, "headers": [*headers, VARY, self._cache_status]})
 
     async def _go_on(self, start: Message) -> None:
         """End the load for all who wait, and let the answer pass by from here on."""

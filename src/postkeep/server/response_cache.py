@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from postkeep.server.head import as_get, without_bodies
+from postkeep.server.head import IS_HEAD, as_get, without_bodies
 from postkeep.server.loads import ListKey, Load, Loads, Recorder, Target
 from postkeep.server.memory import ENTRY_BYTES, Memory
 from postkeep.server.representations import Coding, Header, Loaded, Representation, coding_for, has_tag
@@ -19,6 +19,9 @@ from postkeep.services.sessions import Caller
 
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _FIELDS: Final = (b"authorization", b"accept-encoding", b"if-none-match")
+
+_LARGE_BYTES: Final = 256 * 1024
+"""A list of more is looked at for what waits in memory already."""
 
 _TURNS: Final = 2
 """How many loads of others a request waits for, should they fail, before it asks by itself."""
@@ -196,7 +199,8 @@ class ResponseCache:
         end = partial(self._loads.end, request.list_key, load)
         not_kept = _TOO_LONG if self._ttl else _SWITCHED_OFF
         try:
-            recorder = Recorder(request.send, load, limit=self._limit, cache_status=not_kept, end=end)
+            is_head = IS_HEAD in request.scope
+            recorder = Recorder(request.send, load, limit=self._limit, cache_status=not_kept, end=end, is_head=is_head)
             await self._app(request.scope, request.receive, recorder)
         finally:
             end()
@@ -211,6 +215,8 @@ class ResponseCache:
         if self._ttl and self._find(request.key, request.caller.stamp) is None:
             self._memory[request.key] = _Kept(posts_version, begun + self._ttl, request.target, made)
             self._memory.counts.stores += 1
+        if len(made.body) > _LARGE_BYTES and "connections" in request.scope["state"]:
+            request.scope["state"]["connections"].shed()
         await _answer(request.send, made, [*made.headers, status], [*made.unmodified, status], request.if_none_match)
 
 

@@ -224,7 +224,7 @@ def _post_of(values: _Values) -> Post:
 def _account_of(values: _Values) -> Account:
     """Make the account of a line; its versions are the restoring database's affair."""
     email = Email(address=values.text("email"), key=values.text("email_key"))
-    if not email.key.isascii() or "@" not in email.key:
+    if not (email.key.isascii() and email.key.isprintable() and email.key == email.key.lower() and "@" in email.key):
         raise ValueError(email)
     return Account(
         id=AccountId(values.id("id")),

@@ -322,6 +322,10 @@ class Sessions(Protocol):
         """Remove the account's sessions that were over before then, ended or run out, and return how many it was."""
         ...
 
+    async def forget_oldest(self, account_id: AccountId, *, keep: int) -> None:
+        """Remove the account's oldest ended sessions, so that no more than `keep` are left."""
+        ...
+
     async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
         """Return the first accounts with an id above `after` that have sessions which `forget` would remove."""
         ...

@@ -117,10 +117,15 @@ class PostService:
             return await self._short_page(author, limit, before, size)
         if limit is None:
             return await self._long_page(author, before, None)
-        light = await self._storage.read(lambda work: work.posts.list_light(author, limit=limit + 1, before=before))
+        # Where there are long posts, even finding out how long they are takes its time.
+        light = await self._storage.read(
+            lambda work: work.posts.list_light(author, limit=limit + 1, before=before), weight=size
+        )
         if light:
             return _page(light, limit)
-        sizes = await self._storage.read(lambda work: work.posts.list_sizes(author, limit=limit + 1, before=before))
+        sizes = await self._storage.read(
+            lambda work: work.posts.list_sizes(author, limit=limit + 1, before=before), weight=size
+        )
         size = sum(each + LISTED_BYTES for _, each in sizes)
         if size <= LONG_BYTES:
             return await self._short_page(author, limit, before, size)

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 MOST_SESSIONS: Final = 100
 """How many sessions of one account are good at the same time; with one more, the oldest login ends."""
 
+MOST_ENDED: Final = 100
+"""How many of its ended sessions an account keeps: whoever logs in and out all day must not make logins slow."""
+
 FORGET_AFTER: Final = timedelta(days=30)
 """So long after its end a session is removed: by the next login of its account, or by housekeeping."""
 
@@ -324,6 +327,7 @@ def _admission(account: Account, kept_hash: str, session: Session) -> Unit:
         await work.sessions.add(session)
         await work.sessions.end_oldest(account.id, session.created_date, keep=MOST_SESSIONS)
         await work.sessions.forget(account.id, session.created_date - FORGET_AFTER)
+        await work.sessions.forget_oldest(account.id, keep=MOST_ENDED)
 
     return unit
 

@@ -64,6 +64,19 @@ _NEWEST: Final = (
 _END_OLDEST: Final = _END_ALL.where(SessionRow.id < select(_NEWEST.c.id).scalar_subquery())
 _OVER: Final = or_(SessionRow.ended_date < bindparam("before"), SessionRow.expires_date < bindparam("before"))
 _FORGET: Final = delete(SessionRow).where(_OF_ACCOUNT, _OVER)
+_NEWEST_ENDED: Final = (
+    select(SessionRow.id)
+    .where(_OF_ACCOUNT, SessionRow.status == SessionStatus.ENDED.value)
+    .order_by(SessionRow.id.desc())
+    .limit(1)
+    .offset(bindparam("others"))
+    .subquery()
+)
+_FORGET_OLDEST: Final = delete(SessionRow).where(
+    _OF_ACCOUNT,
+    SessionRow.status == SessionStatus.ENDED.value,
+    SessionRow.id <= select(_NEWEST_ENDED.c.id).scalar_subquery(),
+)
 _OWNERS_OVER: Final = (
     select(SessionRow.account_id)
     .where(SessionRow.account_id > bindparam("after"), _OVER)
@@ -133,6 +146,10 @@ class SqlSessions:
     async def forget(self, account_id: AccountId, before: datetime) -> int:
         """Remove the account's sessions that were over before then, ended or run out, and return how many it was."""
         return await self._transaction.write(account_id, _FORGET, {"before": before})
+
+    async def forget_oldest(self, account_id: AccountId, *, keep: int) -> None:
+        """Remove the account's oldest ended sessions, so that no more than `keep` are left."""
+        await self._transaction.write(account_id, _FORGET_OLDEST, {"others": keep})
 
     async def owners_over(self, before: datetime, *, after: AccountId, limit: int) -> Sequence[AccountId]:
         """Return the first accounts with an id above `after` that have sessions which `forget` would remove."""

@@ -36,8 +36,9 @@ class Stream:
         return self._time() > self._due
 
     def taken(self, part: Sequence[ListedPost]) -> None:
-        """Count a part that the reader has taken."""
-        self._due += sum(len(post.text) for post in part) / BYTES_PER_SECOND
+        """Count a part that the reader has taken. It gives time for the next one; whoever is fast saves up none."""
+        time_for_it = sum(len(post.text) for post in part) / BYTES_PER_SECOND
+        self._due = min(self._due, self._time() + UNDISTURBED_SECONDS) + time_for_it
 
 
 class Streams:

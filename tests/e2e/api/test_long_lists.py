@@ -125,6 +125,21 @@ def test_slow_readers_give_way_to_whoever_waits(server: PostkeepServer, ann: Per
     assert server.events("failed") == []
 
 
+def test_head_of_a_long_list_does_not_read_it(server: PostkeepServer, ann: Person) -> None:
+    """No more than the first part; and what came without a body is not taken for an empty list."""
+    bob = Person.signs_up(server.http)
+    for number in range(2):
+        bob.add(f"{number:03} " + "x" * MEGABYTE)
+    for person, length in ((ann, COUNT), (bob, 2)):
+        before = server.bytes_read()
+        for _ in range(20):
+            head = server.http.head("/getPosts", headers=person.authorization)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-type"] == "application/json"
+        assert server.bytes_read() - before < 20 * 3 * MEGABYTE
+        assert numbers(person) == list(range(length))[::-1]
+
+
 def test_who_leaves_holds_nothing(server: PostkeepServer, ann: Person) -> None:
     """Twenty clients that vanish in the middle: the next one gets its list."""
     for _ in range(20):

@@ -142,11 +142,25 @@ class TestTurns:
         assert await next_one == COUNT
 
 
+async def test_who_was_fast_has_saved_up_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred megabytes at once give no right to stand still for half a minute."""
+    monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.02)
+    streams = streams_module.Streams(1)
+    author = a_post().author
+    part = [ListedPost.of(a_post(text=Text("x" * 1_000_000)))]
+    async with streams.turn(author, lambda: None) as stream:
+        for _ in range(100):
+            stream.taken(part)
+        assert not stream.is_slow
+        await asyncio.sleep(0.5)
+        assert stream.is_slow
+
+
 @pytest.mark.parametrize("opened", ["embedded"], indirect=True)
 class TestWriteAheadLog:
     """SQLite's write-ahead log cannot begin anew while somebody reads what is in it."""
 
-    async def test_a_reader_in_whose_time_much_is_written_is_recalled(
+    async def test_db_26_a_reader_in_whose_time_much_is_written_is_recalled(
         self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Or slow readers, one after another, would fill the disk; the log is short again, and everybody can read."""

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from postkeep.server.connections import LEAST_BODY_RATE, Connections, Deadlines, Phase
+from postkeep.server.connections import LEAST_BODY_RATE, MOST_UNSENT_BYTES, Connections, Deadlines, Phase
 
 DEADLINES = Deadlines(head=8, body=24, answer=16, idle=80)
 LOOK = DEADLINES.look
@@ -203,6 +203,21 @@ def test_a_crowd_is_not_ended_all_at_once() -> None:
             connections.leave(fakes[99])
     assert max(after - before for before, after in pairwise(ended)) == 16
     assert [bool(fake.ended) for fake in fakes] == [True] * 99 + [False]
+
+
+def test_what_waits_for_clients_is_bounded() -> None:
+    """Whoever has let it wait for the longest is cut, and no more of them than must be."""
+    part = MOST_UNSENT_BYTES // 4
+    fakes = [Fake(Phase.ANSWER, unread=unread) for unread in (part, part, 0, part, part)]
+    connections = watched(*fakes)
+    connections.shed()
+    assert [fake.ended for fake in fakes] == [[]] * 5
+    fakes[0].unread = 0
+    look(connections, 2)
+    fakes[0].unread, fakes[2].unread = part, part // 2
+    look(connections, 1)
+    connections.shed()
+    assert [fake.ended for fake in fakes] == [[], ["cut"], [], [], []]
 
 
 def test_draining_ends_each_with_its_answer() -> None:
