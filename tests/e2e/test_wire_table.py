@@ -131,7 +131,7 @@ def run_behind(proxy: str, entrance: Entrance, row: Row) -> None:
 
 def run(entrance: Entrance, row: Row, outcome: Outcome) -> list[RawAnswer]:
     """Send what a row sends, and hold what comes to what is to come of it."""
-    with Wire(entrance.door, timeout=5, tls=entrance.tls) as wire:
+    with Wire(entrance.door, timeout=30, tls=entrance.tls) as wire:
         wire.send_as_taken(row.sent(entrance.person))
         answers = [wire.answer() for _ in outcome.answers]
         wrong = [
@@ -140,6 +140,7 @@ def run(entrance: Entrance, row: Row, outcome: Outcome) -> list[RawAnswer]:
             if answer.status not in allowed
         ]
         assert wrong == []
+        wire.set_timeout(5)
         hold_end(wire, outcome)
     return answers
 

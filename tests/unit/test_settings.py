@@ -23,9 +23,8 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def leave_a_secret(content: str | bytes, rights: int = 0o600) -> None:
     """Leave a file with a secret behind."""
-    Path("secret").touch()
-    Path("secret").chmod(rights)
     Path("secret").write_bytes(content.encode() if isinstance(content, str) else content)
+    Path("secret").chmod(rights)
 
 
 def give_a_database(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,14 @@ def test_sv_13_what_is_no_key_is_refused(server: PostkeepServer, path: str, key:
     assert person.posts() == []
 
 
+def test_sv_13_white_space_around_a_key_is_not_part_of_it(server: PostkeepServer) -> None:
+    """A header's value ends before it (RFC 9112 5.1): the same key, however it is set."""
+    person = Person.signs_up(server.http)
+    keys = ("k", " k", "\tk \t", "k  ")
+    ids = {raw_add(server, person, "/addPost", f"Idempotency-Key:{key}", status=201)["postID"] for key in keys}
+    assert len(ids) == len(person.posts()) == 1
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_sv_13_two_keys_are_none(server: PostkeepServer, path: str) -> None:
     """Even if they are equal: taking either would be a guess."""
@@ -147,15 +155,15 @@ def test_sv_13_two_keys_are_none(server: PostkeepServer, path: str) -> None:
     assert person.posts() == []
 
 
-def raw_add(server: PostkeepServer, person: Person, path: str, *lines: str) -> dict[str, Any]:
-    """Send a post with these header lines as they stand, and return the 422 that it must get."""
+def raw_add(server: PostkeepServer, person: Person, path: str, *lines: str, status: int = 422) -> dict[str, Any]:
+    """Send a post with these header lines as they stand, and return what is answered: a 422, unless it is another."""
     body = json.dumps({"text": "a"})
     head = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {person.access}"]
     head += ["Content-Type: application/json", f"Content-Length: {len(body)}", *lines]
     with Wire(server) as wire:
         wire.send("\r\n".join([*head, "", body]))
         answer = wire.answer()
-    assert answer.status == 422
+    assert answer.status == status
     found: dict[str, Any] = json.loads(answer.body)
     return found
 

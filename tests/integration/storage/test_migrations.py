@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, event, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from postkeep.services.ports import SchemaUnfit
-from postkeep.storage import embedded as embedded_module
+from postkeep.storage import embedded_file
 from postkeep.storage import server_pool as server_module
 from postkeep.storage.embedded_file import create_embedded_engine
 from postkeep.storage.migrate import alembic_config, upgrade
@@ -279,7 +279,7 @@ def listen_to_migrations(hear: Callable[..., None], patch: pytest.MonkeyPatch) -
 
         return make_and_listen
 
-    for module in (embedded_module, server_module):
+    for module in (embedded_file, server_module):
         for name in ("create_embedded_engine", "create_server_engine"):
             if hasattr(module, name):
                 patch.setattr(module, name, listening_to(getattr(module, name)))

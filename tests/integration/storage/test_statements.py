@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,7 +17,7 @@ from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
 from postkeep.storage.idempotency import FORGOTTEN
-from tests.builders import a_post, an_email
+from tests.builders import MIDNIGHT, a_post, an_email
 from tests.contracts.idempotency import a_use, keep_use
 from tests.contracts.kept import account_by_now, keep_account, keep_posts
 from tests.fakes import FakeClock, FakeCommonPasswords, FakePasswords, FakeTokens
@@ -88,6 +89,7 @@ USES: dict[str, tuple[Use, list[str]]] = {
         [
             *counted("SELECT accounts"),
             *["UPDATE accounts", "INSERT INTO sessions", "UPDATE sessions", "DELETE FROM sessions"],
+            "DELETE FROM sessions",
         ],
     ),
     "refresh": (
@@ -180,7 +182,7 @@ async def test_a_key_forgets_only_some_others(opened: Opened) -> None:
     """Whoever comes after a day of many keys does not wait for all of them to be removed."""
     caller = await Caller.over(opened.storage)
     for _ in range(2 * FORGOTTEN):
-        await keep_use(opened.storage, a_use(caller.account.id))
+        await keep_use(opened.storage, replace(a_use(caller.account.id), created_date=MIDNIGHT - timedelta(days=9)))
     await USES["addPost with a key"][0](caller)
     left = await opened.value(
         "SELECT COUNT(*) FROM idempotency_keys WHERE account_id = :id", id=caller.account.id.bytes

@@ -91,6 +91,8 @@ Cursor = Annotated[
 ]
 Key = Annotated[
     GivenKey | None,
+    # A header's value ends before the white space behind it (RFC 9112 5.1), which the parser leaves there.
+    BeforeValidator(lambda given: given.strip(" \t") if isinstance(given, str) else given),
     Header(
         alias="Idempotency-Key",
         description="New for each post, the same for each repetition: within 24 hours these add nothing, and are"
