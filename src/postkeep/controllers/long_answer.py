@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -44,15 +44,18 @@ class LongAnswer(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         if "postkeep.is_head" in scope:
-            # See server/head.py. The parts hold the database, and nobody would see them.
-            await self._parts.aclose()
+            # See server/head.py. The parts hold the database, and nobody would see them; only what has begun is closed.
+            async with aclosing(self._parts):
+                await anext(self._parts, None)
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": b""})
             return
         deadline = asyncio.timeout(self._seconds)
 
         def stop(_recalled: object) -> None:
-            deadline.reschedule(0)
+            # It may be over by now, and this on its way.
+            with suppress(RuntimeError):
+                deadline.reschedule(0)
 
         try:
             async with aclosing(self._parts), deadline:
