@@ -222,17 +222,25 @@ class Connections:
         return phase in limits and waited > limits[phase]
 
     def _make_room(self) -> bool:
-        """End the oldest connection with nothing under way; tell whether there was one.
+        """End the oldest connection with nothing under way, or the one whose head has been coming for the longest.
 
-        Where there was none, the next few are not searched for: a crowd at the door must not cost a search each.
+        A head comes at once, or from somebody who means to keep others out. Tell whether there was either. Where there
+        was none, the next few are not searched for: a crowd at the door must not cost a search each.
         """
         if self._searches_to_spare > 0:
             self._searches_to_spare -= 1
             return False
         for connection in self._watches:
             if connection.phase()[0] in {Phase.SILENT, Phase.IDLE} and not connection.unsent():
-                self.leave(connection)
-                connection.expire(Phase.IDLE)
-                return True
+                return self._end(connection, Phase.IDLE)
+        begun = [each for each, watch in self._watches.items() if watch.waited and each.phase()[0] is Phase.HEAD]
+        if begun:
+            return self._end(max(begun, key=lambda each: self._watches[each].waited), Phase.HEAD)
         self._searches_to_spare = len(self._watches) // _SEARCHED_FOR_EACH
         return False
+
+    def _end(self, connection: Connection, phase: Phase) -> bool:
+        """End one in another's favour."""
+        self.leave(connection)
+        connection.expire(phase)
+        return True

@@ -172,6 +172,22 @@ def test_one_that_still_takes_its_answer_makes_no_room() -> None:
     assert fake.ended == []
 
 
+def test_beyond_the_limit_the_head_that_takes_longest_makes_room() -> None:
+    """Whoever opens all connections there may be and begins a request on each keeps nobody out."""
+    fakes = [Fake(Phase.BODY), Fake(Phase.ANSWER), Fake(Phase.HEAD), Fake(Phase.IDLE), Fake(Phase.HEAD)]
+    connections = watched(*fakes, limit=5)
+    look(connections, 2)
+    fakes[3].at = Phase.HEAD
+    look(connections, 2)
+    assert connections.admit(Fake(Phase.HEAD))
+    assert [fake.ended for fake in fakes] == [[], [], [Phase.HEAD], [], []]
+    fakes[4].at = Phase.ANSWER
+    assert connections.admit(Fake(Phase.HEAD))
+    assert [fake.ended for fake in fakes] == [[], [], [Phase.HEAD], [Phase.HEAD], []]
+    # Those that have only just come keep their places.
+    assert not connections.admit(Fake())
+
+
 def test_who_leaves_makes_room() -> None:
     """And is not looked at any more."""
     fake = Fake(Phase.BODY)
