@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from postkeep.domain import idempotency
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.domain.idempotency import KeyUse
@@ -473,6 +474,9 @@ class FakeKeys:
     async def add(self, use: KeyUse) -> KeyUse:
         """Keep what a key is used for, and forget what has expired."""
         await self.forget(use.author, use.oldest_alive)
+        name = (use.author, use.key_hash)
+        if name not in self._keys and sum(author == use.author for author, _ in self._keys) >= idempotency.MOST_KEYS:
+            raise idempotency.TooManyKeys
         return self._keys.setdefault((use.author, use.key_hash), use)
 
     async def forget(self, author: AccountId, before: datetime) -> int:

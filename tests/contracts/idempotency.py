@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from postkeep.domain import idempotency
 from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
-from postkeep.domain.idempotency import KEY_LIFETIME, IdempotencyKey, KeyUse
+from postkeep.domain.idempotency import KEY_LIFETIME, IdempotencyKey, KeyUse, TooManyKeys
 from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.storage import idempotency as sql_idempotency
 from tests.builders import a_post
 from tests.contracts.kept import Boom, assert_counted, find_account, keep_account, keep_posts
 
@@ -92,6 +94,22 @@ class KeysContract:
             await keep_use(storage, replace(a_use(author), created_date=tomorrow.created_date))
         assert [await find_use(storage, use) for use in uses[:-1]] == [None] * 39
         assert await find_use(storage, tomorrow) == tomorrow
+
+    async def test_an_account_keeps_so_many_keys_and_no_more(
+        self, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Those that stand for something go on to do so; others' do not count, and when some expire there is room."""
+        for module in (idempotency, sql_idempotency):
+            monkeypatch.setattr(module, "MOST_KEYS", 3)
+        author, other = (await keep_account(storage)).id, (await keep_account(storage)).id
+        uses = [await keep_use(storage, a_use(author)) for _ in range(3)]
+        with pytest.raises(TooManyKeys):
+            await keep_use(storage, a_use(author))
+        assert await keep_use(storage, later(uses[0], MICROSECOND)) == uses[0]
+        assert await keep_use(storage, use := a_use(other)) == use
+        new = replace(a_use(author), created_date=uses[0].created_date + KEY_LIFETIME + MICROSECOND)
+        assert await keep_use(storage, new) == new
+        assert await find_use(storage, uses[1]) is not None
 
     async def test_what_has_not_expired_is_not_forgotten(self, storage: Storage) -> None:
         """Nor is anybody else's, expired or not."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, NewType, Self
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.errors import Conflict, Invalid
+from postkeep.domain.errors import Conflict, Invalid, TooMany
 from postkeep.domain.posts import Post, PostId
 
 IdempotencyKey = NewType("IdempotencyKey", str)
@@ -21,6 +21,9 @@ HASH_BYTES: Final = 32
 
 KEY_LIFETIME: Final = timedelta(hours=24)
 """For how long a key stands for the request that it first came with."""
+
+MOST_KEYS: Final = 20_000
+"""How many keys of one account are kept: they are in no quota, and stay when their posts are deleted."""
 
 KEY_PATTERN: Final = r'^("[!#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'
 """A key as it is sent: in the quotes that the draft asks for, or without, as most clients send it."""
@@ -48,6 +51,16 @@ class KeyInUse(Conflict):
 
     code = "idempotency_key_in_use"
     retry_after = 1
+
+
+class TooManyKeys(TooMany):
+    """The account has used 20,000 keys within a day; go on without them, or when the first of them have expired."""
+
+    code = "too_many_keys"
+
+    def __init__(self) -> None:
+        """Ask for some patience: keys expire one after another."""
+        super().__init__(retry_after=60)
 
 
 def parse_key(given: str) -> IdempotencyKey:

@@ -44,6 +44,7 @@ class KeyedAdds:
         Raises:
             KeyInUse: This process is adding a post with this key.
             KeyReused: The key came with something else.
+            TooManyKeys: The account has used as many keys as are kept.
             QuotaExceeded: The account would hold more than it may.
             AccountGone: The account was removed or disabled meanwhile.
             StorageUnavailable: The database does not answer.

@@ -383,6 +383,9 @@ class Keys(Protocol):
 
         Returns:
             What is kept under this key from now on: this use, or the one before.
+
+        Raises:
+            TooManyKeys: The author has used as many as are kept, and this is another one.
         """
         ...
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.idempotency import KeyUse
+from postkeep.domain.idempotency import MOST_KEYS, KeyUse, TooManyKeys
 from postkeep.domain.posts import PostId
 from postkeep.storage.statements import ConstraintBroken
 from postkeep.storage.tables import KeyRow
@@ -25,6 +25,9 @@ _FIND: Final = select(KeyRow.account_id, KeyRow.key_hash, KeyRow.body_hash, KeyR
     *_THIS, KeyRow.created_date >= bindparam("oldest_alive")
 )
 _KEPT: Final = select(KeyRow.key_hash).where(*_THIS, KeyRow.post_id == bindparam("post_id"))
+_MANY: Final = select(func.count()).select_from(
+    select(KeyRow.key_hash).where(_AUTHOR).limit(bindparam("most")).subquery()
+)
 _ADD: Final = insert(KeyRow)
 _EXPIRED: Final = (
     select(KeyRow.key_hash)
@@ -68,10 +71,18 @@ class SqlKeys:
 
         Returns:
             What is kept under this key from now on: this use, or the one before.
+
+        Raises:
+            TooManyKeys: The author has used as many as are kept, and this is another one.
         """
         # The key itself if it has expired, and some of the account's others that have.
         expired = await self._expired(use.author, use.oldest_alive)
         await self._remove(use.author, [*expired, use.key_hash], use.oldest_alive)
+        if await self._has_many(use.author):
+            before = await self.find(use)
+            if before is None:
+                raise TooManyKeys
+            return before
         try:
             await self._transaction.insert(use.author, _ADD, _values_of(use), _KEPT)
         except ConstraintBroken:
@@ -80,6 +91,11 @@ class SqlKeys:
                 raise
             return before
         return use
+
+    async def _has_many(self, author: AccountId) -> bool:
+        """Whether the author has as many keys as are kept."""
+        found = await self._transaction.read(_MANY, {"owner": author, "most": MOST_KEYS})
+        return bool(found.rows[0][0] >= MOST_KEYS)
 
     async def forget(self, author: AccountId, before: datetime) -> int:
         """Remove some of the author's keys that were used before then, oldest first; their unit has begun.

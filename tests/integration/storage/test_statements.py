@@ -62,8 +62,11 @@ def counted(*statements: str, keys: int = 3) -> list[str]:
     return [*taken, *statements, *HELD, "DELETE FROM login_attempts"]
 
 
-KEPT = ["SELECT idempotency_keys", "DELETE FROM idempotency_keys", "INSERT INTO idempotency_keys"]
-"""The statements that forget keys and keep one."""
+KEPT = [
+    *["SELECT idempotency_keys", "DELETE FROM idempotency_keys"],
+    *["SELECT idempotency_keys", "INSERT INTO idempotency_keys"],
+]
+"""The statements that forget keys, see that there is room, and keep one."""
 
 Use = Callable[[Caller], Awaitable[object]]
 

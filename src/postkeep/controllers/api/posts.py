@@ -18,7 +18,7 @@ from postkeep.controllers.errors import (
 )
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
-from postkeep.domain.idempotency import KeyInUse, KeyInvalid, KeyReused
+from postkeep.domain.idempotency import KeyInUse, KeyInvalid, KeyReused, TooManyKeys
 from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
@@ -39,6 +39,7 @@ ADD_ERRORS = documented(
     KeyInvalid,
     KeyReused,
     KeyInUse,
+    TooManyKeys,
     BodyTooLarge,
     MediaTypeUnsupported,
     BodyUnreadable,
