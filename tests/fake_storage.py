@@ -226,6 +226,19 @@ class FakeAccounts:
         """Begin a unit with a new status."""
         self._change(account_id, lambda _: True, status=status)
 
+    async def close(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
+        """Disable an account for good and take its address from it."""
+
+        def fits(account: Account) -> bool:
+            return proven_hash is None or (account.is_active and account.password_hash == proven_hash)
+
+        address = f"+closed.{account_id}@closed.invalid"
+        self._change(account_id, fits, status=AccountStatus.DISABLED, email=Email(address, address))
+
+    async def list_closed(self, *, limit: int) -> Sequence[AccountId]:
+        """Return some of the accounts that were closed and are still there."""
+        return [each.id for each in self._accounts.values() if each.email.key.endswith("@closed.invalid")][:limit]
+
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
         """Remove the account with all its sessions, posts and keys."""
 
@@ -445,6 +458,20 @@ class FakePosts:
         self._count(author, -1, -post.bytes)
         del self._posts[author, post_id]
         return True
+
+    async def remove_some(self, author: AccountId, *, at_most: int, about_bytes: int) -> int:
+        """Remove the first of the author's posts and count them out of the author's row."""
+        account = self._transaction.state.accounts.get(author)
+        if account is None:
+            raise AccountGone
+        number = max(1, min(at_most, about_bytes * account.posts // max(1, account.bytes)))
+        first = sorted((post for owner, post in self._posts if owner == author))[:number]
+        size = sum(self._posts[author, post_id].bytes for post_id in first)
+        changes = {"posts": account.posts - len(first), "bytes": account.bytes - size}
+        self._transaction.claim(author, lambda _: True, posts_version=account.posts_version + 1, **changes)
+        for post_id in first:
+            del self._posts[author, post_id]
+        return account.posts - len(first)
 
     def _count(self, author: AccountId, posts: int, size: int) -> None:
         account = self._transaction.state.accounts.get(author)

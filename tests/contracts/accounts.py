@@ -25,6 +25,8 @@ from tests.contracts.kept import (
     raised,
 )
 
+HOSTS = ("example.com", "closed.invalid.example.com")
+
 Claim = Callable[[UnitOfWork, Account], Coroutine[Any, Any, None]]
 
 OF_ACTIVE: dict[str, Claim] = {
@@ -40,13 +42,20 @@ OF_ACTIVE: dict[str, Claim] = {
 OF_ANY: dict[str, Claim] = {
     "set_password": lambda work, account: work.accounts.set_password(account.id, "other"),
     "set_status": lambda work, account: work.accounts.set_status(account.id, AccountStatus.ACTIVE),
+    "claim": lambda work, account: work.accounts.claim(account.id),
+    "close": lambda work, account: work.accounts.close(account.id),
     "remove": lambda work, account: work.accounts.remove(account.id),
+    "posts.remove_some": lambda work, account: _remove_some_posts(work, account.id),
 }
 """Claims that need an account."""
 
 
 async def _remove_post(work: UnitOfWork, author: AccountId) -> None:
     await work.posts.remove(author, a_post().id)
+
+
+async def _remove_some_posts(work: UnitOfWork, author: AccountId) -> None:
+    await work.posts.remove_some(author, at_most=1, about_bytes=1)
 
 
 async def by_email(storage: Storage, email: Email) -> Account | None:
@@ -292,6 +301,31 @@ class AccountsContract:
             with pytest.raises(AccountGone):
                 await remove("kept")
             assert await find_account(storage, account.id) == account
+
+    async def test_a_closed_account_is_nobody_s_until_it_is_removed(self, storage: Storage) -> None:
+        """Its address is free, it is disabled, and it is found by those who remove it; what it holds is still there."""
+        account = await keep_account(storage, password_hash="kept")
+        await keep_posts(storage, a_post(author=account.id))
+
+        async def close(proven_hash: str) -> None:
+            await storage.transact(account.id, lambda work: work.accounts.close(account.id, proven_hash=proven_hash))
+
+        with pytest.raises(AccountGone):
+            await close("another")
+        assert await by_email(storage, account.email) is not None
+        await close("kept")
+        alike = [Email.parse(f"+closed.{account.id}@{host}") for host in HOSTS]
+        others = [await keep_account(storage, status=AccountStatus.DISABLED, email=email) for email in alike]
+        closed = await account_by_now(storage, account)
+        assert (closed.status, closed.posts) == (AccountStatus.DISABLED, 1)
+        assert await by_email(storage, account.email) is None
+        assert (await keep_account(storage, email=account.email)).id != account.id
+        listed = await storage.read(lambda work: work.accounts.list_closed(limit=1000))
+        assert account.id in listed
+        assert not {other.id for other in others} & set(listed)
+        assert len(await posts_of(storage, account.id)) == 1
+        await storage.transact(account.id, lambda work: work.accounts.remove(account.id))
+        assert account.id not in await storage.read(lambda work: work.accounts.list_closed(limit=1000))
 
     async def test_the_address_of_a_removed_account_is_free_again(self, storage: Storage) -> None:
         """Somebody may come back, as somebody new."""

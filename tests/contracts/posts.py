@@ -309,6 +309,26 @@ class PostsContract:
         assert await light(2, posts[3].id) == await light(1, posts[1].id) == await light(9, posts[0].id) == []
         assert await storage.read(lambda work: work.posts.list_light(an_account().id, limit=9, before=None)) == []
 
+    async def test_the_first_posts_are_removed_a_few_at_a_time(self, storage: Storage) -> None:
+        """The oldest first, counted out as they go; no more than asked for, nor much longer, and nobody else's."""
+        account, other = await keep_account(storage), await keep_account(storage)
+        posts = [a_post(author=account.id, text=Text("x" * 1000)) for _ in range(10)]
+        await keep_posts(storage, *posts, stranger := a_post(author=other.id))
+
+        async def left(at_most: int, about_bytes: int) -> int:
+            found = [0]
+
+            async def unit(work: UnitOfWork) -> None:
+                found[0] = await work.posts.remove_some(account.id, at_most=at_most, about_bytes=about_bytes)
+
+            await storage.transact(account.id, unit)
+            return found[0]
+
+        for at_most, about_bytes, number in ((3, 10**6, 7), (100, 2200, 5), (100, 1, 4), (100, 10**6, 0), (1, 1, 0)):
+            assert await left(at_most, about_bytes) == number
+            await assert_counted(storage, account, *posts[10 - number :])
+        await assert_counted(storage, other, stranger)
+
     async def test_a_long_list_is_as_it_was_at_one_moment(self, storage: Storage) -> None:
         """Whatever comes and goes while it is read."""
         account = await keep_account(storage)

@@ -9,7 +9,8 @@ from postkeep.domain.accounts import Account, AccountGone, AccountId, Email, Pas
 from postkeep.domain.sessions import SALT_BYTES, Origin, PasswordWrong, Session, SessionId
 from postkeep.services.attempts import AttemptService
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import Clock, PasswordHasher, Stamp, Storage, Unit, UnitOfWork
+from postkeep.services.ports import Clock, PasswordHasher, Storage, Unit, UnitOfWork
+from postkeep.services.removal import Removal
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class AccountService:
     ) -> None:
         """Take what it needs: where to keep, how to hash, how often, which passwords, the time, a login's length."""
         self._storage = storage
+        self._removal = Removal(storage)
         self._hasher = hasher
         self._attempts = attempts
         self._policy = policy
@@ -136,7 +138,7 @@ class AccountService:
         for _ in range(_TURNS):
             account = await self._prove(account_id, password, origin)
             try:
-                await self._storage.transact(account.id, _removal(account), weight=Stamp.of(account).list_bytes)
+                await self._removal.remove(account, proven_hash=account.password_hash)
             except AccountGone:
                 # As with a new password: whoever was cut off meanwhile removes nothing.
                 continue
@@ -161,14 +163,5 @@ def _change(account: Account, password_hash: str, session_id: SessionId, now: da
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=password_hash)
         await work.sessions.end_all(account.id, now, but=session_id)
-
-    return unit
-
-
-def _removal(account: Account) -> Unit:
-    """Make the unit that removes an account as long as it is what was proven."""
-
-    async def unit(work: UnitOfWork) -> None:
-        await work.accounts.remove(account.id, proven_hash=account.password_hash)
 
     return unit

@@ -9,7 +9,8 @@ from postkeep.domain.accounts import Account, AccountStatus, Email, Password
 from postkeep.domain.errors import Absent
 from postkeep.domain.sessions import Session
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import Clock, PasswordHasher, Stamp, Storage, UnitOfWork
+from postkeep.services.ports import Clock, PasswordHasher, Storage, UnitOfWork
+from postkeep.services.removal import Removal
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class AdministrationService:
     ) -> None:
         """Take what it needs: where to keep, how to hash, which passwords, the time, when an idle session ends."""
         self._storage = storage
+        self._removal = Removal(storage)
         self._hasher = hasher
         self._policy = policy
         self._clock = clock
@@ -158,11 +160,7 @@ class AdministrationService:
             StorageUnavailable: The database does not answer.
         """
         account = await self._find(email)
-
-        async def unit(work: UnitOfWork) -> None:
-            await work.accounts.remove(account.id)
-
-        await self._storage.transact(account.id, unit, weight=Stamp.of(account).list_bytes)
+        await self._removal.remove(account)
         log.info("account_deleted", extra={"account": account.id})
 
     async def _page(self, after: str) -> Sequence[Account]:

@@ -13,6 +13,7 @@ from postkeep.domain.attempts import Rule, Success
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.idempotency import KEY_LIFETIME
 from postkeep.services.ports import Clock, Storage, UnitOfWork
+from postkeep.services.removal import Removal
 from postkeep.services.sessions import FORGET_AFTER
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class HousekeepingService:
     ) -> None:
         """Take where everything is kept, the time, and what waits."""
         self._storage = storage
+        self._removal = Removal(storage)
         self._clock = clock
         self._pause = pause
 
@@ -59,7 +61,9 @@ class HousekeepingService:
                 log.exception("housekeeping_failed")
 
     async def keep_house(self) -> bool:
-        """Remove the sessions that were over a month ago, and the keys that have expired, if it is time for that.
+        """Remove sessions that were over a month ago, keys that have expired, and what closed accounts left behind.
+
+        If it is time for that, and nobody else does it.
 
         Returns:
             Whether it was.
@@ -74,6 +78,9 @@ class HousekeepingService:
         now = self._clock.now()
         sessions = await self._sweep(*_of_sessions(now - FORGET_AFTER))
         keys = await self._sweep(*_of_keys(now - KEY_LIFETIME))
+        while closed := await self._storage.read(lambda work: work.accounts.list_closed(limit=_OWNERS_AT_ONCE)):
+            for account_id in closed:
+                await self._removal.finish(account_id)
         log.info("kept_house", extra={"sessions": sessions, "keys": keys})
         return True
 

@@ -261,6 +261,22 @@ class Accounts(Protocol):
         """
         ...
 
+    async def close(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
+        """Disable an account for good and take its address from it: all that is left to do is to remove it.
+
+        Args:
+            account_id: Which.
+            proven_hash: As in `remove`.
+
+        Raises:
+            AccountGone: As in `remove`.
+        """
+        ...
+
+    async def list_closed(self, *, limit: int) -> Sequence[AccountId]:
+        """Return some of the accounts that were closed and are still there."""
+        ...
+
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
         """Remove the account with all its sessions, posts and keys. The first statements of its unit.
 
@@ -356,6 +372,22 @@ class Posts(Protocol):
         Raises:
             QuotaExceeded: With it, the account would hold more than that.
             AccountGone: The author's account is absent or disabled by now.
+        """
+        ...
+
+    async def remove_some(self, author: AccountId, *, at_most: int, about_bytes: int) -> int:
+        """Remove the first of the author's posts and count them out of the author's row; of a closed account, too.
+
+        Args:
+            author: Whose.
+            at_most: How many.
+            about_bytes: How many bytes they may have together, if the author's posts are about equally long.
+
+        Returns:
+            How many posts are left.
+
+        Raises:
+            AccountGone: The author's account is absent by now.
         """
         ...
 

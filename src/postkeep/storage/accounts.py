@@ -37,6 +37,13 @@ _ACTIVE: Final = AccountRow.status == AccountStatus.ACTIVE.value
 _ACCESS_RAISED: Final = {"access_version": AccountRow.access_version + 1}
 
 _FIND: Final = select(*ACCOUNT).where(_THIS)
+_CLOSED_PREFIX: Final = "+closed."
+"""How the address of a closed account begins, so that its key finds it; others may begin so, too."""
+
+_AFTER_CLOSED: Final = b"+closed/"
+_CLOSED_SUFFIX: Final = "@closed.invalid"
+"""How it ends; nobody can have such an address. Source: RFC 2606 2."""
+
 _FIND_BY_EMAIL: Final = select(*ACCOUNT).where(AccountRow.email_key == bindparam("email_key"))
 _LIST: Final = (
     select(*ACCOUNT)
@@ -65,6 +72,25 @@ _SET_PASSWORD: Final = (
 _SET_STATUS: Final = update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
 _CLAIM_ANY: Final = update(AccountRow).where(_THIS).values(_ACCESS_RAISED)
 _CLAIM_PROVEN: Final = _CLAIM_ACCESS.where(AccountRow.password_hash == bindparam("proven_hash"))
+_CLOSED: Final = {
+    "status": AccountStatus.DISABLED.value,
+    "email": bindparam("closed_email"),
+    "email_key": bindparam("closed_key"),
+}
+_CLOSE: Final = _CLAIM_ANY.values(_CLOSED)
+_CLOSE_PROVEN: Final = _CLAIM_PROVEN.values(_CLOSED)
+_LIST_CLOSED: Final = (
+    select(AccountRow.id)
+    .where(
+        # All that begin so: the address's key is found by its beginning.
+        AccountRow.email_key > bindparam("from_key"),
+        AccountRow.email_key < bindparam("to_key"),
+        AccountRow.email.endswith(_CLOSED_SUFFIX),
+        AccountRow.status == AccountStatus.DISABLED.value,
+    )
+    .order_by(AccountRow.email_key)
+    .limit(bindparam("at_most"))
+)
 _REMOVE_POSTS: Final = delete(PostRow).where(PostRow.account_id == bindparam("owner"))
 _REMOVE_SESSIONS: Final = delete(SessionRow).where(SessionRow.account_id == bindparam("owner"))
 _REMOVE: Final = delete(AccountRow).where(_THIS)
@@ -160,6 +186,32 @@ class SqlAccounts:
             AccountGone: It is absent.
         """
         await self._transaction.claim(account_id, _SET_STATUS, {"new_status": status.value})
+
+    async def close(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
+        """Disable an account for good and take its address from it: all that is left to do is to remove it.
+
+        Args:
+            account_id: Which.
+            proven_hash: As in `remove`.
+
+        Raises:
+            AccountGone: As in `remove`.
+        """
+        address = f"{_CLOSED_PREFIX}{account_id}{_CLOSED_SUFFIX}"
+        values = {"proven_hash": proven_hash, "closed_email": address, "closed_key": address.encode()}
+        try:
+            await self._transaction.claim(account_id, _CLOSE if proven_hash is None else _CLOSE_PROVEN, values)
+        except AccountGone:
+            closed = await self.find(account_id) if self._transaction.settling else None
+            if closed is not None and closed.email.key == address:
+                raise AlreadyDone from None
+            raise
+
+    async def list_closed(self, *, limit: int) -> Sequence[AccountId]:
+        """Return some of the accounts that were closed and are still there."""
+        bounds = {"from_key": _CLOSED_PREFIX.encode(), "to_key": _AFTER_CLOSED, "at_most": limit}
+        found = (await self._transaction.read(_LIST_CLOSED, bounds)).rows
+        return [AccountId(account_id) for (account_id,) in found]
 
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
         """Remove the account with all its sessions, posts and keys. The first statements of its unit.

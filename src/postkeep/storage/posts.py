@@ -97,6 +97,21 @@ _COUNT_OUT: Final = _COUNT.values(
 )
 _REMOVE: Final = delete(PostRow).where(*_THIS)
 
+_HOLDS: Final = select(AccountRow.posts, AccountRow.bytes).where(AccountRow.id == bindparam("owner"))
+_FIRST: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id).limit(bindparam("at_most"))
+_CLAIM: Final = (
+    update(AccountRow).where(AccountRow.id == bindparam("owner")).values(posts_version=AccountRow.posts_version + 1)
+)
+_COUNT_SOME_OUT: Final = (
+    update(AccountRow)
+    .where(AccountRow.id == bindparam("owner"))
+    .values(
+        posts=AccountRow.posts - bindparam("number"),
+        bytes=AccountRow.bytes - bindparam("size"),
+    )
+)
+_REMOVE_SOME: Final = delete(PostRow).where(_AUTHOR, PostRow.id <= bindparam("last"))
+
 
 class SqlPosts:
     """The posts as one transaction sees them."""
@@ -151,6 +166,32 @@ class SqlPosts:
             raise
         await self._transaction.insert(post.author, ADD, values_of(post), _KEPT)
         self._transaction.refuse_to_repeat()
+
+    async def remove_some(self, author: AccountId, *, at_most: int, about_bytes: int) -> int:
+        """Remove the first of the author's posts and count them out of the author's row; of a closed account, too.
+
+        Args:
+            author: Whose.
+            at_most: How many.
+            about_bytes: How many bytes they may have together, if the author's posts are about equally long.
+
+        Returns:
+            How many posts are left.
+
+        Raises:
+            AccountGone: The author's account is absent by now.
+        """
+        # With the row in hand, nobody else removes or adds what is read now.
+        await self._transaction.claim(author, _CLAIM, {})
+        ((posts, size),) = (await self._transaction.read(_HOLDS, {"owner": author})).rows
+        number = max(1, min(at_most, about_bytes * posts // max(1, size)))
+        first = (await self._transaction.read(_FIRST, {"owner": author, "at_most": number})).rows
+        if not first:
+            return 0
+        removed = {"number": len(first), "size": sum(each for _, each in first)}
+        await self._transaction.write(author, _COUNT_SOME_OUT, removed)
+        await self._transaction.write(author, _REMOVE_SOME, {"last": first[-1][0]})
+        return int(posts) - len(first)
 
     async def remove(self, author: AccountId, post_id: PostId) -> bool:
         """Remove the author's post and count it out of the author's row, which is the unit's first statement.

@@ -127,6 +127,26 @@ def test_pw_23_tk_32_whoever_leaves_is_gone_at_once(server: PostkeepServer, seco
     assert Person.signs_up(server.http, email=person.email).texts() == []
 
 
+def test_pw_23_whoever_leaves_much_behind_is_gone_as_well(server: PostkeepServer, second: PostkeepServer) -> None:
+    """All of it, in every process; the address is free, and nothing is left in any table."""
+    person = Person.signs_up(server.http)
+    for number in range(12):
+        person.add(f"{number} " + "x" * 900_000)
+    account = server.rows.one("SELECT id FROM accounts WHERE email = :email", email=person.email)
+    assert ask(person, "POST", "/me/deletion", {"password": person.password}) == (204, None)
+    for process in (server, second):
+        assert person.at(process.http).gets().status_code == 401
+        assert person.at(process.http).me().status_code == 401
+    for left in (
+        "SELECT 1 FROM posts WHERE account_id = :id",
+        "SELECT 1 FROM sessions WHERE account_id = :id",
+        "SELECT 1 FROM accounts WHERE id = :id",
+    ):
+        assert server.rows.ask(left, id=account["id"]) == []
+    assert person.signup().status_code == 201
+    assert server.events("removal_unfinished") == []
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -605,6 +605,14 @@ async def look_for_no_account(opened: Opened, account: Account, _thing: object) 
     assert await find_account(opened.storage, account.id) is None
 
 
+async def look_for_a_closed_account(opened: Opened, account: Account, post: Post) -> None:
+    """See that the account is closed, and holds what it held."""
+    closed = await find_account(opened.storage, account.id)
+    assert closed is not None
+    assert (closed.is_active, closed.email == account.email, closed.posts) == (False, False, 1)
+    assert post.author == closed.id
+
+
 async def look_for_the_end(opened: Opened, _account: Account, session: Session) -> None:
     """See that the session ended at the moment said."""
     ended = replace(session, status=SessionStatus.ENDED, ended_date=NOW)
@@ -629,6 +637,11 @@ CASES = {
         with_a_kept_post,
         lambda account, _: lambda work: work.accounts.remove(account.id, proven_hash=account.password_hash),
         look_for_no_account,
+    ),
+    "close one's own": Case(
+        with_a_kept_post,
+        lambda account, _: lambda work: work.accounts.close(account.id, proven_hash=account.password_hash),
+        look_for_a_closed_account,
     ),
     "remove": Case(
         with_a_kept_post, lambda account, _: lambda work: work.accounts.remove(account.id), look_for_no_account
