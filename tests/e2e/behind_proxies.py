@@ -67,6 +67,11 @@ _NGINX: Final = (
 )
 
 _HAPROXY: Final = (
+    Difference(
+        ["SZ-08 extension without end"],
+        Outcome(({400, 408, 413},), "either"),
+        "It may wait for the rest, for its own ten seconds (timeout http-request).",
+    ),
     Difference(["SZ-08 a byte in each chunk"], _UNDERSTOOD, "It passes many of them on as one."),
     Difference(
         ["SZ-08 'Content-Length: 12?r?nContent-Length: 12'", "SZ-08 'Content-Length: 12,12'"],
