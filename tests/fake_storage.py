@@ -235,9 +235,10 @@ class FakeAccounts:
         address = f"+closed.{account_id}@closed.invalid"
         self._change(account_id, fits, status=AccountStatus.DISABLED, email=Email(address, address))
 
-    async def list_closed(self, *, limit: int) -> Sequence[AccountId]:
-        """Return some of the accounts that were closed and are still there."""
-        return [each.id for each in self._accounts.values() if each.email.key.endswith("@closed.invalid")][:limit]
+    async def list_closed(self, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts that were closed and are still there."""
+        closed = [each.id for each in self._accounts.values() if each.email.key.endswith("@closed.invalid")]
+        return sorted(account_id for account_id in closed if account_id > after)[:limit]
 
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
         """Remove the account with all its sessions, posts and keys."""
@@ -464,14 +465,18 @@ class FakePosts:
         account = self._transaction.state.accounts.get(author)
         if account is None:
             raise AccountGone
-        number = max(1, min(at_most, about_bytes * account.posts // max(1, account.bytes)))
-        first = sorted((post for owner, post in self._posts if owner == author))[:number]
-        size = sum(self._posts[author, post_id].bytes for post_id in first)
+        first = list[PostId]()
+        size = 0
+        for post_id in sorted(post for owner, post in self._posts if owner == author)[:at_most]:
+            if first and size + self._posts[author, post_id].bytes > about_bytes:
+                break
+            first.append(post_id)
+            size += self._posts[author, post_id].bytes
         changes = {"posts": account.posts - len(first), "bytes": account.bytes - size}
         self._transaction.claim(author, lambda _: True, posts_version=account.posts_version + 1, **changes)
         for post_id in first:
             del self._posts[author, post_id]
-        return account.posts - len(first)
+        return len(first)
 
     def _count(self, author: AccountId, posts: int, size: int) -> None:
         account = self._transaction.state.accounts.get(author)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -25,6 +26,7 @@ from tests.contracts.kept import (
     raised,
 )
 
+BEFORE_ALL = AccountId(UUID(int=0))
 HOSTS = ("example.com", "closed.invalid.example.com")
 
 Claim = Callable[[UnitOfWork, Account], Coroutine[Any, Any, None]]
@@ -320,12 +322,14 @@ class AccountsContract:
         assert (closed.status, closed.posts) == (AccountStatus.DISABLED, 1)
         assert await by_email(storage, account.email) is None
         assert (await keep_account(storage, email=account.email)).id != account.id
-        listed = await storage.read(lambda work: work.accounts.list_closed(limit=1000))
+        listed = await storage.read(lambda work: work.accounts.list_closed(after=BEFORE_ALL, limit=1000))
         assert account.id in listed
         assert not {other.id for other in others} & set(listed)
         assert len(await posts_of(storage, account.id)) == 1
         await storage.transact(account.id, lambda work: work.accounts.remove(account.id))
-        assert account.id not in await storage.read(lambda work: work.accounts.list_closed(limit=1000))
+        assert account.id not in await storage.read(
+            lambda work: work.accounts.list_closed(after=BEFORE_ALL, limit=1000)
+        )
 
     async def test_the_address_of_a_removed_account_is_free_again(self, storage: Storage) -> None:
         """Somebody may come back, as somebody new."""

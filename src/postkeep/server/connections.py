@@ -55,6 +55,10 @@ class Connection(Protocol):
         """Return how many bytes wait for the client to take them."""
         ...
 
+    def is_answering(self) -> bool:
+        """Whether a request that came before is still being answered."""
+        ...
+
     def end_with_answer(self) -> None:
         """Have the answer under way be the last one, where it has not begun."""
         ...
@@ -153,7 +157,11 @@ class Connections:
         """
         while True:
             await asyncio.sleep(self._deadlines.look)
-            self.shed()
+            try:
+                self.shed()
+            except Exception:
+                # As below: deadlines must go on being kept.
+                log.exception("connections_unshed")
             for _ in self.look():
                 await asyncio.sleep(0)
 
@@ -233,7 +241,12 @@ class Connections:
         for connection in self._watches:
             if connection.phase()[0] in {Phase.SILENT, Phase.IDLE} and not connection.unsent():
                 return self._end(connection, Phase.IDLE)
-        begun = [each for each, watch in self._watches.items() if watch.waited and each.phase()[0] is Phase.HEAD]
+        # Not where an answer is still on its way: nobody would watch over it any more.
+        begun = [
+            each
+            for each, watch in self._watches.items()
+            if watch.waited and each.phase()[0] is Phase.HEAD and not each.is_answering() and not each.unsent()
+        ]
         if begun:
             return self._end(max(begun, key=lambda each: self._watches[each].waited), Phase.HEAD)
         self._searches_to_spare = len(self._watches) // _SEARCHED_FOR_EACH

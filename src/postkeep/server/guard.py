@@ -61,6 +61,10 @@ class GuardedProtocol(IntakeProtocol):
         """Return how many bytes wait for the client to take them."""
         return self.transport.get_write_buffer_size()
 
+    def is_answering(self) -> bool:
+        """Whether a request that came before is still being answered."""
+        return self._answering is not None and not self._answering.response_complete
+
     def end_with_answer(self) -> None:
         """Have the answer under way be the last one."""
         cycle = self._newest()

@@ -26,6 +26,7 @@ PAUSE_SECONDS: Final = 900.0
 
 _TURN: Final = ONCE.key()
 _OWNERS_AT_ONCE: Final = 64
+_MOST_FAILURES: Final = 3
 _TABLE_BYTES: Final = 256 * 1024 * 1024
 """Looking for owners may go through a whole table: see `weight` of `Storage.read`."""
 
@@ -78,21 +79,38 @@ class HousekeepingService:
         now = self._clock.now()
         sessions = await self._sweep(*_of_sessions(now - FORGET_AFTER))
         keys = await self._sweep(*_of_keys(now - KEY_LIFETIME))
-        while closed := await self._storage.read(lambda work: work.accounts.list_closed(limit=_OWNERS_AT_ONCE)):
-            for account_id in closed:
-                await self._removal.finish(account_id)
+        await self._sweep_each(_find_closed, self._removal.finish)
         log.info("kept_house", extra={"sessions": sessions, "keys": keys})
         return True
 
     async def _sweep(self, find: _Find, forget: _Forget) -> int:
         """Have all accounts forget something that are found to have it, and return how much it was."""
-        swept, after = 0, AccountId(UUID(int=0))
+        swept = [0]
+
+        async def sweep(owner: AccountId) -> None:
+            while removed := await self._forget(forget, owner):
+                swept[0] += removed
+
+        await self._sweep_each(find, sweep)
+        return swept[0]
+
+    async def _sweep_each(self, find: _Find, sweep: Callable[[AccountId], Awaitable[None]]) -> None:
+        """Do something for all accounts that are found; one with which it fails is not in the others' way.
+
+        Raises:
+            Exception: It has failed with several.
+        """
+        after, failures = AccountId(UUID(int=0)), 0
         while owners := await self._find(find, after):
             for owner in owners:
-                while removed := await self._forget(forget, owner):
-                    swept += removed
+                try:
+                    await sweep(owner)
+                except Exception:
+                    failures += 1
+                    if failures == _MOST_FAILURES:
+                        raise
+                    log.exception("housekeeping_failed", extra={"account": owner})
             after = owners[-1]
-        return swept
 
     async def _find(self, find: _Find, after: AccountId) -> Sequence[AccountId]:
         """Find the next accounts."""
@@ -111,6 +129,11 @@ class HousekeepingService:
         except AccountGone:
             return 0
         return removed[0]
+
+
+async def _find_closed(work: UnitOfWork, after: AccountId) -> Sequence[AccountId]:
+    """Find accounts that were closed and are still there."""
+    return await work.accounts.list_closed(after=after, limit=_OWNERS_AT_ONCE)
 
 
 def _of_sessions(before: datetime) -> tuple[_Find, _Forget]:

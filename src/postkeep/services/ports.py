@@ -273,8 +273,8 @@ class Accounts(Protocol):
         """
         ...
 
-    async def list_closed(self, *, limit: int) -> Sequence[AccountId]:
-        """Return some of the accounts that were closed and are still there."""
+    async def list_closed(self, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts with an id above `after` that were closed and are still there."""
         ...
 
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
@@ -381,10 +381,10 @@ class Posts(Protocol):
         Args:
             author: Whose.
             at_most: How many.
-            about_bytes: How many bytes they may have together, if the author's posts are about equally long.
+            about_bytes: How many bytes they may have together; one of them may have more.
 
         Returns:
-            How many posts are left.
+            How many were removed; 0 where there are no more.
 
         Raises:
             AccountGone: The author's account is absent by now.

@@ -13,6 +13,9 @@ AT_ONCE_POSTS: Final = 1000
 AT_ONCE_BYTES: Final = 4 * 1024 * 1024
 """One unit removes no more than so many posts, and about so many bytes: everybody else's writes wait for it."""
 
+SLICE_POSTS: Final = 64
+"""Of a large account, whose posts may be long: finding out how long they are takes its time, too."""
+
 
 class Removal:
     """Removes accounts with all that they hold."""
@@ -52,16 +55,16 @@ class Removal:
         Raises:
             StorageUnavailable: The database does not answer; the rest is still there.
         """
-        left = [1]
+        removed = [1]
 
         async def some(work: UnitOfWork) -> None:
-            left[0] = await work.posts.remove_some(account_id, at_most=AT_ONCE_POSTS, about_bytes=AT_ONCE_BYTES)
+            removed[0] = await work.posts.remove_some(account_id, at_most=SLICE_POSTS, about_bytes=AT_ONCE_BYTES)
 
         async def the_rest(work: UnitOfWork) -> None:
             await work.accounts.remove(account_id)
 
         try:
-            while left[0]:
+            while removed[0]:
                 await self._storage.transact(account_id, some, weight=AT_ONCE_BYTES)
             await self._storage.transact(account_id, the_rest)
         except AccountGone:

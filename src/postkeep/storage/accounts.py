@@ -197,7 +197,7 @@ class SqlAccounts:
         Raises:
             AccountGone: As in `remove`.
         """
-        address = f"{_CLOSED_PREFIX}{account_id}{_CLOSED_SUFFIX}"
+        address = _closed_address(account_id)
         values = {"proven_hash": proven_hash, "closed_email": address, "closed_key": address.encode()}
         try:
             await self._transaction.claim(account_id, _CLOSE if proven_hash is None else _CLOSE_PROVEN, values)
@@ -207,9 +207,9 @@ class SqlAccounts:
                 raise AlreadyDone from None
             raise
 
-    async def list_closed(self, *, limit: int) -> Sequence[AccountId]:
-        """Return some of the accounts that were closed and are still there."""
-        bounds = {"from_key": _CLOSED_PREFIX.encode(), "to_key": _AFTER_CLOSED, "at_most": limit}
+    async def list_closed(self, *, after: AccountId, limit: int) -> Sequence[AccountId]:
+        """Return the first accounts with an id above `after` that were closed and are still there."""
+        bounds = {"from_key": _closed_address(after).encode(), "to_key": _AFTER_CLOSED, "at_most": limit}
         found = (await self._transaction.read(_LIST_CLOSED, bounds)).rows
         return [AccountId(account_id) for (account_id,) in found]
 
@@ -234,6 +234,11 @@ class SqlAccounts:
             raise
         for statement in (_REMOVE_POSTS, _REMOVE_SESSIONS, _REMOVE):
             await self._transaction.write(account_id, statement, {})
+
+
+def _closed_address(account_id: AccountId) -> str:
+    """Return the address of an account that was closed; they ascend as the ids do."""
+    return f"{_CLOSED_PREFIX}{account_id}{_CLOSED_SUFFIX}"
 
 
 def account_of(values: Sequence[Any]) -> Account:

@@ -119,16 +119,17 @@ class EmbeddedStorage:
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
         async with self._streams.turn(author, recall) as stream:
-            await self._in_thread(self._log.refuse_if_long)
             try:
+                await self._in_thread(self._log.refuse_if_long)
                 posts = _LongList(self._path, *list_statement(author, before=before, last=last))
             except sqlite3.DatabaseError as error:
                 raise unavailable(error) from error
             watching = asyncio.create_task(self._log.watch(recall))
             try:
                 while part := await self._in_thread(posts.next_part):
+                    stream.give(part)
                     yield part
-                    stream.taken(part)
+                    stream.taken()
             finally:
                 watching.cancel()
                 # Whoever is cancelled leaves the thread reading; it closes behind itself. After a shutdown nobody does.

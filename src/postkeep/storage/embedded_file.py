@@ -20,7 +20,6 @@ LOG_BYTES: Final = 256 * 1024 * 1024
 """As long as somebody reads, the write-ahead log only grows; past this, no long list is read on."""
 
 _LOOK_SECONDS: Final = 1.0
-_BUSY_MILLISECONDS: Final = 200
 
 PRAGMAS: Final = {
     "journal_mode": "WAL",
@@ -107,8 +106,11 @@ class WriteAheadLog:
         if not self.is_long:
             return
         with closing(connect(self._path)) as connection:
-            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # As much as can be copied without keeping any writer from writing; only then what does, and not for long.
+            connection.execute("PRAGMA busy_timeout = 0")
+            _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages == copied:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if self.is_long:
             log.warning("storage_failed", extra={"reason": "the write-ahead log is too long for another long list"})
             raise StorageUnavailable

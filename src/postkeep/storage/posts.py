@@ -1,9 +1,11 @@
 """Posts in the database. Every statement names their account."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, literal, select, type_coerce, update
+from sqlalchemy import bindparam, case, delete, func, insert, literal, select, type_coerce, update
 
 from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
 from postkeep.domain.posts import (
@@ -97,7 +99,6 @@ _COUNT_OUT: Final = _COUNT.values(
 )
 _REMOVE: Final = delete(PostRow).where(*_THIS)
 
-_HOLDS: Final = select(AccountRow.posts, AccountRow.bytes).where(AccountRow.id == bindparam("owner"))
 _FIRST: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id).limit(bindparam("at_most"))
 _CLAIM: Final = (
     update(AccountRow).where(AccountRow.id == bindparam("owner")).values(posts_version=AccountRow.posts_version + 1)
@@ -106,8 +107,9 @@ _COUNT_SOME_OUT: Final = (
     update(AccountRow)
     .where(AccountRow.id == bindparam("owner"))
     .values(
-        posts=AccountRow.posts - bindparam("number"),
-        bytes=AccountRow.bytes - bindparam("size"),
+        # Whatever somebody did to the counts by hand, what goes must go.
+        posts=case((AccountRow.posts > bindparam("number"), AccountRow.posts - bindparam("number")), else_=0),
+        bytes=case((AccountRow.bytes > bindparam("size"), AccountRow.bytes - bindparam("size")), else_=0),
     )
 )
 _REMOVE_SOME: Final = delete(PostRow).where(_AUTHOR, PostRow.id <= bindparam("last"))
@@ -173,25 +175,24 @@ class SqlPosts:
         Args:
             author: Whose.
             at_most: How many.
-            about_bytes: How many bytes they may have together, if the author's posts are about equally long.
+            about_bytes: How many bytes they may have together; one of them may have more.
 
         Returns:
-            How many posts are left.
+            How many were removed; 0 where there are no more.
 
         Raises:
             AccountGone: The author's account is absent by now.
         """
         # With the row in hand, nobody else removes or adds what is read now.
         await self._transaction.claim(author, _CLAIM, {})
-        ((posts, size),) = (await self._transaction.read(_HOLDS, {"owner": author})).rows
-        number = max(1, min(at_most, about_bytes * posts // max(1, size)))
-        first = (await self._transaction.read(_FIRST, {"owner": author, "at_most": number})).rows
+        first = (await self._transaction.read(_FIRST, {"owner": author, "at_most": at_most})).rows
         if not first:
             return 0
-        removed = {"number": len(first), "size": sum(each for _, each in first)}
-        await self._transaction.write(author, _COUNT_SOME_OUT, removed)
-        await self._transaction.write(author, _REMOVE_SOME, {"last": first[-1][0]})
-        return int(posts) - len(first)
+        sizes = list(accumulate(size for _, size in first))
+        number = max(1, bisect_right(sizes, about_bytes))
+        await self._transaction.write(author, _COUNT_SOME_OUT, {"number": number, "size": sizes[number - 1]})
+        await self._transaction.write(author, _REMOVE_SOME, {"last": first[number - 1][0]})
+        return number
 
     async def remove(self, author: AccountId, post_id: PostId) -> bool:
         """Remove the author's post and count it out of the author's row, which is the unit's first statement.

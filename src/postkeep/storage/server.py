@@ -93,8 +93,9 @@ class ServerStorage:
         statement, values = list_statement(author, before=before, last=last)
         async with self._streams.turn(author, recall) as stream, aclosing(self._parts(statement, values)) as parts:
             async for part in parts:
+                stream.give(part)
                 yield part
-                stream.taken(part)
+                stream.taken()
 
     async def _parts(self, statement: Statement, values: Parameters) -> AsyncGenerator[Sequence[ListedPost]]:
         """Read a long list some at a time."""

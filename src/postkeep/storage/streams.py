@@ -21,24 +21,43 @@ _LOOK_SECONDS: Final = 0.1
 
 
 class Stream:
-    """A long list that is being read."""
+    """A long list that is being read.
+
+    Attributes:
+        author: Whose list it is.
+        is_recalled: Whether the reader was told to stop.
+    """
 
     def __init__(self, author: AccountId, recall: Recall) -> None:
-        """Take whose list it is, and what tells the reader to stop; that may be called more than once."""
+        """Take whose list it is, and what tells the reader to stop."""
         self.author = author
-        self.recall = recall
+        self.is_recalled = False
+        self._recall = recall
         self._time = asyncio.get_running_loop().time
-        self._due = self._time() + UNDISTURBED_SECONDS
+        self._spare = UNDISTURBED_SECONDS
+        self._given: float | None = None
+        self._allowed = 0.0
 
     @property
-    def is_slow(self) -> bool:
-        """Whether the reader takes longer than the slowest disk would."""
-        return self._time() > self._due
+    def lateness(self) -> float:
+        """For how many seconds the reader has taken longer than the slowest disk would; below 0, it has not."""
+        taking = 0.0 if self._given is None else self._time() - self._given
+        return taking - self._allowed - self._spare
 
-    def taken(self, part: Sequence[ListedPost]) -> None:
-        """Count a part that the reader has taken. It gives time for the next one; whoever is fast saves up none."""
-        time_for_it = sum(len(post.text) for post in part) / BYTES_PER_SECOND
-        self._due = min(self._due, self._time() + UNDISTURBED_SECONDS) + time_for_it
+    def give(self, part: Sequence[ListedPost]) -> None:
+        """Begin to count the time of the reader, who has a part; the database's own does not count."""
+        self._given = self._time()
+        self._allowed = sum(len(post.text) for post in part) / BYTES_PER_SECOND
+
+    def taken(self) -> None:
+        """Stop counting: the reader wants the next part. Whoever is fast saves up no time by that."""
+        self._spare = min(UNDISTURBED_SECONDS, -self.lateness)
+        self._given, self._allowed = None, 0.0
+
+    def recall(self) -> None:
+        """Tell the reader to stop."""
+        self.is_recalled = True
+        self._recall()
 
 
 class Streams:
@@ -87,9 +106,10 @@ class Streams:
                 asking.cancel()
 
     async def _recall_slow_ones(self, author: AccountId) -> None:
-        """Tell whoever is slow and in this author's way to stop, until cancelled."""
+        """Tell the slowest in this author's way to stop, one after the other, until cancelled."""
         while True:
-            for stream in self._read:
-                if stream.is_slow and (stream.author == author or self._turns.locked()):
-                    stream.recall()
+            in_the_way = [each for each in self._read if each.author == author or self._turns.locked()]
+            slow = [each for each in in_the_way if each.lateness > 0]
+            if slow and not any(each.is_recalled for each in in_the_way):
+                max(slow, key=lambda each: each.lateness).recall()
             await asyncio.sleep(_LOOK_SECONDS)

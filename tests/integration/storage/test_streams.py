@@ -150,10 +150,16 @@ async def test_who_was_fast_has_saved_up_no_time(monkeypatch: pytest.MonkeyPatch
     part = [ListedPost.of(a_post(text=Text("x" * 1_000_000)))]
     async with streams.turn(author, lambda: None) as stream:
         for _ in range(100):
-            stream.taken(part)
-        assert not stream.is_slow
+            stream.give(part)
+            stream.taken()
         await asyncio.sleep(0.5)
-        assert stream.is_slow
+        assert stream.lateness < 0
+        stream.give(part)
+        assert stream.lateness < 0
+        await asyncio.sleep(0.5)
+        assert stream.lateness > 0
+        stream.taken()
+        assert stream.lateness > 0
 
 
 @pytest.mark.parametrize("opened", ["embedded"], indirect=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ class Fake:
         waiting: Whether it waits for its client.
         come: How much of a body has come.
         unread: How much waits to be sent.
+        answering: Whether an earlier request is being answered.
         ended: What was done to it, in order.
     """
 
@@ -29,7 +31,12 @@ class Fake:
     waiting: bool = True
     come: int = 0
     unread: int = 0
+    answering: bool = False
     ended: list[Phase | str] = field(default_factory=list[Phase | str])
+
+    def is_answering(self) -> bool:
+        """Return what it is told."""
+        return self.answering
 
     def end_with_answer(self) -> None:
         """Take it down."""
@@ -186,6 +193,16 @@ def test_beyond_the_limit_the_head_that_takes_longest_makes_room() -> None:
     assert [fake.ended for fake in fakes] == [[], [], [Phase.HEAD], [Phase.HEAD], []]
     # Those that have only just come keep their places.
     assert not connections.admit(Fake())
+
+
+@pytest.mark.parametrize("busy", [{"unread": 1}, {"answering": True}], ids=str)
+def test_a_head_behind_an_answer_makes_no_room(busy: dict[str, Any]) -> None:
+    """Nobody would watch over that answer any more, however long its client lets it wait."""
+    fakes = [Fake(Phase.HEAD, **busy) for _ in range(5)]
+    connections = watched(*fakes, limit=5)
+    look(connections, 2)
+    assert not connections.admit(Fake())
+    assert [fake.ended for fake in fakes] == [[]] * 5
 
 
 def test_who_leaves_makes_room() -> None:

@@ -16,6 +16,7 @@ from tests.fakes import World, a_world
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a world in which three posts are many."""
     monkeypatch.setattr(removal_module, "AT_ONCE_POSTS", 2)
+    monkeypatch.setattr(removal_module, "SLICE_POSTS", 2)
     return a_world()
 
 
@@ -41,7 +42,7 @@ def fail_at(world: World, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.storage, "transact", count)
 
 
-@pytest.mark.parametrize(("posts", "units"), [(0, 1), (2, 1), (3, 4), (9, 7)])
+@pytest.mark.parametrize(("posts", "units"), [(0, 1), (2, 1), (3, 5), (9, 8)])
 async def test_what_is_small_goes_in_one_unit_and_what_is_large_in_many(world: World, posts: int, units: int) -> None:
     """So that nobody waits for more than a few posts; and nobody else's go with them."""
     account, other = with_posts(world, posts), with_posts(world, 2)
