@@ -40,7 +40,6 @@ _NGINX: Final = (
     ),
     Difference(["SZ-04 expect"], Outcome(({100},), "either"), "It asks for the body itself, to pass it on as a whole."),
     Difference(["SZ-08 bare LF behind a size"], _UNDERSTOOD, "It reads a bare LF as CRLF, and passes a length on."),
-    Difference(["SZ-08 a byte in each chunk"], _UNDERSTOOD, "It makes a whole of them first."),
     Difference(
         ["SZ-09 bare LF", "SZ-09 one bare LF", "SZ-09 no colon", "SZ-09 odd name", "another version: HTTP/1.[12]*"],
         _SERVED,
@@ -72,7 +71,6 @@ _HAPROXY: Final = (
         Outcome(({400, 408, 413},), "either"),
         "It may wait for the rest, for its own ten seconds (timeout http-request).",
     ),
-    Difference(["SZ-08 a byte in each chunk"], _UNDERSTOOD, "It passes many of them on as one."),
     Difference(
         ["SZ-08 'Content-Length: 12?r?nContent-Length: 12'", "SZ-08 'Content-Length: 12,12'"],
         Outcome(({201}, {201}), "either"),

@@ -10,9 +10,6 @@ from postkeep.server import refusals, request_head
 from postkeep.server.turns import Farewell, TurnProtocol
 from postkeep.server.whole_answer import EXTENSIONS, Cycle
 
-_FRUITFUL: Final = 3
-"""A byte of a body makes up for so many around it: of chunks that have one each, only some thousands are read."""
-
 _PIECE_BYTES: Final = 8 * 1024
 """What the parser is given at once: a head is measured, and requests sent ahead stay few, before they are parsed."""
 
@@ -69,8 +66,8 @@ class IntakeProtocol(TurnProtocol):
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of a body. It makes up for what came with it, unless it is next to nothing, again and again."""
-        self._barren = max(0, self._barren - _FRUITFUL * len(body))
+        """Take a part of a body."""
+        self._barren = 0
         self._received += len(body)
         super().on_body(body)
 
