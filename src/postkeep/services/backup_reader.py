@@ -115,7 +115,7 @@ class _Counts:
 
     def add(self, post: Post) -> None:
         """Count a post; those of one account come together, accounts in their order."""
-        if self._ids[-_ID_BYTES:] != post.author.bytes:
+        if bytes(self._ids[-_ID_BYTES:]) != post.author.bytes:
             self._ids += post.author.bytes
             self._posts.append(0)
             self._bytes.append(0)
@@ -126,7 +126,7 @@ class _Counts:
         """Return an account with its right counts, accounts in the same order."""
         posts = size = 0
         while (at := self._taken) < len(self._posts):
-            owner = self._ids[at * _ID_BYTES : (at + 1) * _ID_BYTES]
+            owner = bytes(self._ids[at * _ID_BYTES : (at + 1) * _ID_BYTES])
             if owner > account.id.bytes:
                 break
             self._taken += 1

@@ -72,7 +72,7 @@ _SET_PASSWORD: Final = (
 _SET_STATUS: Final = update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
 _CLAIM_ANY: Final = update(AccountRow).where(_THIS).values(_ACCESS_RAISED)
 _CLAIM_PROVEN: Final = _CLAIM_ACCESS.where(AccountRow.password_hash == bindparam("proven_hash"))
-_CLOSED: Final = {
+_CLOSED: Final[dict[str, Any]] = {
     "status": AccountStatus.DISABLED.value,
     "email": bindparam("closed_email"),
     "email_key": bindparam("closed_key"),
