@@ -31,7 +31,9 @@ _LEAST_MEMORY_KIB: Final = 8
 """What one lane needs. Source: RFC 9106, 3.1."""
 
 NICENESS: Final = 8
-"""Weighs a sixth of a thread that has none. Source: sched(7), setpriority(2): on Linux a thread has one of its own."""
+"""So much nicer than the rest of the process, which weighs six times as much then. Source: sched(7)."""
+
+_NICEST: Final = 19
 
 
 class Argon2Passwords:
@@ -151,6 +153,10 @@ class Argon2Passwords:
 
 
 def _give_way() -> None:
-    """Let everybody else go first from now on: who logs in waits a while anyway, and nobody else should."""
+    """Let everybody else go first from now on: who logs in waits a while anyway, and nobody else should.
+
+    Source: setpriority(2): on Linux a thread has a niceness of its own, and only the superuser may lower it.
+    """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICENESS, _NICEST))

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
@@ -70,6 +72,24 @@ async def test_pw_18_hashing_gives_way_to_everything_else(monkeypatch: pytest.Mo
     ((thread, niceness),) = found
     assert thread != threading.get_native_id()
     assert niceness > mine == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_pw_18_hashing_gives_way_in_a_process_that_gives_way_itself() -> None:
+    """Only the superuser may be less nice than before: a service started with `nice` would let nobody in."""
+    program = """if True:
+        import asyncio, os
+        from postkeep.adapters.argon2_passwords import Argon2Passwords
+
+        async def look():
+            os.nice(12)
+            hasher = Argon2Passwords(memory_kib=8, passes=1)
+            print(await hasher._run(lambda: os.getpriority(os.PRIO_PROCESS, 0)))
+            await hasher.close()
+
+        asyncio.run(look())
+    """
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("19\n", "")
 
 
 async def test_pw_09_the_default_is_strong_enough() -> None:
