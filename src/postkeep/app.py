@@ -4,8 +4,9 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncGenerator, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -13,12 +14,14 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep import logs
+from postkeep.bootstrap.metrics import Metrics, metrics_of
 from postkeep.bootstrap.wiring import wire
 from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, health, posts, sessions
+from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.web import pages
-from postkeep.server.access_log import AccessLog
+from postkeep.server.access_log import log_request
 from postkeep.server.address_limit import AddressLimit
 from postkeep.server.callers import Callers
 from postkeep.server.client_address import ClientAddress
@@ -33,6 +36,7 @@ from postkeep.server.request_id import RequestId
 from postkeep.server.request_limit import RequestLimit
 from postkeep.server.response_cache import ResponseCache
 from postkeep.server.security_headers import SecurityHeaders, StrictTransport
+from postkeep.server.served import Witness
 from postkeep.server.trusted_hosts import TrustedHosts
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
@@ -80,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
     settings = settings or load_settings()
     logs.configure(settings.log_level, settings.log_format)
     memory = Memory(settings.cache_bytes)
+    metrics = metrics_of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
@@ -89,7 +94,13 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             app.state.answer_seconds = settings.answer_seconds
             app.state.bodies = Bodies(settings.bodies_bytes)
             callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
-            async with _watched_connections(settings) as connections, _running(wired.services.housekeeping.go_on()):
+            async with AsyncExitStack() as going_on:
+                connections = await going_on.enter_async_context(_watched_connections(settings))
+                await going_on.enter_async_context(_running(wired.services.housekeeping.go_on()))
+                if metrics is not None:
+                    going_on.enter_context(metrics.events_counted())
+                    sampling = metrics.go_on(lambda: _sampled(memory, connections, wired.usage()))
+                    await going_on.enter_async_context(_running(sampling))
 
                 def drain() -> None:
                     log.info("draining", extra={"seconds": settings.drain_seconds})
@@ -119,8 +130,23 @@ def create_app(settings: Settings | None = None) -> Postkeep:
     errors.install(app)
     pages.install(app, docs=settings.docs)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    _put_in_front(app, settings, memory)
+    if metrics is not None and settings.metrics_token is not None:
+        metrics_page.install(app, metrics.render, settings.metrics_token.get_secret_value())
+    _put_in_front(app, settings, memory, metrics)
     return app
+
+
+def _sampled(
+    memory: Memory, connections: Connections, usage: Mapping[str, int]
+) -> tuple[Mapping[str, float], Mapping[str, int]]:
+    """Return what is so at the moment and what was counted since the start, by the names of the metrics."""
+    gauges = {
+        "connections": len(connections),
+        "cache_bytes": memory.currsize,
+        "cache_limit_bytes": memory.maxsize,
+        **usage,
+    }
+    return gauges, {f"cache_{name}": count for name, count in asdict(memory.counts).items()}
 
 
 @contextmanager
@@ -163,14 +189,16 @@ async def _watched_connections(settings: Settings) -> AsyncGenerator[Connections
         yield connections
 
 
-def _put_in_front(app: Postkeep, settings: Settings, memory: Memory) -> None:
+def _put_in_front(app: Postkeep, settings: Settings, memory: Memory, metrics: Metrics | None) -> None:
     """Put the door in front of the application, from the inside out."""
     # What the application's own framework would answer by itself must come out as ours, so these stand within it.
     app.add_middleware(AddressLimit, limit=RequestLimit("address", settings.address_rate))
     for layer in (Head, UnreadBody, Failures, SecurityHeaders):
         app.add_middleware(layer)
+    if metrics is not None:
+        app.add_middleware(Witness, tell=metrics.count)
     if settings.access_log == "misses":
-        app.add_middleware(AccessLog)
+        app.add_middleware(Witness, tell=log_request)
     if not settings.trusted_proxies:
         # There is no proxy to believe, only somebody to warn, which can wait for what is not answered from memory.
         app.add_middleware(ClientAddress, trusted=())
@@ -178,7 +206,7 @@ def _put_in_front(app: Postkeep, settings: Settings, memory: Memory) -> None:
     app.door = ResponseCache(app.door, paths=posts.LIST_PATHS, memory=memory, ttl=settings.cache_ttl)
     _look_who_comes(app, settings)
     if settings.access_log == "all":
-        app.door = AccessLog(app.door)
+        app.door = Witness(app.door, tell=log_request)
     app.door = RequestId(app.door)
 
 

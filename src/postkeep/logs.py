@@ -23,6 +23,7 @@ def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler()
     handler.setFormatter(_Text() if readable else _Json())
+    handler.setLevel(level.upper())
     # Nobody asks which line of which thread said it, and finding out costs more than writing the line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # The documented way: https://docs.python.org/3/howto/logging.html#optimization

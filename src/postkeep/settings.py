@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     access_log: Literal["all", "misses", "off"] = "misses"
 
+    metrics_token: Annotated[SecretStr | None, Field(min_length=16)] = None
+    metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+
     @model_validator(mode="before")
     @classmethod
     def _heed_platforms(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +144,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
 
 
-SECRETS: Final = frozenset({"database_url", "database_password", "secret_key", "previous_secret_keys"})
+SECRETS: Final = frozenset({"database_url", "database_password", "secret_key", "previous_secret_keys", "metrics_token"})
 
 _DATABASE: Final = ("database_host", "database_user", "database_name")
 _DATABASE_PARTS: Final = (*_DATABASE, "database_port", "database_password")

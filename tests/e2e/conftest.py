@@ -1,5 +1,6 @@
 """Servers to test against: one process per database for the whole run."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -7,11 +8,13 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import jsonschema_rs
 import pytest
 
 from tests.databases import MariaDbServer, OutsideServer, Server, find_outside_server, start_mysql
 from tests.e2e.clients import secrets_in
 from tests.e2e.servers import AUDIT, LOGS, PROGRAM, PostkeepServer, environment
+from tests.events import SCHEMA
 
 # Before the tests are collected, which are as many as there are databases.
 start_mysql()
@@ -71,6 +74,15 @@ def _no_secret_in_any_log() -> Iterator[None]:
     yield
     for log in LOGS:
         assert secrets_in(log.read_text("utf-8")) == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_line_is_described() -> Iterator[None]:
+    """Hold each line of all logs to the schema that docs/logs.md promises, in the end."""
+    yield
+    described = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text("utf-8")))
+    lines = (line for log in LOGS for line in log.read_text("utf-8").splitlines() if line.startswith("{"))
+    assert [line for line in lines if not described.is_valid(json.loads(line))] == []
 
 
 @pytest.fixture(scope="session")

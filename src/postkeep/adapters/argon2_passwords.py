@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -57,10 +57,16 @@ class Argon2Passwords:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         threads = threads or os.cpu_count() or 1
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher", initializer=_give_way)
+        self._at_once = threads
         self._room = threads + queue
         self._under_way = 0
         self._today = memory_kib * passes
         self._decoy = self._hasher.hash(os.urandom(16))
+
+    def usage(self) -> Mapping[str, int]:
+        """Return how many passwords are being hashed and how many wait, by the names of the metrics."""
+        running = min(self._under_way, self._at_once)
+        return {"hashing_running": running, "hashing_waiting": self._under_way - running}
 
     def refuse_if_busy(self) -> None:
         """Refuse where too many wait for a thread.

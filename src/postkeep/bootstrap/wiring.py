@@ -1,7 +1,7 @@
 """Putting services over adapters."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,11 +42,16 @@ from postkeep.views.cursors import Cursors
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """Everything that the door and the controllers need."""
+    """Everything that the door and the controllers need.
+
+    Attributes:
+        usage: How busy the adapters are, by the names of the metrics.
+    """
 
     services: Services
     cursors: Cursors
     freshness: Freshness
+    usage: Callable[[], Mapping[str, int]]
 
 
 @asynccontextmanager
@@ -87,6 +92,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
             ),
             Cursors(secrets_in_use),
             freshness,
+            lambda: {**hasher.usage(), **storage.usage()},
         )
     finally:
         await hasher.close()

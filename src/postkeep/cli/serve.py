@@ -39,15 +39,17 @@ def serve(
     settings = load_settings()
 
     from postkeep import logs
+    from postkeep.bootstrap.metrics import gathered
     from postkeep.bootstrap.wiring import prepare
 
     logs.configure(settings.log_level, settings.log_format)
     # The worker processes, which read the environment, get that way what fits.
     os.environ["POSTKEEP_CONNECTIONS"] = str(open_files.make_room(settings.connections))
     _refuse_taken_port(settings)
-    prepare(settings)
-    _welcome(settings)
-    _run(settings, reload=reload)
+    with gathered(settings):
+        prepare(settings)
+        _welcome(settings)
+        _run(settings, reload=reload)
 
 
 def _refuse_taken_port(settings: Settings) -> None:

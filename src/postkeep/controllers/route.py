@@ -40,6 +40,7 @@ class Route(APIRoute):
         media_type, limit = _expected_body(self)
 
         async def handle_in_order(request: Request) -> Response:
+            request.state.route = self.path_format
             whose = None
             if asks_who:
                 request.state.caller = await authenticate(request)

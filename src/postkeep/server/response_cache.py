@@ -161,6 +161,7 @@ class ResponseCache:
             await self._load(_Request(scope, receive, send, caller, target, coding, if_none_match))
             return
         self._memory.counts.hits += 1
+        state["cache"] = "hit"
         if if_none_match is not None and has_tag(if_none_match, kept.representation.etag):
             await answer(scope, send, kept.unmodified, b"")
         else:
@@ -186,6 +187,7 @@ class ResponseCache:
             await other.ended.wait()
             if other.loaded is not None:
                 self._memory.counts.collapsed += 1
+                request.scope["state"]["cache"] = "collapsed"
                 await self._answer_loaded(request, other.loaded, other.begun, _COLLAPSED)
                 return
             load.is_too_long = other.is_too_long
@@ -196,6 +198,7 @@ class ResponseCache:
     async def _lead(self, request: _Request, load: Load) -> None:
         """Ask the application. Its answer goes to memory first, so that nobody waits for this client."""
         self._memory.counts.misses += 1
+        request.scope["state"]["cache"] = "miss" if self._ttl else "bypass"
         end = partial(self._loads.end, request.list_key, load)
         not_kept = _TOO_LONG if self._ttl else _SWITCHED_OFF
         try:

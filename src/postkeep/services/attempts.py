@@ -32,6 +32,9 @@ _MANY_ADDRESSES_BYTES: Final = 1_000_000
 _Outcome: TypeAlias = Callable[[Rule, Tally | None, datetime], Tally]
 """What becomes of a tally when an attempt is settled."""
 
+_TellRefused: TypeAlias = Callable[[Origin, TooManyAttempts], None]
+"""Tells the operator of an attempt that was not let through."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
@@ -94,7 +97,7 @@ class AttemptService:
             TooManyAttempts: Too many failed, of this account or from this network.
             StorageUnavailable: The database does not answer.
         """
-        async with self._counted(self._of_proof(email, Network.of(origin.address)), email, origin, "login_refused"):
+        async with self._counted(self._of_proof(email, Network.of(origin.address)), email, origin, _tell_login_refused):
             yield
 
     @asynccontextmanager
@@ -107,12 +110,12 @@ class AttemptService:
         """
         rule = self._rules.signups
         counters = [_Counter(rule.key(Network.of(origin.address).name), rule)]
-        async with self._counted(_used(counters), None, origin, "signup_refused"):
+        async with self._counted(_used(counters), None, origin, _tell_signup_refused):
             yield
 
     @asynccontextmanager
     async def _counted(
-        self, counters: Sequence[_Counter], email: Email | None, origin: Origin, refusal: str
+        self, counters: Sequence[_Counter], email: Email | None, origin: Origin, tell_refused: _TellRefused
     ) -> AsyncGenerator[None]:
         """Let an attempt through, and settle it when it is over."""
         if not counters:
@@ -121,7 +124,7 @@ class AttemptService:
         try:
             held = await self._enter(counters, email, Network.of(origin.address))
         except TooManyAttempts as error:
-            log.warning(refusal, extra={"address": origin.address, "retry_after": error.retry_after})
+            tell_refused(origin, error)
             raise
         try:
             yield
@@ -277,3 +280,13 @@ def _together(verdicts: Iterable[Verdict]) -> Verdict:
     given = list(verdicts)
     longest = max((verdict.blocked_for for verdict in given), default=timedelta())
     return Verdict(is_free=all(verdict.is_free for verdict in given), blocked_for=longest)
+
+
+def _tell_login_refused(origin: Origin, error: TooManyAttempts) -> None:
+    """Log that nobody may try to prove a password from there just now."""
+    log.warning("login_refused", extra={"address": origin.address, "retry_after": error.retry_after})
+
+
+def _tell_signup_refused(origin: Origin, error: TooManyAttempts) -> None:
+    """Log that nobody may sign up from there just now."""
+    log.warning("signup_refused", extra={"address": origin.address, "retry_after": error.retry_after})

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -150,6 +150,10 @@ class EmbeddedStorage:
         except DBAPIError as error:
             raise unavailable(error) from error
 
+    def usage(self) -> Mapping[str, int]:
+        """Return how many units wait, by the names of the metrics."""
+        return {"database_units_waiting": self._writer.waiting}
+
     async def close(self) -> None:
         """Finish what was begun, then let go of the file; whoever comes later is refused."""
         self._closed = True
@@ -204,6 +208,10 @@ class InMemoryStorage:
 
     async def check(self) -> None:
         """Nothing to see: nobody else can have changed the schema."""
+
+    def usage(self) -> Mapping[str, int]:
+        """Return how many units wait, by the names of the metrics."""
+        return {"database_units_waiting": self._writer.waiting}
 
     async def close(self) -> None:
         """Forget everything."""

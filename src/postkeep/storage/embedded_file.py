@@ -112,7 +112,7 @@ class WriteAheadLog:
             if pages == copied:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if self.is_long:
-            log.warning("storage_failed", extra={"reason": "the write-ahead log is too long for another long list"})
+            log.warning("storage_busy", extra={"reason": "the write-ahead log is too long for another long list"})
             raise StorageUnavailable
 
     async def watch(self, recall: Recall) -> None:

@@ -37,6 +37,6 @@ class Patience:
                 yield
         except TimeoutError as error:
             self._seconds = SHORT_SECONDS
-            log.warning("storage_failed", extra={"reason": "no answer in time"})
+            log.error("storage_failed", extra={"reason": "no answer in time"})  # noqa: TRY400 - a trace says no more
             raise StorageUnavailable from error
         self._seconds = PATIENCE_SECONDS

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
@@ -110,7 +110,8 @@ class ServerStorage:
                 if part:
                     yield part
         except (MySQLError, TimeoutError) as error:
-            log.warning("storage_failed", extra={"reason": str(error) or "no answer in time"})
+            reason = str(error) or "no answer in time"
+            log.error("storage_failed", extra={"reason": reason})  # noqa: TRY400 - a trace says no more
             raise StorageUnavailable from error
 
     async def check(self) -> None:
@@ -120,8 +121,17 @@ class ServerStorage:
                 refuse_unfit(await connection.run_sync(read_state))
         except (DBAPIError, PoolTimeoutError, OSError, RuntimeError) as error:
             # A deadline is an OSError, too, and has no words; of RuntimeErrors see `Connections`.
-            log.warning("storage_failed", extra={"reason": str(getattr(error, "orig", error)) or "no answer in time"})
+            reason = str(getattr(error, "orig", error)) or "no answer in time"
+            log.error("storage_failed", extra={"reason": reason})  # noqa: TRY400 - a trace says no more
             raise StorageUnavailable from error
+
+    def usage(self) -> Mapping[str, int]:
+        """Return how much of the pools is in use, by the names of the metrics."""
+        pools = (self._units, self._queries, self._reading)
+        return {
+            "database_connections": sum(pool.opened for pool in pools),
+            "database_connections_busy": sum(pool.busy for pool in pools),
+        }
 
     async def close(self) -> None:
         """Finish what was begun, then close the connections."""
@@ -149,7 +159,7 @@ class ServerStorage:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._counting.acquire()
         except TimeoutError as error:
-            log.warning("storage_failed", extra={"reason": "too many attempts to count"})
+            log.warning("storage_busy", extra={"reason": "too many attempts to count"})
             raise StorageUnavailable from error
         try:
             await self._transact_in_time(runs, 0)

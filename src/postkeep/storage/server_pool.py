@@ -127,6 +127,9 @@ class Connection(Protocol):
 class Pool(Protocol):
     """What is used of asyncmy's pool."""
 
+    size: int
+    freesize: int
+
     async def acquire(self) -> Connection:
         """Take a connection that is open."""
         ...
@@ -205,6 +208,16 @@ class Connections:
         finally:
             self._pool.release(connection)
 
+    @property
+    def opened(self) -> int:
+        """How many connections there are."""
+        return self._pool.size
+
+    @property
+    def busy(self) -> int:
+        """How many of them are lent."""
+        return self._pool.size - self._pool.freesize
+
     async def close(self) -> None:
         """Close all connections; whoever comes later is refused."""
         self._closed = True
@@ -228,7 +241,7 @@ class Connections:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await self._pool.acquire()
         except TimeoutError as error:
-            log.warning("storage_failed", extra={"reason": "no free connection"})
+            log.warning("storage_busy", extra={"reason": "no free connection"})
             raise StorageUnavailable from error
         except RuntimeError as error:
             # asyncmy's word on uvloop for a connection that the other end closed as soon as it was open.

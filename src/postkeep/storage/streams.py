@@ -99,7 +99,7 @@ class Streams:
                 await held.enter_async_context(own)
                 await held.enter_async_context(self._turns)
         except TimeoutError as error:
-            log.warning("storage_failed", extra={"reason": "too many long lists are being read"})
+            log.warning("storage_busy", extra={"reason": "too many long lists are being read"})
             raise StorageUnavailable from error
         finally:
             if asking is not None:

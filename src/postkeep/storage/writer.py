@@ -95,6 +95,11 @@ class Writer:
             job.given_up = True
             raise unavailable(TimeoutError("no turn to write in time")) from error
 
+    @property
+    def waiting(self) -> int:
+        """How many units wait."""
+        return self._jobs.qsize()
+
     async def stop(self) -> None:
         """Finish what waits, then end the thread; whoever comes later is refused."""
         self._stopped = True

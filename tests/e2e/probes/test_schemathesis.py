@@ -133,7 +133,7 @@ def probed(request: pytest.FixtureRequest, database: str, folder: Path) -> Gener
     with serving(folder, 1, mariadb) as server:
         yield server
         assert server.events("failed") == []
-        assert server.events("storage_failed") == []
+        assert server.events("storage_failed") == server.events("storage_busy") == []
 
 
 @pytest.mark.parametrize("database", ["sqlite", "mariadb"])

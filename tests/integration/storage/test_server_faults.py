@@ -371,7 +371,7 @@ class TestLostConnections:
             with pytest.raises(StorageUnavailable):
                 await find_account(fresh.storage, account.id)
         assert [record.getMessage() for record in caplog.records if record.name.startswith("postkeep")] == [
-            "storage_failed"
+            "storage_busy"
         ]
         may_end.set()
         await asyncio.gather(*held)

@@ -1,0 +1,160 @@
+"""Metrics: everything is counted once, over all processes, and nobody is named (CASES.md, AZ-11, OP-07)."""
+
+import json
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.databases import free_port
+from tests.e2e.clients import Person, a_text, connect, problem_of
+from tests.e2e.conftest import settings_for
+from tests.e2e.servers import PostkeepServer
+from tests.e2e.test_processes import eventually, workers_of
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "for Prometheus alone"
+
+
+class Watched(PostkeepServer):
+    """A server that is watched, of two workers, which writes errors only into its log."""
+
+    def scrape(self, **labels: str) -> dict[str, float]:
+        """Return the sum of each metric's samples with these labels, by name, as its own port answers them."""
+        return _sums(httpx2.get(f"http://127.0.0.1:{self.settings['POSTKEEP_METRICS_PORT']}/", trust_env=False), labels)
+
+    def scrape_with_token(self, token: str = TOKEN) -> httpx2.Response:
+        """Ask the server itself."""
+        return self.http.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """Serve with metrics."""
+    settings = {
+        **settings_for(),
+        "POSTKEEP_METRICS_TOKEN": TOKEN,
+        "POSTKEEP_METRICS_PORT": str(free_port()),
+        "POSTKEEP_LOG_LEVEL": "error",
+    }
+    with Watched(tmp_path_factory.mktemp("watched"), settings, ("--workers", "2")).running() as server:
+        yield server
+
+
+def test_op_07_the_metrics_want_their_token(watched: Watched) -> None:
+    """They say how much is going on, which is nobody's business."""
+    assert watched.scrape_with_token().headers["content-type"].startswith("text/plain; version=0.0.4")
+    for refused in (watched.http.get("/metrics"), watched.scrape_with_token(TOKEN[:-1])):
+        assert problem_of(refused) == (401, "metrics_token_invalid")
+        assert "POSTKEEP_METRICS_TOKEN" in refused.json()["detail"]
+
+
+def test_az_11_there_are_no_metrics_unless_somebody_wants_them(sqlite_server: PostkeepServer) -> None:
+    """What is not there tells nothing."""
+    assert problem_of(sqlite_server.http.get("/metrics")) == (404, "not_found")
+
+
+def test_every_request_is_counted_once_whichever_process_served_it(watched: Watched) -> None:
+    """Two workers are one server; whoever asks one of them learns about both."""
+    person = Person.signs_up(watched.http)
+    before, adds_before = watched.scrape(), watched.scrape(route="/api/v1/posts", method="POST", status="201")
+    for _ in range(20):
+        with connect(watched.url) as fresh:
+            mine = person.at(fresh)
+            mine.add(a_text())
+            assert len(mine.posts()) > 0
+            assert len(mine.posts()) > 0
+    adds = watched.scrape(route="/api/v1/posts", method="POST", status="201")
+    name = "postkeep_http_requests_total"
+    assert adds[name] - adds_before.get(name, 0) == 20
+
+    def lists_counted() -> float:
+        now = watched.scrape()
+        names = ("postkeep_cache_hits_total", "postkeep_cache_misses_total", "postkeep_cache_collapsed_total")
+        return sum(now[each] - before[each] for each in names)
+
+    assert eventually(lambda: lists_counted() == 40)
+    assert watched.scrape()["postkeep_cache_hits_total"] > before["postkeep_cache_hits_total"]
+    timed = watched.scrape(route="/api/v1/posts", method="POST")
+    assert timed["postkeep_http_request_duration_seconds_count"] >= 20
+
+
+def test_who_is_refused_is_counted_though_the_log_does_not_say_it(watched: Watched) -> None:
+    """An alarm must not depend on how much is written."""
+    person = Person.signs_up(watched.http)
+    before = watched.scrape(event="login_failed").get("postkeep_events_total", 0)
+    watched.http.post("/login", json={"email": person.email, "password": "not mine at all"})
+    assert watched.scrape(event="login_failed", level="warning")["postkeep_events_total"] == before + 1
+    assert watched.events("login_failed") == []
+
+
+def test_what_a_worker_counted_outlives_it(watched: Watched) -> None:
+    """A counter that falls would look like a restart of everything; a gauge of the dead would never fall."""
+    person = Person.signs_up(watched.http)
+    person.add(a_text())
+    assert eventually(lambda: watched.scrape()["postkeep_processes"] == 2)
+    before = watched.scrape(method="POST")["postkeep_http_requests_total"]
+    victim = workers_of(watched)[0]
+    os.kill(victim, signal.SIGKILL)
+    assert eventually(lambda: len(workers_of(watched)) == 2 and victim not in workers_of(watched))
+    assert eventually(lambda: watched.scrape()["postkeep_processes"] == 2)
+    assert watched.scrape(method="POST")["postkeep_http_requests_total"] == before
+
+
+def test_op_07_no_label_says_who(watched: Watched) -> None:
+    """One series for each person would be a list of them, and would fill Prometheus."""
+    person = Person.signs_up(watched.http)
+    post_id = person.add(a_text())
+    watched.http.get(f"/api/v1/posts/{post_id}", headers=person.authorization)
+    watched.http.request("BREW", "/pot", headers=person.authorization)
+    watched.http.get("/nowhere/at/all")
+    told = watched.scrape_with_token().text
+    for secret in (person.email, post_id, "/nowhere", "BREW", "127.0.0.1"):
+        assert secret not in told
+    assert re.search(
+        r'postkeep_http_requests_total\{method="GET",route="/api/v1/posts/\{postID\}",status="200"\}', told
+    )
+    assert 'route="none"' in told
+    assert 'method="other"' in told
+
+
+def test_every_metric_is_described_and_the_dashboard_shows_none_that_is_not_there(watched: Watched) -> None:
+    """Whoever was woken reads docs/metrics.md, and every panel has something to show."""
+    told = watched.scrape_with_token().text
+    names = set(re.findall(r"^(postkeep_\w+?)(?:_bucket|_sum|_count)?[{ ]", told, re.MULTILINE))
+    described = set(re.findall(r"^\| `(postkeep_\w+)` \|", (ROOT / "docs/metrics.md").read_text("utf-8"), re.MULTILINE))
+    assert {name for name in names if not name.endswith("_created")} == described
+    dashboard = (ROOT / "deploy/grafana-dashboard.json").read_text("utf-8")
+    shown = {re.sub(r"_bucket$", "", name) for name in re.findall(r"\bpostkeep_\w+", dashboard)}
+    assert shown <= described
+    assert len(json.loads(dashboard)["panels"]) > 10
+
+
+@pytest.mark.parametrize("kind", ["taken", "same"])
+def test_a_port_that_cannot_be_had_stops_the_start_with_one_line(tmp_path: Path, kind: str) -> None:
+    """Whoever starts it must not find out from an empty dashboard."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = PostkeepServer(tmp_path, settings_for())
+        port = taken.getsockname()[1] if kind == "taken" else server.port
+        server.settings["POSTKEEP_METRICS_PORT"] = str(port)
+        with pytest.raises(RuntimeError):
+            server.start()
+    (line,) = server.log.splitlines()
+    assert "POSTKEEP_METRICS_PORT" in line
+    assert not server.data_folder.exists()
+
+
+def _sums(answer: httpx2.Response, labels: dict[str, str]) -> dict[str, float]:
+    """Add up the samples that have these labels, by name."""
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            if labels.items() <= sample.labels.items():
+                sums[sample.name] = sums.get(sample.name, 0) + sample.value
+    return sums
