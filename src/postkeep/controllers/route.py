@@ -1,7 +1,7 @@
 """The one class of API routes: who calls comes first, then the body, read with a limit and strictly."""
 
 import codecs
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -37,7 +37,7 @@ class Route(APIRoute):
         asks_who = _asks_who(self.dependant)
         names = [parameter.alias for parameter in self.dependant.query_params]
         headers = [parameter.alias for parameter in self.dependant.header_params]
-        media_type, limit = _expected_body(self)
+        media_types, limit = _expected_body(self)
 
         async def handle_in_order(request: Request) -> Response:
             whose = None
@@ -47,11 +47,11 @@ class Route(APIRoute):
                 whose = request.state.caller.account_id
             _refuse_repeated("query", request.query_params, names)
             _refuse_repeated("header", request.headers, headers)
-            if media_type is None:
+            if not media_types:
                 response = await handle(request)
             else:
                 with bodies_of(request).room(whose) as room:
-                    response = await handle(await _read(request, media_type, limit, room))
+                    response = await handle(await _read(request, media_types, limit, room))
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
@@ -86,13 +86,14 @@ def _asks_who(dependant: Dependant) -> bool:
     return any(isinstance(child.call, WhoCalls) or _asks_who(child) for child in dependant.dependencies)
 
 
-def _expected_body(route: APIRoute) -> tuple[str | None, int]:
-    """Return the media type an operation takes (None: no body), and how many bytes of it."""
+def _expected_body(route: APIRoute) -> tuple[Sequence[str], int]:
+    """Return the media types an operation takes (none: no body), and how many bytes of it."""
     if route.body_field is None:
-        return None, 0
+        return (), 0
     if isinstance(route.body_field.field_info, params.Form):
-        return FORM, MAX_SMALL_BODY_BYTES
-    return JSON, getattr(route.body_field.field_info.annotation, "max_body_bytes", MAX_SMALL_BODY_BYTES)
+        return (FORM,), MAX_SMALL_BODY_BYTES
+    body = route.body_field.field_info.annotation
+    return getattr(body, "media_types", (JSON,)), getattr(body, "max_body_bytes", MAX_SMALL_BODY_BYTES)
 
 
 def _refuse_repeated(place: str, given: QueryParams | Headers, names: Collection[str]) -> None:
@@ -106,8 +107,8 @@ def _refuse_repeated(place: str, given: QueryParams | Headers, names: Collection
             raise RequestValidationError([{"type": "repeated", "loc": (place, name), "msg": "Given more than once"}])
 
 
-async def _read(request: Request, media_type: str, limit: int, room: Room) -> Request:
-    """Read a body of the expected media type.
+async def _read(request: Request, media_types: Sequence[str], limit: int, room: Room) -> Request:
+    """Read a body of an expected media type.
 
     Raises:
         MediaTypeUnsupported: It is of another one, or compressed.
@@ -117,9 +118,9 @@ async def _read(request: Request, media_type: str, limit: int, room: Room) -> Re
         FormInvalid: It is not a form, where a form is expected.
         RequestValidationError: It is not JSON, where JSON is expected.
     """
-    _check_media_type(request, media_type)
+    _check_media_type(request, media_types)
     body = await _read_at_most(request, limit, room)
-    if media_type == FORM:
+    if FORM in media_types:
         _check_form(body)
         return _ReadRequest(request, body, None)
     if b"\x00" in body[:4] or body.startswith(codecs.BOM_UTF8):
@@ -147,13 +148,13 @@ def _check_form(body: bytes) -> None:
         raise FormInvalid(message)
 
 
-def _check_media_type(request: Request, media_type: str) -> None:
+def _check_media_type(request: Request, media_types: Sequence[str]) -> None:
     """Refuse a body of another type, in another charset, or compressed."""
     given, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if given.strip().lower() != media_type or charset not in {"", "charset=utf-8"} or coding != "identity":
-        message = f"This operation takes {media_type} in UTF-8, uncompressed."
+    if given.strip().lower() not in media_types or charset not in {"", "charset=utf-8"} or coding != "identity":
+        message = f"This operation takes {' or '.join(media_types)} in UTF-8, uncompressed."
         raise MediaTypeUnsupported(message)
 
 
