@@ -3,7 +3,19 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, String, bindparam, case, cast, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    String,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+    update,
+)
 
 from postkeep.domain.accounts import AccountGone, AccountStatus
 from postkeep.domain.edits import Edit, Revision, VersionConflict
@@ -47,10 +59,12 @@ class _Statements(NamedTuple):
     write: Statement
 
 
-def _statements(size: int) -> _Statements:
-    """Make the statements of edits with one guard."""
-    # As for deleting: what is counted must be what is locked. A post that the guard does not fit counts for nothing.
-    growth = func.coalesce(
+def _growth(size: int) -> ColumnElement[int]:
+    """Say by how much an edit with one guard makes its post grow.
+
+    As for deleting, what is counted must be what is locked. A post that the guard does not fit counts for nothing.
+    """
+    return func.coalesce(
         select(_NEW_SIZE - PostRow.bytes)
         .where(PostRow.account_id == AccountRow.id, PostRow.id == bindparam("post_id"), *GUARDS[size])
         .correlate(AccountRow)
@@ -58,6 +72,11 @@ def _statements(size: int) -> _Statements:
         .scalar_subquery(),
         0,
     )
+
+
+def _statements(size: int) -> _Statements:
+    """Make the statements of edits with one guard."""
+    growth = _growth(size)
     most = bindparam("most_bytes", type_=BigInteger())
     # Whoever holds more than he may, because that was lowered, can still make posts shorter.
     room = case((AccountRow.bytes < most, most - AccountRow.bytes), else_=0)

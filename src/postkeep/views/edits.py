@@ -39,7 +39,10 @@ class PostEdit(Body):
     title: GivenTitle | None = Field(default=_ABSENT, json_schema_extra=_without_default)
     status: GivenStatus = Field(default=_ABSENT, json_schema_extra=_without_default)
     version: Annotated[int, Field(ge=1, le=_MOST_VERSIONS)] = Field(
-        default=_ABSENT, json_schema_extra=_without_default, description="The one the edit starts from, or If-Match."
+        default=_ABSENT,
+        json_schema_extra=_without_default,
+        description="The one the edit starts from, unless If-Match says it.",
+        examples=[1],
     )
 
     @model_validator(mode="after")
@@ -91,7 +94,7 @@ class PostsChange(Body):
     posts: list[Annotated[str, Field(json_schema_extra={"format": "uuid"})]] = Field(
         min_length=1, max_length=MAX_AT_ONCE, json_schema_extra={"uniqueItems": True}, description="Their ids."
     )
-    status: GivenStatus = Field(default=_ABSENT, json_schema_extra=_without_default)
+    status: GivenStatus = Field(default=_ABSENT, json_schema_extra=_without_default, examples=["archived"])
     delete: Literal[True] = Field(default=_ABSENT, json_schema_extra=_without_default)
 
     @model_validator(mode="after")

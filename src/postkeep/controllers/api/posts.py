@@ -48,7 +48,7 @@ ADD_ERRORS = documented(
     BodiesFull,
 )
 LIST_ERRORS = documented(*_ERRORS, RequestInvalid, CursorInvalid)
-ONE_ERRORS = documented(*_ERRORS, PostAbsent)
+ONE_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid)
 DELETE_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid, IfMatchInvalid, VersionConflict)
 
 _ETAG: Final = {"ETag": {"required": True, "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'}}}
