@@ -36,6 +36,7 @@ _BEYOND_SCHEMAS: Final = {
     "changePassword": {"password_compromised"},
     "addPost": {"idempotency_key_reused"},
     "addPostByName": {"idempotency_key_reused"},
+    "editPost": {"versions_disagree"},
     "getPosts": {"cursor_invalid"},
     "getPostsByName": {"cursor_invalid"},
 }
