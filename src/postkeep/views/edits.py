@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
 
 from postkeep.domain.edits import ANY_VERSION, MAX_AT_ONCE, Changes, EditEmpty, Versions, VersionsDisagree
 from postkeep.domain.errors import Invalid
@@ -18,6 +19,7 @@ MAX_BULK_BYTES: Final = 64 * 1024
 _ABSENT: Final[Any] = None
 """Stands for a member that is left out, which is another thing than null."""
 
+_NOT_TRUE: Final = "literal_error"
 _MOST_VERSIONS: Final = 2**31 - 1
 _CHANGING: Final = ("text", "title", "status")
 
@@ -25,6 +27,13 @@ _CHANGING: Final = ("text", "title", "status")
 def _without_default(schema: dict[str, Any]) -> None:
     """Describe a member that can be left out, and has no value then."""
     schema.pop("default", None)
+
+
+def _refuse_one(given: object) -> object:
+    """Refuse 1, which Python takes for True."""
+    if given is not True:
+        raise PydanticKnownError(_NOT_TRUE, {"expected": "true"})
+    return given
 
 
 class PostEdit(Body):
@@ -90,12 +99,16 @@ class PostsChange(Body):
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["status"]}, {"required": ["delete"]}]})
 
     max_body_bytes: ClassVar[int] = MAX_BULK_BYTES
+    # A string and a comma for each, and some room around them.
+    max_parts: ClassVar[int] = 2 * MAX_AT_ONCE + 100
 
     posts: list[Annotated[str, Field(json_schema_extra={"format": "uuid"})]] = Field(
         min_length=1, max_length=MAX_AT_ONCE, json_schema_extra={"uniqueItems": True}, description="Their ids."
     )
     status: GivenStatus = Field(default=_ABSENT, json_schema_extra=_without_default, examples=["archived"])
-    delete: Literal[True] = Field(default=_ABSENT, json_schema_extra=_without_default)
+    delete: Annotated[Literal[True], BeforeValidator(_refuse_one)] = Field(
+        default=_ABSENT, json_schema_extra=_without_default
+    )
 
     @model_validator(mode="after")
     def _be_one_change(self) -> Self:

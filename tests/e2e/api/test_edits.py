@@ -48,7 +48,7 @@ def test_an_edit_changes_what_it_says_and_nothing_else(resident: Person) -> None
     post_id = added.json()["postID"]
     assert added.headers["etag"] == '"1"'
     steps: list[tuple[dict[str, Any], str]] = [
-        ({"text": "\ud83e\udd86 e\u0301 "}, "application/json"),
+        ({"text": "\U0001f986 e\u0301 "}, "application/json"),
         ({"title": None}, MERGE_PATCH),
         ({"status": "archived", "title": "T"}, MERGE_PATCH),
         ({"text": "x", "title": None, "status": "published"}, "application/json; charset=utf-8"),
