@@ -40,7 +40,6 @@ LINKS: Final = (
     Link("addPost", "getPost", {"postID": _ADDED}),
     Link("addPost", "deletePost", {"postID": _ADDED}),
     Link("addPost", "editPost", {"postID": _ADDED, "If-Match": _TAG}, _EDIT),
-    Link("addPost", "changePosts", body={"posts": [_ADDED], "status": "archived"}),
     Link("getPosts", "getPost", {"postID": _NEWEST}),
     Link("getPosts", "deletePost", {"postID": _NEWEST}),
     Link("getPost", "deletePost", {"postID": "$request.path.postID"}),

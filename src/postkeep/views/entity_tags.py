@@ -6,10 +6,10 @@ from typing import Final
 from postkeep.domain.edits import ANY_VERSION, MAX_VERSIONS, Versions
 from postkeep.domain.errors import Invalid
 
-_TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_TAG: Final = r'(W/)?"[!#-~]*"'
 
-IF_MATCH_PATTERN: Final = rf"^(?:\*|{_TAG}(?:[ \t]*,[ \t]*{_TAG})*)$"
-"""If-Match as it is sent. Source: RFC 9110 13.1.1."""
+IF_MATCH_PATTERN: Final = rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"
+"""If-Match as it is sent. Source: RFC 9110 13.1.1; but for tags beyond ASCII, none of which is ours."""
 
 _IF_MATCH: Final = re.compile(IF_MATCH_PATTERN.removesuffix("$"))
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,9})"')
@@ -42,7 +42,7 @@ def parse_versions(if_match: str) -> Versions:
         raise IfMatchInvalid
     if if_match == "*":
         return ANY_VERSION
-    tags = re.findall(_TAG, if_match)
+    tags = [tag[0] for tag in re.finditer(_TAG, if_match)]
     named = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
     if len(named) > MAX_VERSIONS:
         raise IfMatchInvalid
