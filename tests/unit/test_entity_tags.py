@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postkeep.domain.edits import ANY_VERSION, MAX_VERSIONS
+from postkeep.domain.edits import ANY_VERSION, MAX_VERSIONS, Versions
 from postkeep.views.entity_tags import IfMatchInvalid, has_tag, parse_versions, tag_of
 
 
@@ -40,7 +40,7 @@ def test_if_match_names_versions(if_match: str, named: set[int] | None) -> None:
         with pytest.raises(IfMatchInvalid):
             parse_versions(if_match)
     else:
-        assert parse_versions(if_match).named == named
+        assert parse_versions(if_match) == Versions(frozenset(named))
 
 
 def test_a_star_is_any_version() -> None:
@@ -51,7 +51,7 @@ def test_a_star_is_any_version() -> None:
 def test_a_list_of_versions_is_short() -> None:
     """Who names more does not know what he edits."""
     tags = [tag_of(version) for version in range(1, MAX_VERSIONS + 2)]
-    assert parse_versions(", ".join(tags[:-1])).named == set(range(1, MAX_VERSIONS + 1))
+    assert parse_versions(", ".join(tags[:-1])) == Versions(frozenset(range(1, MAX_VERSIONS + 1)))
     with pytest.raises(IfMatchInvalid):
         parse_versions(", ".join(tags))
 
@@ -69,7 +69,7 @@ def test_no_text_makes_an_error_of_another_kind(if_match: str) -> None:
 @given(st.integers(1, 2**31))
 def test_a_version_s_tag_is_read_as_the_version(version: int) -> None:
     """There and back."""
-    assert parse_versions(tag_of(version)).named == {version}
+    assert parse_versions(tag_of(version)) == Versions.only(version)
 
 
 @given(st.binary(max_size=200))

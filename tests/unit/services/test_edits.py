@@ -28,7 +28,9 @@ async def test_an_edit_is_one_unit_and_no_query() -> None:
     world = a_world().with_post(mine := a_post())
     revision = await world.posts.edit(mine.author, mine.id, CHANGES, Versions.only(1))
     (kept,) = world.kept
-    assert kept == replace(mine, text="another", version=2, updated_date=max(world.clock.now(), mine.created_date))
+    assert kept == replace(
+        mine, text=Text("another"), version=2, updated_date=max(world.clock.now(), mine.created_date)
+    )
     assert revision == Revision(mine.id, 2, kept.created_date, kept.updated_date)
     assert world.journal == ["transact"]
 
