@@ -22,7 +22,7 @@ from bench.measure import Measured
 from bench.postkeep import Postkeep
 from bench.report import write
 
-_LOADS: Final = ("hits", "cold", "adds", "mix")
+_LOADS: Final = ("hits", "cold", "adds", "edits", "mix")
 _PARTS: Final = ("starts", *_LOADS, "pages", "long", "memory", "guard", "strain", "enumeration")
 
 
@@ -90,6 +90,7 @@ class Run:
                 chosen += groups.hits(arena) if "hits" in only else ()
                 chosen += groups.cold(arena) if "cold" in only else ()
                 chosen += groups.adds(arena) if "adds" in only else ()
+                chosen += groups.edits(arena) if "edits" in only else ()
                 chosen += mix.mixes(arena, self._given.seconds) if "mix" in only else ()
                 tables += self._compare(chosen)
                 arena.check()

@@ -126,6 +126,11 @@ def count_posts(database: Database) -> int:
     return count(database, "SELECT COUNT(*) FROM posts")
 
 
+def count_versions(database: Database) -> int:
+    """Return how many versions of posts there have been, which each add and each edit makes one more."""
+    return count(database, "SELECT COALESCE(SUM(version), 0) FROM posts")
+
+
 def count_miscounted(database: Database, *, without: Sequence[bytes]) -> int:
     """Return how many accounts' rows say another number of posts than there are.
 

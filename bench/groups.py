@@ -7,12 +7,12 @@ from functools import partial
 from typing import Final
 
 from bench.arena import Arena, House
-from bench.databases import Sqlite
+from bench.databases import Sqlite, count_versions
 from bench.drivers import loop_mysql, loop_sqlite
 from bench.load import CONNECTIONS, Playlist
 from bench.people import POSTS, text_of
 from bench.processes import Server
-from bench.requests import BODIES, Additions, listing, look, write
+from bench.requests import BODIES, Additions, Editions, listing, look, write
 from bench.sides import Adding, Looping, Reading, Side
 
 _BARE: Final = "bare ASGI function"
@@ -93,6 +93,18 @@ def adds(arena: Arena) -> Iterator[Group]:
         yield Group(f"addPost, {name}", "", [*beside, postkeep, _loop(house), *literal])
 
 
+def edits(arena: Arena) -> Iterator[Group]:
+    """Editing, beside adding."""
+    for house in arena.houses:
+        writers, name = house.people.writers, f"Postkeep, {house.database.name}"
+        adding = Adding(f"{name}, addPost", house.server, Additions(house.api, writers), house.database)
+        editing = Adding(
+            f"{name}, editPost", house.server, Editions(house.api, writers), house.database, count_versions
+        )
+        yield Group(f"editPost beside addPost, {house.database.name}", _EDITS.format(len(writers)), [adding, editing])
+
+
+_EDITS: Final = "{} persons, each of whom edits one post; the texts are as long as those that are added."
 _FORMS: Final = "One person's list. A 304 goes to who has it already, gzip to who takes it."
 _COLD: Final = (
     "Two kinds: {:,} persons in turn, more than memory holds, so that neither their tokens nor their lists are known"

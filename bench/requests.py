@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from bench.crowd import post_id
 from bench.load import Playlist
-from bench.people import Api, Person, renew, text_of
+from bench.people import Api, Person, ask, renew, text_of
 
 BODIES: Final = 100
 """How many different texts are added in turn."""
@@ -27,6 +27,31 @@ class Additions:
         renew(self._api, self._people)
         texts = [text_of(number) for number in range(BODIES)]
         return Playlist([adding(self._api, person, text) for text in texts for person in self._people])
+
+
+class Editions:
+    """Each person's editPost, in turn, of one post of theirs, with texts of the size that is measured."""
+
+    def __init__(self, api: Api, people: list[Person]) -> None:
+        """Take who edits posts, and where."""
+        self._api = api
+        self._people = people
+        self._posts: list[str] = []
+
+    def __call__(self) -> Playlist:
+        """Make the requests, with fresh tokens; the posts are added the first time.
+
+        Requests are made before they are sent, and which version a post will have by then nobody knows: whichever there
+        is. To the server it is the same work.
+        """
+        renew(self._api, self._people)
+        if not self._posts:
+            with self._api.connection() as connection:
+                added = [ask(connection, "POST", self._api.add, each.access, {"text": "a"}) for each in self._people]
+            self._posts = [each.json()["postID"] for each in added]
+        texts = [text_of(number) for number in range(BODIES)]
+        pairs = list(zip(self._people, self._posts, strict=True))
+        return Playlist([editing(self._api, person, post, text) for text in texts for person, post in pairs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +84,11 @@ def listing(api: Api, person: Person, query: str = "", **headers: str) -> bytes:
 def adding(api: Api, person: Person, text: str) -> bytes:
     """Write an addPost."""
     return write("POST", api.add, person.access, {"text": text})
+
+
+def editing(api: Api, person: Person, post: str, text: str) -> bytes:
+    """Write an editPost, of whichever version there is."""
+    return write("PATCH", f"{api.posts}/{post}", person.access, {"text": text}, headers={"If_Match": "*"})
 
 
 def deleting(api: Api, person: Person, post: int) -> bytes:

@@ -94,19 +94,21 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Adding:
-    """A server that adds posts. Every answer is a row.
+    """A server that adds posts, or edits them. Every answer is a row, or a version.
 
     Attributes:
         name: What the report calls it.
         server: Its process.
         requests: Makes what it is asked.
         database: What it writes to, if anything.
+        count: Counts the rows, or the versions.
     """
 
     name: str
     server: Server
     requests: Callable[[], Playlist]
     database: Database | None = None
+    count: Callable[[Database], int] = count_posts
 
     def measure(self, seconds: int) -> Measured:
         """Measure it."""
@@ -123,7 +125,7 @@ class Adding:
 
     def _count(self) -> int:
         time.sleep(_SETTLE_SECONDS)
-        return 0 if self.database is None else count_posts(self.database)
+        return 0 if self.database is None else self.count(self.database)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,20 @@ from typing import Any, TypeVar
 from postkeep.domain import idempotency
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
+from postkeep.domain.edits import ANY_VERSION, Changes, Edit, PostsAbsent, Revision, VersionConflict, Versions
 from postkeep.domain.idempotency import KeyUse
-from postkeep.domain.posts import LIGHT_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, QuotaExceeded, parse_post_id
+from postkeep.domain.posts import (
+    LIGHT_BYTES,
+    UNLIMITED,
+    ListedPost,
+    Post,
+    PostAbsent,
+    PostId,
+    Quota,
+    QuotaExceeded,
+    Status,
+    parse_post_id,
+)
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, Recall, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork, no_recall
 
@@ -122,6 +134,8 @@ class FakeUnitOfWork:
         self.accounts = FakeAccounts(transaction)
         self.sessions = FakeSessions(transaction, clock)
         self.posts = FakePosts(transaction)
+        self.edits = FakeEdits(transaction)
+        self.bulk = FakeBulk(transaction)
         self.keys = FakeKeys(transaction)
         self.attempts = FakeAttempts(state, clock, counting=counting)
 
@@ -150,6 +164,18 @@ class _Transaction:
             raise AccountGone
         self.state.accounts[account_id] = replace(account, **changes)
         self._claimed = True
+
+    def count(self, author: AccountId, posts: int, size: int, *, rises: int = 1) -> None:
+        """Begin with an active account's row, and count there what comes and goes."""
+        account = self.state.accounts.get(author)
+        changes: dict[str, Any] = {}
+        if account is not None:
+            changes = {
+                "posts_version": account.posts_version + rises,
+                "posts": account.posts + posts,
+                "bytes": account.bytes + size,
+            }
+        self.claim(author, lambda kept: kept.is_active, **changes)
 
     def write(self, account_id: AccountId) -> State:
         """Return what may be changed now."""
@@ -445,18 +471,21 @@ class FakePosts:
         is_full = account and (account.posts >= quota.posts or account.bytes + post.bytes > quota.bytes)
         if account and account.is_active and is_full:
             raise QuotaExceeded
-        self._count(post.author, 1, post.bytes)
+        self._transaction.count(post.author, 1, post.bytes)
         if (post.author, post.id) in self._posts:
             raise DuplicateId
         self._posts[post.author, post.id] = post
 
-    async def remove(self, author: AccountId, post_id: PostId) -> bool:
+    async def remove(self, author: AccountId, post_id: PostId, versions: Versions = ANY_VERSION) -> bool:
         """Remove the author's post and count it out of the author's row."""
         post = await self.find(author, post_id)
+        if post is not None and post.version not in versions:
+            self._transaction.count(author, 0, 0)
+            raise VersionConflict(post.version)
         if post is None:
-            self._count(author, 0, 0)
+            self._transaction.count(author, 0, 0)
             return False
-        self._count(author, -1, -post.bytes)
+        self._transaction.count(author, -1, -post.bytes)
         del self._posts[author, post_id]
         return True
 
@@ -478,16 +507,63 @@ class FakePosts:
             del self._posts[author, post_id]
         return len(first)
 
-    def _count(self, author: AccountId, posts: int, size: int) -> None:
-        account = self._transaction.state.accounts.get(author)
-        changes: dict[str, Any] = {}
-        if account is not None:
-            changes = {
-                "posts_version": account.posts_version + 1,
-                "posts": account.posts + posts,
-                "bytes": account.bytes + size,
-            }
-        self._transaction.claim(author, lambda kept: kept.is_active, **changes)
+
+class FakeEdits:
+    """The edits of posts in a state."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        """Take the transaction."""
+        self._transaction = transaction
+        self._posts = transaction.state.posts
+
+    async def make(self, edit: Edit, quota: Quota = UNLIMITED) -> Revision:
+        """Edit a post and count its new size."""
+        post = self._posts.get((edit.author, edit.post_id))
+        edited = None if post is None or post.version not in edit.versions else edit.applied_to(post)
+        growth = 0 if post is None or edited is None else edited.bytes - post.bytes
+        account = self._transaction.state.accounts.get(edit.author)
+        if account and account.is_active and growth > max(0, quota.bytes - account.bytes):
+            raise QuotaExceeded
+        self._transaction.count(edit.author, 0, growth)
+        if post is None:
+            raise PostAbsent
+        if edited is None:
+            raise VersionConflict(post.version)
+        self._posts[edit.author, edit.post_id] = edited
+        return Revision(edited.id, edited.version, edited.created_date, edited.updated_date)
+
+
+class FakeBulk:
+    """Many posts at once in a state."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        """Take the transaction."""
+        self._transaction = transaction
+        self._posts = transaction.state.posts
+
+    async def set_status(self, author: AccountId, posts: Sequence[PostId], status: Status, now: datetime) -> int:
+        """Give some of the author's posts a status."""
+        self._transaction.count(author, 0, 0)
+        changing = [post for post in self._chosen(author, posts) if post.status is not status]
+        for post in changing:
+            edit = Edit(author, post.id, Changes(status=status), ANY_VERSION, now)
+            self._posts[author, post.id] = edit.applied_to(post)
+        return len(changing)
+
+    async def remove(self, author: AccountId, posts: Sequence[PostId]) -> int:
+        """Remove some of the author's posts."""
+        self._transaction.count(author, 0, 0)
+        removing = self._chosen(author, posts)
+        self._transaction.count(author, -len(removing), -sum(post.bytes for post in removing), rises=0)
+        for post in removing:
+            del self._posts[author, post.id]
+        return len(removing)
+
+    def _chosen(self, author: AccountId, posts: Sequence[PostId]) -> list[Post]:
+        absent = [str(post_id) for post_id in posts if (author, post_id) not in self._posts]
+        if absent:
+            raise PostsAbsent(absent)
+        return [self._posts[author, post_id] for post_id in posts]
 
 
 class FakeKeys:

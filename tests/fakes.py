@@ -16,6 +16,7 @@ from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, To
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
 from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.passwords import PasswordPolicy
@@ -230,6 +231,7 @@ class World:
             self.storage, self.passwords, self.attempts, self.tokens, self.clock, limits=limits
         )
         self.posts = PostService(self.storage, self.clock)
+        self.bulk = BulkService(self.storage, self.clock)
         self.health = HealthService(self.storage)
         self.housekeeping = HousekeepingService(self.storage, self.clock)
 

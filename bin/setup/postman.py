@@ -21,7 +21,7 @@ _FOLDERS: Final = {
     ),
     "resources": (
         *("signup", "login", "token", "refresh", "me"),
-        *("addPost", "getPosts", "getPost", "deletePost", "logout"),
+        *("addPost", "getPosts", "getPost", "editPost", "changePosts", "deletePost", "logout"),
     ),
     "own account": ("login", "listSessions", "endSession", "endOtherSessions", "changePassword", "deleteAccount"),
     "health": ("livez", "readyz"),
@@ -41,6 +41,7 @@ _SENT: Final = {
     "password": "{{password}}",
     "refresh_token": "{{refreshToken}}",
     "postID": "{{postID}}",
+    "posts": ["{{postID}}"],
     "current_password": "{{password}}",
     "new_password": "{{password}}",
 }
@@ -110,7 +111,8 @@ def _item(document: Json, method: str, path: str, operation: Json) -> Json:
     request: Json = {"method": method, "description": operation["description"], "url": _url(path, operation)}
     if "security" not in operation:
         request["auth"] = {"type": "noauth"}
-    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+    # Where a body may be of several types, the first is as good as the others.
+    for media_type, content in [*operation.get("requestBody", {}).get("content", {}).items()][:1]:
         request["header"] = [{"key": "Content-Type", "value": media_type}]
         request["body"] = _body(media_type, _resolved(document, content["schema"]))
     return {"name": operation["operationId"], "request": request, "event": _scripts(document, operation)}

@@ -17,7 +17,7 @@ from postkeep import logs
 from postkeep.bootstrap.metrics import Metrics, metrics_of
 from postkeep.bootstrap.wiring import wire
 from postkeep.controllers import errors, openapi
-from postkeep.controllers.api import accounts, by_name, health, posts, sessions
+from postkeep.controllers.api import accounts, by_name, edits, health, posts, sessions
 from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.web import pages
@@ -49,7 +49,7 @@ that nobody else sees. Errors are `application/problem+json` (RFC 9457) with a s
 TAGS: Final = [
     {"name": "accounts", "description": "Sign up; your own account."},
     {"name": "sessions", "description": "Log in, renew tokens, log out."},
-    {"name": "posts", "description": "Add, list, read and delete your posts."},
+    {"name": "posts", "description": "Add, list, read, edit and delete your posts."},
     {"name": "by name", "description": "The same operations at short names."},
     {"name": "health", "description": "For load balancers and operators."},
 ]
@@ -124,7 +124,9 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
         # The most used come first. `include_router` would have each request find its way twice.
-        routes=[route for module in (posts, by_name, accounts, sessions, health) for route in module.router.routes],
+        routes=[
+            route for module in (posts, edits, by_name, accounts, sessions, health) for route in module.router.routes
+        ],
     )
     app.state.account_limit = RequestLimit("account", settings.account_rate)
     errors.install(app)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from postkeep.domain.accounts import Account, AccountGone, AccountStatus
-from postkeep.domain.posts import ListedPost, Post, PostAbsent, Text
+from postkeep.domain.edits import ANY_VERSION, Changes, Edit
+from postkeep.domain.posts import ListedPost, Post, PostAbsent, Status, Text
 from postkeep.domain.sessions import Session
 from postkeep.services.ports import Storage, UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account
@@ -48,6 +49,11 @@ CLAIMS: dict[str, Write] = {
     "accounts.remove": lambda work, its: work.accounts.remove(its.account.id),
     "posts.add": lambda work, its: work.posts.add(a_post(author=its.account.id)),
     "posts.remove": lambda work, its: work.posts.remove(its.account.id, its.post.id),
+    "edits.make": lambda work, its: work.edits.make(
+        Edit(its.account.id, its.post.id, Changes(status=Status.DRAFT), ANY_VERSION, a_moment())
+    ),
+    "bulk.set_status": lambda work, its: work.bulk.set_status(its.account.id, [its.post.id], Status.DRAFT, a_moment()),
+    "bulk.remove": lambda work, its: work.bulk.remove(its.account.id, [its.post.id]),
 }
 """Writes that a unit may begin with."""
 

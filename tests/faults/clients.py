@@ -5,12 +5,13 @@ import base64
 import hashlib
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from tests.faults.history import Item, Kind, Operation, Outcome, Recorder
-from tests.faults.users import User, digest_of, items_of
+from tests.faults.users import Known, User, digest_of, items_of
 from tests.faults.wire import Answer, Connection, CutError, NotSentError
 
 LISTS: Final = ("/getPosts", "/api/v1/posts")
@@ -23,6 +24,9 @@ _PAUSE_SECONDS: Final = 0.2
 _LONG_GOES: Final = 0.3
 """How soon a long post is deleted: if it stayed, clients would do little but read it."""
 
+_OUTDATED: Final = 0.1
+"""How often an edit starts from a version that its client knows to be none any more."""
+
 _MANY: Final = 300
 """More posts than that are read in the largest pages there are."""
 
@@ -33,6 +37,7 @@ class Habits:
 
     Attributes:
         add: Add a post, as long as the user has fewer than `most`.
+        edit: Edit one of the user's own, from the version that is known of it.
         delete: Delete one of the user's own.
         list: List all posts.
         pages: List them page by page.
@@ -40,13 +45,14 @@ class Habits:
         reuse: Send a refresh token that was used long ago, which ends the session.
         logout: Log out; the next operation logs in.
         alone: End all other sessions of the user; only those of every fourth user do that.
-        steal: Try to delete a post of somebody else.
+        steal: Try to delete or edit a post of somebody else.
         most: So many posts a user has at most, more or less.
         big: Which share of the posts is as long as a post may be.
     """
 
-    add: int = 30
-    delete: int = 26
+    add: int = 26
+    edit: int = 12
+    delete: int = 22
     list: int = 36
     pages: int = 6
     refresh: int = 4
@@ -60,7 +66,7 @@ class Habits:
 
 MIXED: Final = Habits()
 HOARD: Final = Habits(
-    add=960, delete=20, list=1, pages=1, refresh=8, reuse=1, logout=1, alone=1, steal=4, most=60_000, big=0.0
+    add=950, edit=10, delete=20, list=1, pages=1, refresh=8, reuse=1, logout=1, alone=1, steal=4, most=60_000, big=0.0
 )
 """Mostly adding: for as many acknowledged posts as can be."""
 
@@ -172,6 +178,7 @@ class Client:
             return self._delete
         steps: dict[Callable[[_Session], Awaitable[None]], int] = {
             self._add: habits.add,
+            self._edit: habits.edit if posts else 0,
             self._delete: habits.delete if posts else 0,
             self._list: habits.list,
             self._list_pages: habits.pages,
@@ -195,9 +202,33 @@ class Client:
         added = self._json(operation, answer)
         if added is not None:
             operation.post = added["postID"]
-            self._user.posts[operation.post] = None
+            self._user.posts[operation.post] = Known(uid, 1)
             if is_big:
                 self._user.long[operation.post] = None
+        self._complete(operation, answer)
+
+    async def _edit(self, session: _Session) -> None:
+        """Edit one of the user's own posts, which another client may be editing or deleting, too."""
+        post = self._choose.choice(list(self._user.posts))
+        await self._change(session, post, self._user.posts[post])
+
+    async def _change(self, session: _Session, post: str, known: Known) -> None:
+        """Edit a post from a version that is, or was, and learn which there is; it is no long one from then on."""
+        base = max(1, known.version - (self._choose.random() < _OUTDATED))
+        content = self._user.write(known.uid, self._choose, edition=f"{self._choose.getrandbits(64):016x}")
+        operation = self._invoke(Kind.EDIT, session=session.id, post=post, base=base, digest=digest_of(content))
+        named = self._choose.choice([{"if-match": f'"{base}"'}, {}])
+        body = content if named else {**content, "version": base}
+        answer = await self._ask(operation, "PATCH", f"/api/v1/posts/{post}", body, session, named=named)
+        if answer is not None and answer.status in {200, 412}:
+            operation.version = answer.json()["version"]
+            if post in self._user.posts:
+                self._user.posts[post] = Known(known.uid, operation.version)
+            if operation.is_ok:
+                self._user.long.pop(post, None)
+        elif answer is not None and answer.status == 404:
+            self._user.posts.pop(post, None)
+            self._user.long.pop(post, None)
         self._complete(operation, answer)
 
     async def _delete(self, session: _Session) -> None:
@@ -206,10 +237,11 @@ class Client:
         await self._remove(session, post)
 
     async def _steal(self, session: _Session) -> None:
-        """Try to delete what belongs to somebody else."""
-        posts = [post for other in self._others for post in list(other.posts)[-3:]]
+        """Try to delete, or to edit, what belongs to somebody else."""
+        posts = [each for other in self._others for each in list(other.posts.items())[-3:]]
         if posts:
-            await self._remove(session, self._choose.choice(posts))
+            post, known = self._choose.choice(posts)
+            await (self._remove(session, post) if self._choose.random() < 0.5 else self._change(session, post, known))
         else:
             await self._list(session)
 
@@ -305,7 +337,7 @@ class Client:
     def _learn(self, listed: Operation) -> None:
         """Take up what a list shows; other processes' clients of the same user add and delete, too."""
         if listed.is_ok:
-            self._user.posts = dict.fromkeys(item.post for item in listed.shown)
+            self._user.posts = {item.post: Known(item.uid, item.version) for item in listed.shown}
             self._user.long = {post: None for post in self._user.long if post in self._user.posts}
 
     async def _ask(  # noqa: PLR0913 - all that a request is made of
@@ -317,12 +349,14 @@ class Client:
         session: _Session | None = None,
         *,
         known: Sequence[str] = (),
+        named: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer | None:
         """Send a request on one of the connections, and note what is true of any answer; None if there was none."""
         headers = {} if session is None else {"authorization": f"Bearer {session.access}"}
         if body is not None:
             headers["content-type"] = "application/json"
         headers |= {"if-none-match": ", ".join(known)} if known else {}
+        headers |= named
         headers |= {"accept-encoding": "gzip"} if self._choose.random() < 0.3 else {}
         content = None if body is None else json.dumps(body).encode()
         operation.outcome = Outcome.INFO
@@ -344,7 +378,7 @@ class Client:
             self._is_refused = answer.status >= 429
         return answer
 
-    def _invoke(self, kind: Kind, **about: str) -> Operation:
+    def _invoke(self, kind: Kind, **about: str | int) -> Operation:
         """Note that something is about to be asked for."""
         return self._recorder.invoke(self.name, self._user.name, kind, **about)
 

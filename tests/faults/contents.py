@@ -1,9 +1,9 @@
-"""What lists show, by itself: I3 (nobody sees or deletes what is another's) and I4 (no phantom, duplicate, change)."""
+"""What lists show, by itself: I3 (nobody sees or changes what is another's) and I4 (no phantom, duplicate, change)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from tests.faults.history import Kind, Operation, Outcome
+from tests.faults.history import Item, Kind, Operation, Outcome
 from tests.faults.violations import Invariant, Violation
 
 
@@ -17,7 +17,7 @@ def owners_of(history: Sequence[Operation]) -> dict[str, str]:
 
 
 def judge_isolation(history: Sequence[Operation], owners: Mapping[str, str]) -> Iterator[Violation]:
-    """Find whoever saw or deleted what belongs to somebody else."""
+    """Find whoever saw or changed what belongs to somebody else."""
     adds = {each.uid: each for each in history if each.kind is Kind.ADD}
     for operation in history:
         if operation.foreign:
@@ -28,10 +28,11 @@ def judge_isolation(history: Sequence[Operation], owners: Mapping[str, str]) -> 
             if add is not None and add.user != operation.user:
                 what = f"the list of {operation.user} shows {item.uid}"
                 yield Violation(Invariant.I3, what, (add, operation))
-        if operation.kind is Kind.DELETE and operation.is_ok:
+        if operation.kind in {Kind.DELETE, Kind.EDIT} and operation.is_ok:
             add = adds.get(owners.get(operation.post, ""))
             if add is not None and add.user != operation.user:
-                what = f"{operation.user} deleted {add.uid}"
+                done = "deleted" if operation.kind is Kind.DELETE else "edited"
+                what = f"{operation.user} {done} {add.uid}"
                 yield Violation(Invariant.I3, what, (add, operation))
 
 
@@ -52,9 +53,9 @@ class Contents:
                 yield Violation(Invariant.I4, operation.problem, (operation,))
             if operation.kind is Kind.LIST and operation.is_ok:
                 yield from self._judge_order(operation)
-                for post, uid, digest in operation.shown:
-                    if uid not in self._judged and (found := self._judge_item(operation, post, uid, digest)):
-                        self._judged.add(uid)
+                for item in operation.shown:
+                    if item.uid not in self._judged and (found := self._judge_item(operation, item)):
+                        self._judged.add(item.uid)
                         yield found
 
     def _judge_order(self, shown_by: Operation) -> Iterator[Violation]:
@@ -63,14 +64,15 @@ class Contents:
         if any(newer <= older for newer, older in pairwise(ids)):
             yield Violation(Invariant.I4, "the list is not in order, or shows a post twice", (shown_by,))
 
-    def _judge_item(self, shown_by: Operation, post: str, uid: str, digest: str) -> Violation | None:
-        """Hold a shown post to the one that was asked for."""
+    def _judge_item(self, shown_by: Operation, item: Item) -> Violation | None:
+        """Hold a shown post to the one that was asked for; of what edits made of it I7 says more."""
+        post, uid, digest, version = item
         add = self._adds.get(uid)
         if add is None or add.invoked > shown_by.completed:
             return Violation(Invariant.I4, f"{post} ({uid}) was added by nobody", (shown_by,))
         if add.outcome is Outcome.FAIL:
             return Violation(Invariant.I4, f"{uid} was refused, and is there", (add, shown_by))
-        if add.digest != digest:
+        if version == 1 and add.digest != digest:
             return Violation(Invariant.I4, f"{uid} is not what was sent", (add, shown_by))
         known = self._ids.setdefault(uid, post)
         if known != post:

@@ -18,7 +18,7 @@ _SECONDS: Final = 30
 _AT_ONCE: Final = 6
 
 _POSTS: Final = """
-    SELECT accounts.email AS email, posts.id AS id, title, text, posts.status AS status
+    SELECT accounts.email AS email, posts.id AS id, title, text, posts.status AS status, version
     FROM posts JOIN accounts ON accounts.id = account_id ORDER BY posts.id DESC
 """
 _MISCOUNTED: Final = """
@@ -111,4 +111,4 @@ async def _greet(connection: Connection) -> None:
 
 def _item_of(row: dict[str, Any]) -> Item:
     """Return a row of the table as a list would show it."""
-    return Item(str(UUID(bytes=bytes(row["id"]))), str(row["text"]).partition(" ")[0], digest_of(row))
+    return Item(str(UUID(bytes=bytes(row["id"]))), str(row["text"]).partition(" ")[0], digest_of(row), row["version"])

@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     ADD = "add"
     DELETE = "delete"
+    EDIT = "edit"
     LIST = "list"
     LOGIN = "login"
     REFRESH = "refresh"
@@ -42,11 +43,13 @@ class Item(NamedTuple):
         post: Its id.
         uid: The first word of its text, which no two adds share.
         digest: Of title, text and status.
+        version: Of the post; 1 until it is edited.
     """
 
     post: str
     uid: str
     digest: str
+    version: int = 1
 
 
 @dataclass(slots=True)
@@ -65,8 +68,10 @@ class Operation:
         code: The problem's code, where the answer was one.
         session: Whose access or refresh token was sent, or was got by logging in.
         uid: Of the post to add.
-        digest: Of the post to add.
-        post: The id of the post that was added, or is to be deleted.
+        digest: Of the post to add, or of what an edit makes of it.
+        post: The id of the post that was added, or is to be edited or deleted.
+        base: The version that an edit starts from.
+        version: The one that the answer to an edit tells, whether it was made or refused.
         token: The refresh token that was sent, by its digest.
         successor: The refresh token that was got, by its digest.
         shown: What a list showed.
@@ -87,6 +92,8 @@ class Operation:
     uid: str = ""
     digest: str = ""
     post: str = ""
+    base: int = 0
+    version: int = 0
     token: str = ""
     successor: str = ""
     shown: list[Item] = field(default_factory=list[Item])
@@ -108,6 +115,7 @@ class Operation:
         about = {
             Kind.ADD: self.uid,
             Kind.DELETE: self.post,
+            Kind.EDIT: f"{self.post} from {self.base}, told {self.version}",
             Kind.REFRESH: f"{self.token[:8]} to {self.successor[:8]}",
             Kind.LIST: f"{len(self.shown)} posts",
         }.get(self.kind, self.session)
@@ -119,7 +127,7 @@ class Operation:
 
 
 _FIELDS: Final = tuple(each.name for each in fields(Operation))
-_ASKED: Final = ("client", "user", "kind", "invoked", "session", "uid", "digest", "post", "token")
+_ASKED: Final = ("client", "user", "kind", "invoked", "session", "uid", "digest", "post", "base", "token")
 _TOLD: Final = tuple(name for name in _FIELDS if name not in {"name", "client", "user", "kind", "invoked", "uid"})
 
 

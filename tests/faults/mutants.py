@@ -24,6 +24,7 @@ from postkeep.services import sessions as sessions_service
 from postkeep.services.ports import Stamp, UnitOfWork
 from postkeep.services.posts import Page, PostService
 from postkeep.services.sessions import Caller, SessionService
+from postkeep.storage import edits as edits_storage
 from postkeep.storage import posts as posts_storage
 from postkeep.storage import writer
 from postkeep.storage.posts import SqlPosts
@@ -132,18 +133,19 @@ async def _later(unit: Any) -> None:
 
 def _delete_anyones() -> None:
     """The DELETE does not say whose post it is."""
-    _put(posts_storage, "_REMOVE", delete(PostRow).where(PostRow.id == bindparam("post_id")))
+    anyones = delete(PostRow).where(PostRow.id == bindparam("post_id"))
+    _put(posts_storage, "_REMOVE", dict.fromkeys(posts_storage._REMOVE, anyones))
 
 
 def _delete_nothing() -> None:
     """Now and then a delete counts the post out, and leaves it there."""
     remove: Any = SqlPosts.remove
 
-    async def remove_or_not(self: Any, author: AccountId, post_id: PostId) -> bool:
+    async def remove_or_not(self: Any, author: AccountId, post_id: PostId, *versions: Any) -> bool:
         if random.random() > _NOW_AND_THEN:
-            removed: bool = await remove(self, author, post_id)
+            removed: bool = await remove(self, author, post_id, *versions)
             return removed
-        await self._transaction.claim(author, posts_storage._COUNT_OUT, {"post_id": post_id})
+        await self._transaction.claim(author, posts_storage._COUNT_OUT[0], {"post_id": post_id})
         return True
 
     _put(SqlPosts, "remove", remove_or_not)
@@ -172,9 +174,27 @@ def _cut_texts() -> None:
     _put(posts_storage, "values_of", cut)
 
 
+def _overwrite() -> None:
+    """An edit does not care which version the post has."""
+    anything = edits_storage._EDITING[0]
+    _put(edits_storage, "_EDITING", dict.fromkeys(edits_storage._EDITING, anything))
+
+
+def _edit_behind_memory() -> None:
+    """An edit does not raise the number that memory lives by."""
+    editing = {
+        size: statements._replace(
+            claim=posts_storage._COUNT.values(bytes=AccountRow.bytes + edits_storage._growth(size))
+        )
+        for size, statements in edits_storage._EDITING.items()
+    }
+    _put(edits_storage, "_EDITING", editing)
+
+
 def _count_wrong() -> None:
     """Deleted posts are not counted out of their account."""
-    _put(posts_storage, "_COUNT_OUT", posts_storage._COUNT.values(posts_version=AccountRow.posts_version + 1))
+    uncounted = posts_storage._COUNT.values(posts_version=AccountRow.posts_version + 1)
+    _put(posts_storage, "_COUNT_OUT", dict.fromkeys(posts_storage._COUNT_OUT, uncounted))
 
 
 def _repeat_at_page_ends() -> None:
@@ -264,6 +284,8 @@ MUTANTS: Final = {
     "deletes-nothing": Mutant(Invariant.I2, _delete_nothing),
     "adds-twice": Mutant(Invariant.I4, _add_twice),
     "cuts-texts": Mutant(Invariant.I4, _cut_texts),
+    "overwrites": Mutant(Invariant.I7, _overwrite),
+    "edits-behind-memory": Mutant(Invariant.I7, _edit_behind_memory),
     "counts-wrong": Mutant(Invariant.I4, _count_wrong),
     "repeats-at-page-ends": Mutant(Invariant.I4, _repeat_at_page_ends),
     "drops-at-page-ends": Mutant(Invariant.I1, _drop_at_page_ends),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.faults.editions import OUTDATED
 from tests.faults.history import NEVER, Kind, Operation, Outcome
 from tests.faults.violations import Invariant, Violation
 
@@ -70,10 +71,10 @@ class Registers:
         self._present: dict[str, set[str]] = {}
         self._uids = owners
         for each in history:
-            post = self._deleted_by(each)
-            if post is not None:
+            post = self._changed_by(each)
+            if post is not None and each.kind is Kind.DELETE:
                 post.deletes.append(each)
-        told = [each for each in history if each.is_ok or each.status == _NOT_FOUND]
+        told = [each for each in history if each.is_ok or each.status in {_NOT_FOUND, OUTDATED}]
         self._told = sorted(told, key=lambda operation: operation.completed)
 
     def judge(self) -> Iterator[Violation]:
@@ -84,8 +85,8 @@ class Registers:
                     self._appears(self._posts[operation.uid], operation)
                 case Kind.LIST if operation.is_ok:
                     yield from self._judge_list(operation)
-                case Kind.DELETE:
-                    yield from self._judge_delete(operation)
+                case Kind.DELETE | Kind.EDIT:
+                    yield from self._judge_change(operation)
                 case _:
                     pass
 
@@ -109,17 +110,17 @@ class Registers:
             post.is_read, post.is_lost = True, False
             yield from self._judge_presence(post, shown_by)
 
-    def _judge_delete(self, delete: Operation) -> Iterator[Violation]:
-        """Hold the answer to a delete: 204 says that the post was there, 404 that it was not, both that it is gone."""
-        post = self._deleted_by(delete)
+    def _judge_change(self, change: Operation) -> Iterator[Violation]:
+        """Hold a change's answer: 404 says that the post was not there, others that it was, 204 that it is gone."""
+        post = self._changed_by(change)
         if post is None:
             return
-        if delete.outcome is Outcome.OK:
-            yield from self._judge_presence(post, delete)
+        if change.status != _NOT_FOUND:
+            yield from self._judge_presence(post, change)
         elif post.since < NEVER:
-            yield from self._judge_absence(post, delete)
-        if post.since < NEVER and delete.outcome is Outcome.OK:
-            post.disappears(delete)
+            yield from self._judge_absence(post, change)
+        if post.since < NEVER and change.kind is Kind.DELETE and change.outcome is Outcome.OK:
+            post.disappears(change)
             self._present.setdefault(post.add.user, set()).discard(post.add.uid)
 
     def _judge_absence(self, post: _Register, missing_in: Operation) -> Iterator[Violation]:
@@ -154,9 +155,9 @@ class Registers:
         if post.gone == NEVER:
             self._present.setdefault(post.add.user, set()).add(post.add.uid)
 
-    def _deleted_by(self, operation: Operation) -> _Register | None:
-        """Return the post that its owner asks to delete here."""
-        if operation.kind is not Kind.DELETE:
+    def _changed_by(self, operation: Operation) -> _Register | None:
+        """Return the post that its owner asks to delete or to edit here."""
+        if operation.kind not in {Kind.DELETE, Kind.EDIT}:
             return None
         post = self._posts.get(self._uids.get(operation.post, ""))
         return post if post is not None and post.add.user == operation.user else None

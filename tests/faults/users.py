@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.faults.history import Item
 
@@ -20,6 +20,18 @@ BIG_BYTES: Final = 1024 * 1024 - 4096
 _STATUSES: Final = ("published", "draft", "archived")
 
 
+class Known(NamedTuple):
+    """What a client knows of a post.
+
+    Attributes:
+        uid: The first word of its text, in every version.
+        version: The newest that it was told of.
+    """
+
+    uid: str
+    version: int
+
+
 @dataclass
 class User:
     """Somebody whose account exists, as the clients of one process know them.
@@ -29,7 +41,7 @@ class User:
         email: What they log in with.
         password: The same.
         mark: Their canary.
-        posts: The ids of posts that may be there.
+        posts: The ids of posts that may be there, and what is known of them.
         long: Those of them that are as long as a post may be.
     """
 
@@ -37,7 +49,7 @@ class User:
     email: str
     password: str
     mark: str
-    posts: dict[str, None] = field(default_factory=dict[str, None])
+    posts: dict[str, Known] = field(default_factory=dict[str, Known])
     long: dict[str, None] = field(default_factory=dict[str, None])
 
     @classmethod
@@ -60,10 +72,10 @@ class User:
         """Return the marks of others that were received."""
         return sorted({mark.decode() for mark in MARK.findall(received)} - {self.mark})
 
-    def write(self, uid: str, choose: random.Random, *, big: bool) -> dict[str, str | None]:
-        """Make up a post."""
+    def write(self, uid: str, choose: random.Random, *, big: bool = False, edition: str = "") -> dict[str, str | None]:
+        """Make up a post, or another edition of one."""
         length = BIG_BYTES if big else choose.choice([0, 20, 100, 100, 100, 400, 5_000])
-        begin = f"{uid} mark-{self.mark} "
+        begin = f"{uid} mark-{self.mark} {edition} "
         padding = choose.choice(["x", "y", "\u0436"]) * length
         return {
             "text": begin + padding.encode()[: max(length - len(begin), 0)].decode(errors="ignore"),
@@ -80,4 +92,4 @@ def digest_of(post: dict[str, Any]) -> str:
 
 def items_of(posts: Iterable[dict[str, Any]]) -> Sequence[Item]:
     """Return posts as histories have them."""
-    return [Item(post["id"], str(post["text"]).partition(" ")[0], digest_of(post)) for post in posts]
+    return [Item(post["id"], str(post["text"]).partition(" ")[0], digest_of(post), post["version"]) for post in posts]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.faults.contents import Contents, judge_isolation, owners_of
+from tests.faults.editions import Editions
 from tests.faults.history import Kind, Operation, Outcome
 from tests.faults.registers import Registers
 from tests.faults.sessions import Sessions
@@ -44,6 +45,7 @@ def judge(history: Sequence[Operation]) -> Verdict:
     registers = Registers(history, owners)
     violations = [
         *registers.judge(),
+        *Editions(history, owners).judge(),
         *judge_isolation(history, owners),
         *Contents(history).judge(),
         *Sessions(history).judge(),

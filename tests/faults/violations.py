@@ -14,6 +14,7 @@ class Invariant(StrEnum):
     I3 = "I3 isolation"
     I4 = "I4 no phantom, no duplicate, no change"
     I5 = "I5 sessions"
+    I7 = "I7 edits"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def test_every_error_has_a_code_and_a_sentence(error: type[PostkeepError]) -> No
 @pytest.mark.parametrize("error", ERRORS)
 def test_every_error_has_a_status(error: type[PostkeepError]) -> None:
     """By its kind; none falls through to 500."""
-    assert status_of(error) in {400, 401, 403, 404, 409, 413, 415, 422, 429, 503}
+    assert status_of(error) in {400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503}
     assert list(documented(error)) == [status_of(error)]
 
 

@@ -9,6 +9,7 @@ from tests.contracts.accounts import AccountsContract
 from tests.contracts.archive import ArchiveContract, Vault
 from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.clock import ClockContract
+from tests.contracts.edits import BulkContract, EditsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
@@ -73,6 +74,14 @@ def stranger(clock: FakeClock) -> FakeTokens:
 
 class TestFakeStorage(StorageContract):
     """Units and readings."""
+
+
+class TestFakeEdits(EditsContract):
+    """Edits."""
+
+
+class TestFakeBulk(BulkContract):
+    """Many posts at once."""
 
 
 class TestFakeAccounts(AccountsContract):

@@ -25,6 +25,7 @@ from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
 from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.backups import BackupService
+from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.passwords import PasswordPolicy
@@ -86,6 +87,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
                 accounts=AccountService(storage, hasher, attempts, policy, clock, session_lifetime=limits.lifetime),
                 sessions=SessionService(storage, hasher, attempts, signer, clock, limits=limits),
                 posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
+                bulk=BulkService(storage, clock),
                 health=HealthService(storage),
                 housekeeping=HousekeepingService(storage, clock),
                 administration=AdministrationService(storage, hasher, policy, clock, idle=limits.idle),

@@ -12,6 +12,7 @@ from postkeep.controllers.errors import TooManyRequests
 from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
+from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller, SessionService
@@ -145,6 +146,11 @@ async def _posts(request: Request) -> PostService:
     return services_of(request).posts
 
 
+async def _bulk(request: Request) -> BulkService:
+    """Hand over the service for many posts at once."""
+    return services_of(request).bulk
+
+
 async def _health(request: Request) -> HealthService:
     """Hand over the service for health."""
     return services_of(request).health
@@ -166,5 +172,6 @@ LoginOrigin: TypeAlias = Annotated[Origin, Depends(_origin)]
 Accounts: TypeAlias = Annotated[AccountService, Depends(_accounts)]
 Sessions: TypeAlias = Annotated[SessionService, Depends(_sessions)]
 Posts: TypeAlias = Annotated[PostService, Depends(_posts)]
+Bulk: TypeAlias = Annotated[BulkService, Depends(_bulk)]
 Health: TypeAlias = Annotated[HealthService, Depends(_health)]
 Cursors: TypeAlias = Annotated[CursorWriter, Depends(_cursors)]

@@ -16,11 +16,13 @@ from postkeep.domain.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    Outdated,
     PostkeepError,
     TooLarge,
     TooMany,
     Unauthenticated,
     Unavailable,
+    Unguarded,
 )
 from postkeep.domain.idempotency import KeyInUse
 from postkeep.domain.sessions import TokenInvalid
@@ -33,7 +35,9 @@ STATUS: Final[Mapping[type[PostkeepError], int]] = {
     Forbidden: 403,
     Absent: 404,
     Conflict: 409,
+    Outdated: 412,
     TooLarge: 413,
+    Unguarded: 428,
     TooMany: 429,
     Unavailable: 503,
 }
@@ -141,7 +145,13 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     errors = [_field_error_of(error)] if isinstance(error, Invalid) else []
     return problem(
-        status, error.code, request_id=request.state.request_id, detail=error.detail, errors=errors, headers=headers
+        status,
+        error.code,
+        request_id=request.state.request_id,
+        detail=error.detail,
+        errors=errors,
+        facts=error.facts,
+        headers=headers,
     )
 
 

@@ -4,6 +4,8 @@ from typing import Any, Final, NamedTuple
 
 _ADDED: Final = "$response.body#/postID"
 _NEWEST: Final = "$response.body#/0/id"
+_TAG: Final = "$response.header.ETag"
+_EDIT: Final[dict[str, Any]] = {"text": "Bought milk, and bread."}
 _NEXT_TOKENS: Final[dict[str, Any]] = {"refresh_token": "$response.body#/refresh_token"}
 
 
@@ -37,9 +39,13 @@ LINKS: Final = (
     Link("refresh", "refresh", body=_NEXT_TOKENS),
     Link("addPost", "getPost", {"postID": _ADDED}),
     Link("addPost", "deletePost", {"postID": _ADDED}),
+    Link("addPost", "editPost", {"postID": _ADDED, "If-Match": _TAG}, _EDIT),
     Link("getPosts", "getPost", {"postID": _NEWEST}),
     Link("getPosts", "deletePost", {"postID": _NEWEST}),
     Link("getPost", "deletePost", {"postID": "$request.path.postID"}),
+    Link("getPost", "editPost", {"postID": "$request.path.postID", "If-Match": _TAG}, _EDIT),
+    Link("editPost", "editPost", {"postID": _ADDED, "If-Match": _TAG}, _EDIT),
+    Link("editPost", "getPost", {"postID": _ADDED}),
     Link("listSessions", "endSession", {"sessionID": _NEWEST}),
     Link("signupByName", "loginByName", body="$request.body"),
     Link("addPostByName", "getPost", {"postID": _ADDED}),

@@ -1,8 +1,8 @@
 """The one class of API routes: who calls comes first, then the body, read with a limit and strictly."""
 
 import codecs
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from fastapi import params
@@ -37,7 +37,7 @@ class Route(APIRoute):
         asks_who = _asks_who(self.dependant)
         names = [parameter.alias for parameter in self.dependant.query_params]
         headers = [parameter.alias for parameter in self.dependant.header_params]
-        media_type, limit = _expected_body(self)
+        expected = _expected_body(self)
 
         async def handle_in_order(request: Request) -> Response:
             request.state.route = self.path_format
@@ -48,15 +48,29 @@ class Route(APIRoute):
                 whose = request.state.caller.account_id
             _refuse_repeated("query", request.query_params, names)
             _refuse_repeated("header", request.headers, headers)
-            if media_type is None:
+            if expected is None:
                 response = await handle(request)
             else:
                 with bodies_of(request).room(whose) as room:
-                    response = await handle(await _read(request, media_type, limit, room))
+                    response = await handle(await _read(request, expected, room))
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
         return handle_in_order
+
+
+class _Expected(NamedTuple):
+    """What an operation takes as its body.
+
+    Attributes:
+        media_types: One of these.
+        max_bytes: No more bytes.
+        max_parts: If it is JSON, no more parts.
+    """
+
+    media_types: Sequence[str]
+    max_bytes: int
+    max_parts: int = strict_json.MAX_PARTS
 
 
 class _ReadRequest(Request):
@@ -87,13 +101,18 @@ def _asks_who(dependant: Dependant) -> bool:
     return any(isinstance(child.call, WhoCalls) or _asks_who(child) for child in dependant.dependencies)
 
 
-def _expected_body(route: APIRoute) -> tuple[str | None, int]:
-    """Return the media type an operation takes (None: no body), and how many bytes of it."""
+def _expected_body(route: APIRoute) -> _Expected | None:
+    """Return what an operation takes as its body, or None where it takes none."""
     if route.body_field is None:
-        return None, 0
+        return None
     if isinstance(route.body_field.field_info, params.Form):
-        return FORM, MAX_SMALL_BODY_BYTES
-    return JSON, getattr(route.body_field.field_info.annotation, "max_body_bytes", MAX_SMALL_BODY_BYTES)
+        return _Expected((FORM,), MAX_SMALL_BODY_BYTES)
+    body = route.body_field.field_info.annotation
+    return _Expected(
+        getattr(body, "media_types", (JSON,)),
+        getattr(body, "max_body_bytes", MAX_SMALL_BODY_BYTES),
+        getattr(body, "max_parts", strict_json.MAX_PARTS),
+    )
 
 
 def _refuse_repeated(place: str, given: QueryParams | Headers, names: Collection[str]) -> None:
@@ -107,8 +126,8 @@ def _refuse_repeated(place: str, given: QueryParams | Headers, names: Collection
             raise RequestValidationError([{"type": "repeated", "loc": (place, name), "msg": "Given more than once"}])
 
 
-async def _read(request: Request, media_type: str, limit: int, room: Room) -> Request:
-    """Read a body of the expected media type.
+async def _read(request: Request, expected: _Expected, room: Room) -> Request:
+    """Read a body of an expected media type.
 
     Raises:
         MediaTypeUnsupported: It is of another one, or compressed.
@@ -118,16 +137,16 @@ async def _read(request: Request, media_type: str, limit: int, room: Room) -> Re
         FormInvalid: It is not a form, where a form is expected.
         RequestValidationError: It is not JSON, where JSON is expected.
     """
-    _check_media_type(request, media_type)
-    body = await _read_at_most(request, limit, room)
-    if media_type == FORM:
+    _check_media_type(request, expected.media_types)
+    body = await _read_at_most(request, expected.max_bytes, room)
+    if FORM in expected.media_types:
         _check_form(body)
         return _ReadRequest(request, body, None)
     if b"\x00" in body[:4] or body.startswith(codecs.BOM_UTF8):
         # How JSON in any other encoding begins, and JSON in UTF-8 never. Source: RFC 8259 8.1, RFC 4627 3.
         raise BodyUnreadable
     try:
-        return _ReadRequest(request, body, strict_json.parse(body.decode("utf-8")))
+        return _ReadRequest(request, body, strict_json.parse(body.decode("utf-8"), max_parts=expected.max_parts))
     except UnicodeDecodeError:
         raise BodyUnreadable from None
     except strict_json.JsonInvalid as error:
@@ -148,13 +167,13 @@ def _check_form(body: bytes) -> None:
         raise FormInvalid(message)
 
 
-def _check_media_type(request: Request, media_type: str) -> None:
+def _check_media_type(request: Request, media_types: Sequence[str]) -> None:
     """Refuse a body of another type, in another charset, or compressed."""
     given, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if given.strip().lower() != media_type or charset not in {"", "charset=utf-8"} or coding != "identity":
-        message = f"This operation takes {media_type} in UTF-8, uncompressed."
+    if given.strip().lower() not in media_types or charset not in {"", "charset=utf-8"} or coding != "identity":
+        message = f"This operation takes {' or '.join(media_types)} in UTF-8, uncompressed."
         raise MediaTypeUnsupported(message)
 
 

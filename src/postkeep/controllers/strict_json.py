@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 100
 MAX_PARTS: Final = 1000
-"""More strings, commas, colons and brackets than any body has: each takes time, and a megabyte has room for many."""
+"""More strings, commas, colons and brackets than most bodies have: each takes time, a megabyte has room for many."""
 
 _MARKS: Final = ",:[{"
 
@@ -21,15 +21,15 @@ class JsonInvalid(ValueError):
     """The text is not JSON as this server takes it; the message says why in a few words."""
 
 
-def parse(text: str) -> Json:
+def parse(text: str, *, max_parts: int = MAX_PARTS) -> Json:
     """Read a JSON text.
 
     Raises:
         JsonInvalid: Malformed; or a name twice in one object, a number that is none (NaN, Infinity, 1e999) or has over
-            100 digits, a lone surrogate, more than 32 levels, or more than a thousand parts.
+            100 digits, a lone surrogate, more than 32 levels, or more than so many parts.
     """
     try:
-        _count_parts(text)
+        _count_parts(text, max_parts)
         value: Json = _DECODER.decode(text)
         _check(value, MAX_DEPTH)
     except json.JSONDecodeError as error:
@@ -41,15 +41,15 @@ def parse(text: str) -> Json:
     return value
 
 
-def _count_parts(text: str) -> None:
-    """Refuse more parts than any body has, before anything is made of them."""
+def _count_parts(text: str, most: int) -> None:
+    """Refuse more parts than a body has, before anything is made of them."""
     parts = position = 0
     while position < len(text):
         quote = text.find('"', position)
         end = len(text) if quote < 0 else quote
         parts += 1 + sum(text.count(mark, position, end) for mark in _MARKS)
-        if parts > MAX_PARTS:
-            message = f"more than {MAX_PARTS} parts"
+        if parts > most:
+            message = f"more than {most} parts"
             raise JsonInvalid(message)
         position = end if quote < 0 else _scan_string(text, quote + 1)[1]
 

@@ -1,5 +1,7 @@
 """The kinds of refusal. Each noun's own errors stand beside it; what a client sees of them is decided elsewhere."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -7,6 +9,9 @@ class PostkeepError(Exception):
     """A refusal that the caller is meant to see: a stable code and one sentence for people."""
 
     code: ClassVar[str]
+
+    facts: Mapping[str, object] = MappingProxyType({})
+    """What else a program may want to know of it, by names that stay."""
 
     @property
     def detail(self) -> str:
@@ -35,6 +40,14 @@ class Absent(PostkeepError):
 
 class Conflict(PostkeepError):
     """It collides with something that exists."""
+
+
+class Outdated(PostkeepError):
+    """It was meant for what is not there any more: somebody else's change came first."""
+
+
+class Unguarded(PostkeepError):
+    """It does not say what it was meant for, so it could undo what the caller has not seen."""
 
 
 class TooLarge(PostkeepError):

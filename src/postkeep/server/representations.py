@@ -29,7 +29,6 @@ _MADE_ANEW: Final = frozenset({b"content-length", b"content-encoding", b"etag", 
 _OF_CONTENT: Final = frozenset({b"content-length", b"content-encoding", b"content-type"})
 """What a 304 does not say, because it has no content. Source: RFC 9110 15.4.5."""
 
-_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _CODING: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=([01](?:\.[0-9]{0,3})?))?")
 _REMEMBERED_LENGTH: Final = 100
 
@@ -101,14 +100,6 @@ def coding_for(accept_encoding: bytes | None) -> Coding:
         return "identity"
     # Clients of one kind send one value, so most are read once.
     return _remembered(accept_encoding) if len(accept_encoding) <= _REMEMBERED_LENGTH else _read(accept_encoding)
-
-
-def has_tag(if_none_match: bytes, etag: bytes) -> bool:
-    """Whether a client that sent this If-None-Match header has what is named by a strong entity tag.
-
-    Source: RFC 9110 13.1.2 (any of a list, or anything; by weak comparison).
-    """
-    return if_none_match == etag or if_none_match.strip() == b"*" or etag in _TAG.findall(if_none_match)
 
 
 def _read(accept_encoding: bytes) -> Coding:

@@ -12,10 +12,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from postkeep.server.head import IS_HEAD, as_get, without_bodies
 from postkeep.server.loads import ListKey, Load, Loads, Recorder, Target
 from postkeep.server.memory import ENTRY_BYTES, Memory
-from postkeep.server.representations import Coding, Header, Loaded, Representation, coding_for, has_tag
+from postkeep.server.representations import Coding, Header, Loaded, Representation, coding_for
 from postkeep.server.whole_answer import Prepared, answer
 from postkeep.services.ports import Stamp
 from postkeep.services.sessions import Caller
+from postkeep.views.entity_tags import has_tag
 
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _FIELDS: Final = (b"authorization", b"accept-encoding", b"if-none-match")

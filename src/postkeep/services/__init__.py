@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
+from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.posts import PostService
@@ -17,6 +18,7 @@ class Services:
     accounts: AccountService
     sessions: SessionService
     posts: PostService
+    bulk: BulkService
     health: HealthService
     housekeeping: HousekeepingService
     administration: AdministrationService

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email, Password
 from postkeep.domain.attempts import AttemptKey, Tally
+from postkeep.domain.edits import ANY_VERSION, Edit, Revision, Versions
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.idempotency import KeyUse
-from postkeep.domain.posts import LISTED_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota
+from postkeep.domain.posts import LISTED_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, Status
 from postkeep.domain.sessions import Session, SessionId
 
 T = TypeVar("T")
@@ -391,13 +392,57 @@ class Posts(Protocol):
         """
         ...
 
-    async def remove(self, author: AccountId, post_id: PostId) -> bool:
+    async def remove(self, author: AccountId, post_id: PostId, versions: Versions = ANY_VERSION) -> bool:
         """Remove the author's post and count it out of the author's row, which is the unit's first statement.
 
         Returns:
             Whether there was one.
 
         Raises:
+            VersionConflict: It has none of these versions.
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        ...
+
+
+class Edits(Protocol):
+    """The edits of posts, inside one unit."""
+
+    async def make(self, edit: Edit, quota: Quota = UNLIMITED) -> Revision:
+        """Edit a post and count its new size in its author's row, which is the unit's first statement.
+
+        Raises:
+            PostAbsent: The author has no such post.
+            VersionConflict: It has none of the versions that the edit may start from.
+            QuotaExceeded: The post grows, and the account would hold more than that.
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        ...
+
+
+class Bulk(Protocol):
+    """Many posts at once, inside one unit."""
+
+    async def set_status(self, author: AccountId, posts: Sequence[PostId], status: Status, now: datetime) -> int:
+        """Give some of the author's posts a status; the unit's first statement is on the author's row.
+
+        Returns:
+            How many had another one, and have their next version now.
+
+        Raises:
+            PostsAbsent: Some are not there.
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        ...
+
+    async def remove(self, author: AccountId, posts: Sequence[PostId]) -> int:
+        """Remove some of the author's posts and count them out of the author's row, the unit's first statement.
+
+        Returns:
+            How many.
+
+        Raises:
+            PostsAbsent: Some are not there.
             AccountGone: The author's account is absent or disabled by now.
         """
         ...
@@ -470,6 +515,16 @@ class UnitOfWork(Protocol):
     @property
     def posts(self) -> Posts:
         """The posts as this transaction sees them."""
+        ...
+
+    @property
+    def edits(self) -> Edits:
+        """The edits of posts of this transaction."""
+        ...
+
+    @property
+    def bulk(self) -> Bulk:
+        """Many posts at once, in this transaction."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Posts: adding, listing, reading and deleting one's own."""
+"""Posts: adding, listing, reading, editing and deleting one's own."""
 
 import asyncio
 import logging
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.edits import ANY_VERSION, Changes, Edit, Revision, VersionRequired, Versions
 from postkeep.domain.idempotency import IdempotencyKey
 from postkeep.domain.posts import (
     LISTED_BYTES,
@@ -167,17 +168,48 @@ class PostService:
             raise PostAbsent
         return post
 
-    async def delete(self, author: AccountId, post_id: PostId) -> None:
-        """Delete one of the author's own posts.
+    async def edit(self, author: AccountId, post_id: PostId, changes: Changes, versions: Versions | None) -> Revision:
+        """Change one of the author's own posts, unless it was changed since the version that the author has seen.
 
         Raises:
             PostAbsent: No such post, or it belongs to someone else.
+            VersionRequired: No version is named.
+            VersionConflict: The post has another one.
+            QuotaExceeded: The post grows, and the account would hold more than it may.
+            AccountGone: The account was removed or disabled meanwhile.
+            StorageUnavailable: The database does not answer.
+        """
+        if versions is None:
+            await self.get(author, post_id)
+            raise VersionRequired
+        edit = Edit(author, post_id, changes, versions, self._clock.now())
+        made: list[Revision] = []
+
+        async def unit(work: UnitOfWork) -> None:
+            made.append(await work.edits.make(edit, self._quota))
+
+        try:
+            await self._storage.transact(author, unit)
+        except PostAbsent:
+            log.info("post_missed", extra={"account": author, "post": post_id})
+            raise
+        # The last run is the one that was committed, or else the one before it, and that was found to have been.
+        revision = made[-1]
+        log.info("post_edited", extra={"account": author, "post": post_id, "post_version": revision.version})
+        return revision
+
+    async def delete(self, author: AccountId, post_id: PostId, versions: Versions = ANY_VERSION) -> None:
+        """Delete one of the author's own posts; if it must have some version, only then.
+
+        Raises:
+            PostAbsent: No such post, or it belongs to someone else.
+            VersionConflict: The post has another version.
             AccountGone: The account was removed or disabled meanwhile.
             StorageUnavailable: The database does not answer.
         """
 
         async def unit(work: UnitOfWork) -> None:
-            if not await work.posts.remove(author, post_id):
+            if not await work.posts.remove(author, post_id, versions):
                 raise PostAbsent
 
         try:

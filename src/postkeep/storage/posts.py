@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, Final
 
-from sqlalchemy import bindparam, case, delete, func, insert, literal, select, type_coerce, update
+from sqlalchemy import Select, bindparam, case, delete, func, insert, literal, select, type_coerce, update
 
 from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
+from postkeep.domain.edits import ANY_VERSION, VersionConflict, Versions
 from postkeep.domain.posts import (
     LIGHT_BYTES,
     UNLIMITED,
@@ -24,6 +25,7 @@ from postkeep.storage.limits import PART_LENGTH
 from postkeep.storage.statements import Parameters, Rows, Statement
 from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
+from postkeep.storage.versions import GUARDS, guard_of
 
 POST: Final = (
     PostRow.id,
@@ -92,12 +94,20 @@ _COUNTED: Final = (
     .correlate(AccountRow)
     .with_for_update()
 )
-_COUNT_OUT: Final = _COUNT.values(
-    posts_version=AccountRow.posts_version + 1,
-    posts=AccountRow.posts - func.coalesce(_COUNTED.with_only_columns(literal(1)).scalar_subquery(), 0),
-    bytes=AccountRow.bytes - func.coalesce(_COUNTED.scalar_subquery(), 0),
-)
-_REMOVE: Final = delete(PostRow).where(*_THIS)
+
+
+def _counting_out(counted: Select[int]) -> Statement:
+    """Make the statement that counts a post out, if there is one."""
+    return _COUNT.values(
+        posts_version=AccountRow.posts_version + 1,
+        posts=AccountRow.posts - func.coalesce(counted.with_only_columns(literal(1)).scalar_subquery(), 0),
+        bytes=AccountRow.bytes - func.coalesce(counted.scalar_subquery(), 0),
+    )
+
+
+_COUNT_OUT: Final = {size: _counting_out(_COUNTED.where(*guard)) for size, guard in GUARDS.items()}
+_REMOVE: Final = {size: delete(PostRow).where(*_THIS, *guard) for size, guard in GUARDS.items()}
+_VERSION: Final = select(PostRow.version).where(*_THIS)
 
 _FIRST: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id).limit(bindparam("at_most"))
 _CLAIM: Final = (
@@ -194,17 +204,23 @@ class SqlPosts:
         await self._transaction.write(author, _REMOVE_SOME, {"last": first[number - 1][0]})
         return number
 
-    async def remove(self, author: AccountId, post_id: PostId) -> bool:
+    async def remove(self, author: AccountId, post_id: PostId, versions: Versions = ANY_VERSION) -> bool:
         """Remove the author's post and count it out of the author's row, which is the unit's first statement.
 
         Returns:
             Whether there was one.
 
         Raises:
+            VersionConflict: It has none of these versions.
             AccountGone: The author's account is absent or disabled by now.
         """
-        await self._transaction.claim(author, _COUNT_OUT, {"post_id": post_id})
-        removed = await self._transaction.write(author, _REMOVE, {"post_id": post_id}) == 1
+        size, guard = guard_of(versions)
+        await self._transaction.claim(author, _COUNT_OUT[size], {"post_id": post_id, **guard})
+        removed = await self._transaction.write(author, _REMOVE[size], {"post_id": post_id, **guard}) == 1
+        if not removed and size:
+            row = (await self._transaction.read(_VERSION, {"owner": author, "post_id": post_id})).first()
+            if row is not None:
+                raise VersionConflict(row[0])
         if not removed and self._transaction.settling:
             raise AlreadyDone
         return removed

@@ -2,6 +2,8 @@
 
 from postkeep.storage.accounts import SqlAccounts
 from postkeep.storage.attempts import SqlAttempts
+from postkeep.storage.bulk import SqlBulk
+from postkeep.storage.edits import SqlEdits
 from postkeep.storage.idempotency import SqlKeys
 from postkeep.storage.posts import SqlPosts
 from postkeep.storage.sessions import SqlSessions
@@ -16,5 +18,7 @@ class SqlUnitOfWork:
         self.accounts = SqlAccounts(transaction)
         self.sessions = SqlSessions(transaction)
         self.posts = SqlPosts(transaction)
+        self.edits = SqlEdits(transaction)
+        self.bulk = SqlBulk(transaction)
         self.keys = SqlKeys(transaction)
         self.attempts = SqlAttempts(transaction)

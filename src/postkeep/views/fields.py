@@ -10,8 +10,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from postkeep.domain.accounts import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH, Password
+from postkeep.domain.edits import Versions
 from postkeep.domain.idempotency import KEY_PATTERN, IdempotencyKey, parse_key
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
+from postkeep.views.entity_tags import IF_MATCH_PATTERN, parse_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     max_body_bytes: ClassVar[int] = MAX_SMALL_BODY_BYTES
+    media_types: ClassVar[tuple[str, ...]] = ("application/json",)
 
 
 GivenPassword: TypeAlias = Annotated[
@@ -73,6 +76,10 @@ GivenKey: TypeAlias = Annotated[
     Parsed(parse_key, {"pattern": KEY_PATTERN}),
 ]
 """An idempotency key."""
+
+
+GivenVersions: TypeAlias = Annotated[Versions, Parsed(parse_versions, {"pattern": IF_MATCH_PATTERN})]
+"""The versions that a change may start from."""
 
 
 def _rfc3339(moment: datetime) -> str:

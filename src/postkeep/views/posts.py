@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from json import JSONEncoder
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, ClassVar, Final, Self, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from postkeep.domain.edits import Revision
 from postkeep.domain.posts import (
     MAX_BODY_BYTES,
     TITLE_MAX_LENGTH,
@@ -27,23 +28,40 @@ _NOT_BLANK: Final = {"minLength": 1, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000
 """What the domain asks of texts and titles: no U+0000, and at least one character that is not white space."""
 
 
+GivenText: TypeAlias = Annotated[
+    Text,
+    Parsed(
+        parse_text,
+        {
+            **_NOT_BLANK,
+            "description": "Kept exactly as sent; at least one character is not white space.",
+            "examples": ["Bought milk."],
+        },
+    ),
+]
+"""A post's text."""
+
+GivenTitle: TypeAlias = Annotated[
+    Title, Parsed(parse_title, {**_NOT_BLANK, "maxLength": TITLE_MAX_LENGTH, "examples": ["Today"]})
+]
+"""A post's title."""
+
+GivenStatus: TypeAlias = Annotated[Status, Field(strict=False)]
+"""A post's status, by its name."""
+
+
 class NewPost(Body):
     """A post to keep."""
 
     max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
 
-    text: Annotated[Text, Parsed(parse_text, {**_NOT_BLANK, "examples": ["Bought milk."]})] = Field(
-        description="Kept exactly as sent; at least one character is not white space."
-    )
-    title: (
-        Annotated[Title, Parsed(parse_title, {**_NOT_BLANK, "maxLength": TITLE_MAX_LENGTH, "examples": ["Today"]})]
-        | None
-    ) = None
-    status: Annotated[Status, Field(strict=False)] = Status.PUBLISHED
+    text: GivenText
+    title: GivenTitle | None = None
+    status: GivenStatus = Status.PUBLISHED
 
 
 class PostAdded(BaseModel):
-    """Where an added post can be found."""
+    """Where an added post can be found, and which version of it was written."""
 
     post_id: UUID = Field(serialization_alias="postID")
     version: int = Field(description="1; each edit adds one.")
@@ -51,7 +69,7 @@ class PostAdded(BaseModel):
     updated_date: Moment
 
     @classmethod
-    def of(cls, post: Post) -> Self:
+    def of(cls, post: Post | Revision) -> Self:
         """Say what was kept."""
         return cls(
             post_id=post.id, version=post.version, created_date=post.created_date, updated_date=post.updated_date

@@ -31,6 +31,8 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong, for people.", examples=["There is no such post."])
     request_id: str = Field(description="What the server's log calls this request.", examples=["5f3c9a0e1b2d4c68"])
     errors: list[FieldError] | None = Field(default=None, description="With status 422: what and where, at most 20.")
+    version: int | None = Field(default=None, description="With `version_conflict`: the version that the post has.")
+    absent: list[str] | None = Field(default=None, description="With `posts_absent`: those that are not there.")
 
 
 def problem(  # noqa: PLR0913 - each is a member of the answer
@@ -40,6 +42,7 @@ def problem(  # noqa: PLR0913 - each is a member of the answer
     request_id: str,
     detail: str = "",
     errors: Sequence[FieldError] = (),
+    facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Make the answer that says what is wrong, and nothing of what was sent."""
@@ -51,6 +54,7 @@ def problem(  # noqa: PLR0913 - each is a member of the answer
         "code": code,
         "detail": detail or HTTPStatus(status).description or phrase,
         "request_id": request_id,
+        **(facts or {}),
     }
     if errors:
         body["errors"] = [error.model_dump() for error in errors[:MAX_ERRORS]]

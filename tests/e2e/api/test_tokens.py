@@ -26,6 +26,8 @@ PROTECTED = (
     ("DELETE", f"/api/v1/posts/{AN_ID}"),
     ("POST", "/addPost"),
     ("GET", "/getPosts"),
+    ("PATCH", f"/api/v1/posts/{AN_ID}"),
+    ("POST", "/api/v1/posts/bulk"),
     ("DELETE", f"/deletePost/{AN_ID}"),
     ("DELETE", f"/deletePost?postID={AN_ID}"),
 )

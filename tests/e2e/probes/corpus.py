@@ -107,6 +107,12 @@ class Corpus:
             "getPosts": lambda: request("GET", "/api/v1/posts?limit=2", token=reading),
             "getPostsByName": lambda: request("GET", "/getPosts", token=reading),
             "getPost": lambda: request("GET", f"/api/v1/posts/{self.reader.posts()[0]['id']}", token=reading),
+            "editPost": lambda: request(
+                "PATCH", f"/api/v1/posts/{self._post()}", {**post, "version": 1}, token=writing
+            ),
+            "changePosts": lambda: request(
+                "POST", "/api/v1/posts/bulk", {"posts": [self._post()], "delete": True}, token=writing
+            ),
             "deletePost": lambda: request("DELETE", f"/api/v1/posts/{self._post()}", token=writing),
             "deletePostByName": lambda: request("DELETE", f"/deletePost/{self._post()}", token=writing),
             "deletePostByQuery": lambda: request("DELETE", f"/deletePost?postID={self._post()}", token=writing),
@@ -150,6 +156,6 @@ USES: Final = 50
 
 _USED_UP: Final = {
     *("signup", "signupByName", "refresh", "logout", "deleteAccount", "endSession"),
-    *("deletePost", "deletePostByName", "deletePostByQuery"),
+    *("editPost", "changePosts", "deletePost", "deletePostByName", "deletePostByQuery"),
 }
 """Operations that succeed once."""

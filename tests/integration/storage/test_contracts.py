@@ -3,6 +3,7 @@
 from tests.contracts.accounts import AccountsContract
 from tests.contracts.archive import ArchiveContract
 from tests.contracts.attempts import AddressesContract, AttemptsContract
+from tests.contracts.edits import BulkContract, EditsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
@@ -25,6 +26,14 @@ class TestSessions(SessionsContract):
 
 class TestPosts(PostsContract):
     """Posts."""
+
+
+class TestEdits(EditsContract):
+    """Edits."""
+
+
+class TestBulk(BulkContract):
+    """Many posts at once."""
 
 
 class TestKeys(KeysContract):

@@ -12,8 +12,9 @@ from asyncmy.errors import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from postkeep.domain.accounts import Account
+from postkeep.domain.edits import ANY_VERSION, Changes, Edit, Versions
 from postkeep.domain.idempotency import IdempotencyKey, KeyUse
-from postkeep.domain.posts import ListedPost, Post, Quota, Text
+from postkeep.domain.posts import ListedPost, Post, Quota, Text, Title
 from postkeep.domain.sessions import Session, SessionStatus
 from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
 from postkeep.storage import server as server_module
@@ -21,6 +22,7 @@ from postkeep.storage import server_pool
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_pool import Connection, create_server_engine
 from tests.builders import a_moment, a_post, a_session, an_account
+from tests.contracts.edits import make
 from tests.contracts.idempotency import find_use
 from tests.contracts.kept import (
     Boom,
@@ -226,6 +228,30 @@ class TestLocks:
         await deleting
         await assert_counted(server.storage, account, other)
 
+    async def test_an_edit_counts_from_the_size_that_the_post_has_by_then(self, server: Opened) -> None:
+        """Another edit, of whichever version, is under way when ours begins, and commits while ours waits."""
+        account = await keep_account(server.storage)
+        post = a_post(author=account.id)
+        await keep_posts(server.storage, post)
+        edit = Edit(account.id, post.id, Changes(title=Title("ü"), sets_title=True), ANY_VERSION, post.created_date)
+        async with another(server) as connection:
+            await run(
+                connection, "UPDATE accounts SET bytes = bytes + %s WHERE id = %s", 1005 - post.bytes, account.id.bytes
+            )
+            await run(
+                connection,
+                "UPDATE posts SET bytes = 1005, text = %s, version = 2 WHERE account_id = %s AND id = %s",
+                "x" * 1000,
+                account.id.bytes,
+                post.id.bytes,
+            )
+            editing = asyncio.create_task(make(server.storage, edit))
+            await until_waiting(server)
+            await connection.commit()
+        await editing
+        by_now = replace(post, text=Text("x" * 1000), title=Title("ü"), version=3)
+        await assert_counted(server.storage, account, by_now)
+
     async def test_a_delete_counts_out_nothing_for_a_post_that_is_gone_by_then(self, server: Opened) -> None:
         """Another connection's delete is under way when ours begins: one of them finds it, and it is counted once."""
         account = await keep_account(server.storage)
@@ -304,11 +330,11 @@ class TestLocks:
         assert len({connection for connection, _ in seen}) == 3
 
 
-def unit_that_removes(post: Post) -> Unit:
+def unit_that_removes(post: Post, versions: Versions = ANY_VERSION) -> Unit:
     """Return the unit that removes a post, and finds it."""
 
     async def unit(work: UnitOfWork) -> None:
-        assert await work.posts.remove(post.author, post.id)
+        assert await work.posts.remove(post.author, post.id, versions)
 
     return unit
 
@@ -544,6 +570,7 @@ def removing(account: Account) -> Unit:
 
 
 KEY = IdempotencyKey("k")
+EDITION = Changes(text=Text("another"), sets_title=True)
 
 
 def adding_with_a_key(_account: Account, post: Post) -> Unit:
@@ -575,6 +602,22 @@ async def look_for_the_post_and_its_key(opened: Opened, account: Account, post: 
     """See that the post is there and counted once, and that its key stands for it."""
     await assert_counted(opened.storage, account, post)
     assert await find_use(opened.storage, KeyUse.of(KEY, post)) == KeyUse.of(KEY, post)
+
+
+def unit_that_edits(post: Post) -> Unit:
+    """Return the unit that edits a post from its first version."""
+    edit = Edit(post.author, post.id, EDITION, Versions.only(1), NOW)
+
+    async def unit(work: UnitOfWork) -> None:
+        assert (await work.edits.make(edit)).version == 2
+
+    return unit
+
+
+async def look_for_the_edit(opened: Opened, account: Account, post: Post) -> None:
+    """See that the post was edited once, and is counted so."""
+    edit = Edit(post.author, post.id, EDITION, Versions.only(1), NOW)
+    await assert_counted(opened.storage, account, edit.applied_to(post))
 
 
 async def look_for_no_post(opened: Opened, account: Account, _post: Post) -> None:
@@ -629,6 +672,12 @@ CASES = {
     ),
     "add with a key": Case(with_a_post, adding_with_a_key, look_for_the_post_and_its_key, look_for_no_post),
     "delete": Case(with_a_kept_post, lambda _, post: unit_that_removes(post), look_for_no_post),
+    "delete a version": Case(
+        with_a_kept_post,
+        lambda _, post: unit_that_removes(post, Versions.only(1)),
+        look_for_no_post,
+    ),
+    "edit": Case(with_a_kept_post, lambda _, post: unit_that_edits(post), look_for_the_edit),
     "signup": Case(with_nothing, signing_up, look_for_the_account, look_for_no_account),
     "login": Case(with_a_session, logging_in("same"), look_for_the_login("same")),
     "login with a new hash": Case(with_a_session, logging_in("new"), look_for_the_login("new")),

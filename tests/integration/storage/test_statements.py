@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 
 from postkeep.domain.accounts import Account, Password
+from postkeep.domain.edits import Changes, Versions
 from postkeep.domain.idempotency import IdempotencyKey
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session
 from postkeep.services.accounts import AccountService
 from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.bulk import BulkService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
@@ -36,6 +38,7 @@ class Caller:
     accounts: AccountService
     sessions: SessionService
     posts: PostService
+    bulk: BulkService
 
     @classmethod
     async def over(cls, storage: AnyStorage) -> "Caller":
@@ -50,7 +53,15 @@ class Caller:
         post = a_post(author=account.id)
         await keep_posts(storage, post)
         by_now = await account_by_now(storage, account)
-        return cls(by_now, session, post, accounts, sessions, PostService(storage, clock))
+        return cls(
+            by_now,
+            session,
+            post,
+            accounts,
+            sessions,
+            posts=PostService(storage, clock),
+            bulk=BulkService(storage, clock),
+        )
 
 
 HELD = ["INSERT INTO login_attempts", "SELECT login_attempts"]
@@ -80,6 +91,22 @@ USES: dict[str, tuple[Use, list[str]]] = {
         ["UPDATE accounts", "INSERT INTO posts", *KEPT],
     ),
     "deletePost": (lambda by: by.posts.delete(by.account.id, by.post.id), ["UPDATE accounts", "DELETE FROM posts"]),
+    "deletePost, a version": (
+        lambda by: by.posts.delete(by.account.id, by.post.id, Versions.only(1)),
+        ["UPDATE accounts", "DELETE FROM posts"],
+    ),
+    "editPost": (
+        lambda by: by.posts.edit(by.account.id, by.post.id, Changes(text=Text("a")), Versions.only(1)),
+        ["UPDATE accounts", "UPDATE posts", "SELECT posts"],
+    ),
+    "changePosts": (
+        lambda by: by.bulk.set_status(by.account.id, [str(by.post.id)], Status.DRAFT),
+        ["UPDATE accounts", "SELECT posts", "UPDATE posts"],
+    ),
+    "changePosts, deleting": (
+        lambda by: by.bulk.delete(by.account.id, [str(by.post.id)]),
+        ["UPDATE accounts", "SELECT posts", "UPDATE accounts", "DELETE FROM posts"],
+    ),
     "getPosts": (lambda by: by.posts.page(by.account.id), ["SELECT posts"]),
     "getPosts, a page": (lambda by: by.posts.page(by.account.id, limit=2, before=by.post.id), ["SELECT posts"]),
     "getPost": (lambda by: by.posts.get(by.account.id, by.post.id), ["SELECT posts"]),
@@ -152,7 +179,9 @@ async def test_a_use_case_sends_these_statements_and_no_others(opened: Opened, n
     assert [in_short(statement) for statement in sent] == wanted
 
 
-@pytest.mark.parametrize("name", ["addPost", "addPost with a key", "deletePost", "getPosts", "authenticate"])
+@pytest.mark.parametrize(
+    "name", ["addPost", "addPost with a key", "editPost", "deletePost", "getPosts", "authenticate"]
+)
 async def test_a_use_case_takes_no_further_round_trips(server: Opened, name: str) -> None:
     """One per statement and one for the COMMIT of a unit: no BEGIN, no ROLLBACK, no ping, no SET."""
     use, wanted = USES[name]

@@ -7,9 +7,9 @@ from tests.faults.history import NEVER, Item, Kind, Operation, Outcome
 from tests.faults.verdict import judge
 
 
-def post(uid: str, *, digest: str = "", post_id: str = "") -> Item:
+def post(uid: str, *, digest: str = "", post_id: str = "", version: int = 1) -> Item:
     """Return a post as a list shows it: its id and its content follow from its uid unless they are wrong."""
-    return Item(post_id or f"id-{uid}", uid, digest or f"digest of {uid}")
+    return Item(post_id or f"id-{uid}", uid, digest or f"digest of {uid}", version)
 
 
 class Story:
@@ -47,6 +47,23 @@ class Story:
     def delete(self, uid: str, invoked: int, completed: int | None, *, status: int = 0, user: str = "") -> None:
         """Delete a post."""
         self.tell(Kind.DELETE, invoked, completed, user=user or uid.partition(":")[0], status=status, post=f"id-{uid}")
+
+    def edit(  # noqa: PLR0913 - all that an edit may be
+        self,
+        uid: str,
+        base: int,
+        digest: str,
+        *,
+        during: tuple[int, int | None],
+        told: int = 0,
+        status: int = 0,
+        user: str = "",
+    ) -> None:
+        """Edit a post from a version; the answer tells the next one, unless it is another."""
+        invoked, completed = during
+        about: dict[str, Any] = {"post": f"id-{uid}", "base": base, "digest": digest}
+        about["version"] = told or (base + 1 if completed is not None and not status else 0)
+        self.tell(Kind.EDIT, invoked, completed, user=user or uid.partition(":")[0], status=status, **about)
 
     def shows(self, invoked: int, completed: int, *shown: str | Item, user: str = "ann") -> None:
         """List posts."""

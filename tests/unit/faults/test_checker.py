@@ -377,6 +377,128 @@ def test_i5_the_oldest_of_very_many_sessions_may_end() -> None:
     assert story.found() == []
 
 
+# What follows is about I7, edits.
+
+
+def test_i7_a_list_shows_the_version_that_was_acknowledged() -> None:
+    """From then on, and before that either of the two."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, 6))
+    story.shows(4, 7, "ann:a")
+    story.shows(5, 8, post("ann:a", digest="b", version=2))
+    story.shows(9, 10, post("ann:a", digest="b", version=2))
+    assert story.found() == []
+
+
+def test_i7_a_list_that_shows_an_older_version_is_named() -> None:
+    """Together with the edit that was lost; by how long it is late is I6."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, 1_000_000))
+    story.shows(2_000_000, 2_000_001, "ann:a")
+    assert story.found() == ["I7: 2 3"]
+    assert judge(story.operations).stale_ms == 1.0
+
+
+def test_i7_what_was_shown_once_is_not_older_later() -> None:
+    """Though nobody knows what came of the edit."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, None))
+    story.shows(4, 5, "ann:a")
+    story.shows(6, 7, post("ann:a", digest="b", version=2))
+    assert story.found() == []
+    story.shows(8, 9, "ann:a")
+    assert story.found() == ["I7: 4 5"]
+
+
+def test_i7_of_two_edits_from_one_version_one_is_acknowledged() -> None:
+    """The other one overwrote what it had not seen."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, 5))
+    story.edit("ann:a", 1, "c", during=(4, 6), told=2, status=412)
+    story.edit("ann:a", 2, "d", during=(7, 10))
+    assert story.found() == []
+    story.edit("ann:a", 1, "c", during=(3, 9))
+    assert story.found() == ["I7: 2 5"]
+
+
+def test_i7_an_edit_that_skips_a_version_is_named() -> None:
+    """It started from another one than it named."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, 4))
+    story.edit("ann:a", 1, "c", during=(5, 6), told=3)
+    assert story.found() == ["I7: 3"]
+
+
+def test_i7_version_and_content_belong_together() -> None:
+    """What was acknowledged as a version is what the version is, before and after; and nobody else wrote it."""
+    for shown in (post("ann:a", digest="c", version=2), post("ann:a", version=2), post("ann:a", digest="b", version=3)):
+        story = a_story()
+        story.edit("ann:a", 1, "b", during=(3, 4))
+        story.edit("ann:a", 1, "c", during=(3, 5), told=2, status=412)
+        story.shows(6, 7, shown)
+        assert [found.partition(":")[0] for found in story.found()] == ["I7"]
+    story = a_story()
+    story.shows(3, 5, post("ann:a", digest="c", version=2))
+    story.edit("ann:a", 1, "c", during=(4, None))
+    story.edit("ann:a", 1, "b", during=(2, 7))
+    assert story.found() == ["I7: 4 2"]
+
+
+def test_i7_one_version_has_one_content() -> None:
+    """Of two edits of unknown outcome one was made."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, None))
+    story.edit("ann:a", 1, "c", during=(3, None))
+    story.shows(5, 6, post("ann:a", digest="b", version=2))
+    story.shows(7, 8, post("ann:a", digest="b", version=2))
+    assert story.found() == []
+    story.shows(9, 10, post("ann:a", digest="c", version=2))
+    assert story.found() == ["I7: 4 6"]
+
+
+def test_i7_an_edit_that_was_refused_is_never_shown() -> None:
+    """4xx means never."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, 4), status=422)
+    story.shows(5, 6, post("ann:a", digest="b", version=2))
+    assert story.found() == ["I7: 1 3"]
+
+
+def test_i7_an_edit_is_refused_only_where_another_may_have_come_first() -> None:
+    """One of unknown outcome may have; its own may not, and no version is a reason against itself."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, None))
+    story.edit("ann:a", 1, "c", during=(4, 5), told=2, status=412)
+    assert story.found() == []
+    for told in (1, 2):
+        story = a_story()
+        story.edit("ann:a", 1, "c", during=(3, 4), told=told, status=412)
+        assert story.found() == ["I7: 2"]
+
+
+def test_i7_an_edit_says_whether_the_post_is_there() -> None:
+    """404 for one that must be there, or anything else for one that is gone, is as wrong as in a list."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, 4), status=404)
+    assert story.found() == ["I1: 1 2"]
+    story = a_story()
+    story.delete("ann:a", 3, 4)
+    story.edit("ann:a", 1, "b", during=(3, 5), status=404)
+    story.edit("ann:a", 1, "b", during=(6, 7), status=404)
+    assert story.found() == []
+    story.edit("ann:a", 1, "b", during=(8, 9))
+    assert story.found() == ["I2: 1 2 5"]
+
+
+def test_i3_a_stranger_who_edits_is_named() -> None:
+    """A refusal is as it should be."""
+    story = a_story()
+    story.edit("ann:a", 1, "b", during=(3, 4), status=404, user="bob")
+    assert story.found() == []
+    story.edit("ann:a", 1, "b", during=(5, 6), user="bob")
+    assert story.found() == ["I3: 1 3"]
+
+
 # What follows is about all of it together.
 
 
@@ -409,9 +531,15 @@ def test_a_list_that_is_wrong_is_found(seed: int) -> None:
     asked = {each.post for each in history if each.kind is Kind.DELETE}
     gone = {each.post for each in history if each.kind is Kind.DELETE and each.is_ok}
     adds = [Item(each.post, each.uid, each.digest) for each in history if each.kind is Kind.ADD and each.is_ok]
-    without = [[item for item in store if item != kept] for kept in adds if kept.post not in asked]
+    without = [[item for item in store if item.post != kept.post] for kept in adds if kept.post not in asked]
     with_old = [sorted([*store, old], reverse=True) for old in adds if old.post in gone]
-    for wrong in without + with_old:
+    edited = {(each.post, each.version) for each in history if each.kind is Kind.EDIT and each.is_ok}
+    older = [
+        [item._replace(version=item.version - 1) if item == kept else item for item in store]
+        for kept in store
+        if (kept.post, kept.version) in edited
+    ]
+    for wrong in without + with_old + older:
         final.shown = wrong
         assert [each for each in judge([*history, final]).violations if final in each.operations]
 
@@ -429,6 +557,18 @@ def seconds(history: Sequence[Operation]) -> float:
     return time.process_time() - begun
 
 
+def edit_one(store: dict[str, Item], edit: Operation, choose: random.Random, *, takes_effect: bool) -> None:
+    """Edit some post of a store that never lies, from its version or from the one before."""
+    kept = store[choose.choice(sorted(store))]
+    edit.post, edit.digest = kept.post, f"edit {edit.name}"
+    edit.base = choose.randint(max(1, kept.version - 1), kept.version)
+    if edit.base < kept.version:
+        edit.outcome, edit.status, edit.version = Outcome.FAIL, 412, kept.version
+    elif takes_effect:
+        store[kept.post] = kept._replace(version=kept.version + 1, digest=edit.digest)
+        edit.version = kept.version + 1 if edit.is_ok else 0
+
+
 def a_true_history(choose: random.Random, *, operations: int) -> tuple[list[Operation], list[Item]]:
     """Make a history by a store that has one moment for each operation's effect, seen by clients who overlap.
 
@@ -441,7 +581,8 @@ def a_true_history(choose: random.Random, *, operations: int) -> tuple[list[Oper
         # Effects come one after another; that clients ask before and hear after them is all that they know.
         invoked, completed = number * 10 - choose.randint(1, 40), number * 10 + choose.randint(1, 40)
         outcome = choose.choices([Outcome.OK, Outcome.INFO], [8, 1])[0]
-        kind = choose.choice([Kind.ADD, Kind.DELETE, Kind.LIST]) if len(store) < 30 else Kind.DELETE
+        kinds = [Kind.ADD, Kind.DELETE, Kind.LIST, Kind.EDIT]
+        kind = choose.choice(kinds) if len(store) < 30 else Kind.DELETE
         operation = Operation(str(number), "1", "ann", kind, invoked, completed, outcome)
         takes_effect = operation.is_ok or choose.random() < 0.5 or len(store) == 30
         if kind is Kind.ADD:
@@ -450,12 +591,14 @@ def a_true_history(choose: random.Random, *, operations: int) -> tuple[list[Oper
             operation.post = item.post if operation.is_ok else ""
             if takes_effect:
                 store[item.post] = item
-        elif kind is Kind.DELETE:
-            if not store:
-                continue
+        elif kind is Kind.DELETE and store:
             operation.post = choose.choice(sorted(store))
             if takes_effect:
                 del store[operation.post]
+        elif kind is Kind.EDIT and store:
+            edit_one(store, operation, choose, takes_effect=takes_effect)
+        elif kind is not Kind.LIST:
+            continue
         elif operation.is_ok:
             operation.shown = sorted(store.values(), reverse=True)
         history.append(operation)

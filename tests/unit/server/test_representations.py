@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postkeep.server.representations import COMPRESSED_FROM, Loaded, coding_for, has_tag
+from postkeep.server.representations import COMPRESSED_FROM, Loaded, coding_for
 
 HEADERS = [
     (b"content-type", b"application/json"),
@@ -65,17 +65,6 @@ def test_the_coding_is_one_that_the_client_takes(accept_encoding: bytes | None, 
 def test_no_bytes_make_an_error_of_a_header(value: bytes) -> None:
     """Clients send anything."""
     assert coding_for(value) in {"identity", "gzip"}
-    assert has_tag(value, b'"tag"') in {True, False}
-
-
-@given(st.lists(st.from_regex(rb'\A(W/)?"[a-z,*/\x80-\xff]{0,5}"\Z'), max_size=5), st.integers(0, 4))
-def test_a_tag_is_found_in_a_list_wherever_it_stands(tags: list[bytes], at: int) -> None:
-    """Weak or strong, among others, some of which have commas in them."""
-    ours = b'"0123456789"'
-    others = b" , ".join(tags)
-    assert not has_tag(others, ours)
-    for spelling in (ours, b"W/" + ours):
-        assert has_tag(b",".join([*tags[:at], spelling, *tags[at:]]), ours)
 
 
 @pytest.mark.parametrize("size", [2, COMPRESSED_FROM - 1, COMPRESSED_FROM, 70_000, 2_000_000])

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, status
 from postkeep.controllers.api import accounts, posts, sessions
 from postkeep.controllers.dependencies import CurrentCaller, Posts
 from postkeep.controllers.route import Route
+from postkeep.domain.edits import ANY_VERSION
 from postkeep.domain.posts import parse_post_id
 from postkeep.views.posts import PostView
 
@@ -26,16 +27,17 @@ router.get(
     response_model=list[PostView],
     responses={**posts.LIST_ERRORS, **posts.LINK},
 )(posts.get_posts)
-router.delete("/deletePost/{postID}", operation_id="deletePostByName", responses=posts.ONE_ERRORS, **_GONE)(
+router.delete("/deletePost/{postID}", operation_id="deletePostByName", responses=posts.DELETE_ERRORS, **_GONE)(
     posts.delete_post
 )
 
 
-@router.delete("/deletePost", operation_id="deletePostByQuery", responses=posts.QUERY_ERRORS, **_GONE)
+@router.delete("/deletePost", operation_id="deletePostByQuery", responses=posts.DELETE_ERRORS, **_GONE)
 async def delete_post_by_query(
     post_id: Annotated[str, Query(alias="postID", json_schema_extra={"format": "uuid"})],
     caller: CurrentCaller,
     service: Posts,
+    if_match: posts.IfMatch = None,
 ) -> None:
-    """Delete one of the caller's posts, named in the query."""
-    await service.delete(caller.account_id, parse_post_id(post_id))
+    """Delete one of the caller's posts, named in the query; with If-Match, only if it still has that version."""
+    await service.delete(caller.account_id, parse_post_id(post_id), if_match or ANY_VERSION)

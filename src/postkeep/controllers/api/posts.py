@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response, status
 from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
+from postkeep.controllers.api.post_path import ONE_POST
 from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import CurrentCaller, Cursors, Posts
 from postkeep.controllers.errors import (
@@ -18,13 +19,15 @@ from postkeep.controllers.errors import (
 )
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
+from postkeep.domain.edits import ANY_VERSION, VersionConflict
 from postkeep.domain.idempotency import KeyInUse, KeyInvalid, KeyReused, TooManyKeys
 from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import LongPage
 from postkeep.views.cursors import CURSOR_SCHEMA, CursorInvalid
-from postkeep.views.fields import GivenKey
+from postkeep.views.entity_tags import IfMatchInvalid, has_tag, tag_of
+from postkeep.views.fields import GivenKey, GivenVersions
 from postkeep.views.posts import NewPost, PostAdded, PostView, long_post_list, post_list
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
@@ -46,15 +49,21 @@ ADD_ERRORS = documented(
     BodiesFull,
 )
 LIST_ERRORS = documented(*_ERRORS, RequestInvalid, CursorInvalid)
-ONE_ERRORS = documented(*_ERRORS, PostAbsent)
-QUERY_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid)
+ONE_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid)
+DELETE_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid, IfMatchInvalid, VersionConflict)
 
+_ETAG: Final = {"ETag": {"required": True, "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'}}}
 LOCATION: Responses = {
     status.HTTP_201_CREATED: {
         "headers": {
-            "Location": {"required": True, "schema": {"type": "string", "pattern": "^/api/v1/posts/[0-9a-f-]{36}$"}}
+            "Location": {"required": True, "schema": {"type": "string", "pattern": "^/api/v1/posts/[0-9a-f-]{36}$"}},
+            **_ETAG,
         }
     }
+}
+ETAG: Responses = {status.HTTP_200_OK: {"headers": _ETAG}}
+UNMODIFIED: Responses = {
+    status.HTTP_304_NOT_MODIFIED: {"description": "It is still the version of If-None-Match.", "headers": _ETAG}
 }
 LINK: Responses = {
     status.HTTP_200_OK: {
@@ -90,16 +99,28 @@ Cursor = Annotated[
     str | None,
     Query(max_length=100, description="Where the page begins, as Link had it.", json_schema_extra=CURSOR_SCHEMA),
 ]
+
+
+def _without_end(given: object) -> object:
+    """Take off the white space behind a header's value (RFC 9112 5.1), which the parser leaves there."""
+    return given.strip(" \t") if isinstance(given, str) else given
+
+
 Key = Annotated[
     GivenKey | None,
-    # A header's value ends before the white space behind it (RFC 9112 5.1), which the parser leaves there.
-    BeforeValidator(lambda given: given.strip(" \t") if isinstance(given, str) else given),
+    BeforeValidator(_without_end),
     Header(
         alias="Idempotency-Key",
         description="New for each post, the same for each repetition: within 24 hours these add nothing, and are"
         " answered as the first was.",
     ),
 ]
+IfMatch = Annotated[
+    GivenVersions | None,
+    BeforeValidator(_without_end),
+    Header(alias="If-Match", description="The version it starts from, as ETag has it; * is any."),
+]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="The version at hand, as ETag has it.")]
 
 
 @router.post(
@@ -109,6 +130,7 @@ async def add_post(new: NewPost, caller: CurrentCaller, posts: Posts, response: 
     """Keep a post for the caller and answer its id."""
     post = await posts.add(caller.account_id, new.text, title=new.title, status=new.status, key=key)
     response.headers["Location"] = f"/api/v1/posts/{post.id}"
+    response.headers["ETag"] = tag_of(post.version)
     return PostAdded.of(post)
 
 
@@ -141,17 +163,24 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     return response
 
 
-@router.get("/posts/{postID}", operation_id="getPost", responses=ONE_ERRORS)
-async def get_post(post_id: PostIdInPath, caller: CurrentCaller, posts: Posts, response: Response) -> PostView:
+@router.get(
+    ONE_POST,
+    operation_id="getPost",
+    response_model=PostView,
+    responses={**ONE_ERRORS, **ETAG, **UNMODIFIED},
+)
+async def get_post(
+    post_id: PostIdInPath, caller: CurrentCaller, posts: Posts, if_none_match: IfNoneMatch = None
+) -> Response:
     """Answer one of the caller's posts."""
     post = await posts.get(caller.account_id, parse_post_id(post_id))
-    response.headers.update(PRIVATE)
-    return PostView.of(post)
+    headers = {**PRIVATE, "ETag": tag_of(post.version)}
+    if if_none_match is not None and has_tag(if_none_match.encode("latin-1"), headers["ETag"].encode()):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(PostView.of(post).model_dump_json(), headers=headers, media_type="application/json")
 
 
-@router.delete(
-    "/posts/{postID}", operation_id="deletePost", status_code=status.HTTP_204_NO_CONTENT, responses=ONE_ERRORS
-)
-async def delete_post(post_id: PostIdInPath, caller: CurrentCaller, posts: Posts) -> None:
-    """Delete one of the caller's posts."""
-    await posts.delete(caller.account_id, parse_post_id(post_id))
+@router.delete(ONE_POST, operation_id="deletePost", status_code=status.HTTP_204_NO_CONTENT, responses=DELETE_ERRORS)
+async def delete_post(post_id: PostIdInPath, caller: CurrentCaller, posts: Posts, if_match: IfMatch = None) -> None:
+    """Delete one of the caller's posts; with If-Match, only if it still has that version."""
+    await posts.delete(caller.account_id, parse_post_id(post_id), if_match or ANY_VERSION)
