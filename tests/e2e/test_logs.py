@@ -89,6 +89,7 @@ def test_op_04_no_password_token_or_text_stands_in_the_log(server: PostkeepServe
             "kid-sid-0123456789_abcdefghijklmnop",
         ),
     ],
+    ids=["plain", "escaped", "emoji", "password", "text", "access-token", "refresh-token"],
 )
 def test_op_04_a_secret_in_a_log_is_found(secret: str, spelling: str) -> None:
     """A search that finds nothing where there is something would say of every log that it is clean."""

@@ -142,6 +142,7 @@ PACKED = gzip.compress(CONTENT)
         CONTENT,
         b"SQLite format 3\x00",
     ],
+    ids=lambda damaged: f"{len(damaged)}-bytes",
 )
 def test_what_gzip_did_not_make_is_damaged(damaged: bytes) -> None:
     """Cut off, altered, followed by something, or never packed."""

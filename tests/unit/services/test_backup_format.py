@@ -166,6 +166,7 @@ def test_a_newer_format_is_named(newer: int) -> None:
         HEADER.line().replace(b":1", b": 1"),
         line_of(a_post()),
     ],
+    ids=lambda line: f"{len(line)}-bytes",
 )
 def test_anything_else_is_no_backup(line: bytes) -> None:
     """Said at once, not after reading all of it."""
