@@ -21,7 +21,7 @@ _FOLDERS: Final = {
     ),
     "resources": (
         *("signup", "login", "token", "refresh", "me"),
-        *("addPost", "getPosts", "getPost", "deletePost", "logout"),
+        *("addPost", "getPosts", "getSummary", "getPost", "deletePost", "logout"),
     ),
     "own account": ("login", "listSessions", "endSession", "endOtherSessions", "changePassword", "deleteAccount"),
     "health": ("livez", "readyz"),

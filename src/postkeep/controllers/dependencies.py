@@ -14,6 +14,7 @@ from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.health import HealthService
 from postkeep.services.posts import PostService
+from postkeep.services.search import SearchService
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.views.authorization import bearer_token
 from postkeep.views.cursors import Cursors as CursorWriter
@@ -145,6 +146,11 @@ async def _posts(request: Request) -> PostService:
     return services_of(request).posts
 
 
+async def _search(request: Request) -> SearchService:
+    """Hand over the service for searching."""
+    return services_of(request).search
+
+
 async def _health(request: Request) -> HealthService:
     """Hand over the service for health."""
     return services_of(request).health
@@ -166,5 +172,6 @@ LoginOrigin: TypeAlias = Annotated[Origin, Depends(_origin)]
 Accounts: TypeAlias = Annotated[AccountService, Depends(_accounts)]
 Sessions: TypeAlias = Annotated[SessionService, Depends(_sessions)]
 Posts: TypeAlias = Annotated[PostService, Depends(_posts)]
+Search: TypeAlias = Annotated[SearchService, Depends(_search)]
 Health: TypeAlias = Annotated[HealthService, Depends(_health)]
 Cursors: TypeAlias = Annotated[CursorWriter, Depends(_cursors)]

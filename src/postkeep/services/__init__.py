@@ -7,6 +7,7 @@ from postkeep.services.administration import AdministrationService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.posts import PostService
+from postkeep.services.search import SearchService
 from postkeep.services.sessions import SessionService
 
 
@@ -17,6 +18,7 @@ class Services:
     accounts: AccountService
     sessions: SessionService
     posts: PostService
+    search: SearchService
     health: HealthService
     housekeeping: HousekeepingService
     administration: AdministrationService

@@ -6,6 +6,7 @@ from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
+from tests.contracts.lists import ListsContract, SearchContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
@@ -25,6 +26,14 @@ class TestSessions(SessionsContract):
 
 class TestPosts(PostsContract):
     """Posts."""
+
+
+class TestLists(ListsContract):
+    """Lists."""
+
+
+class TestSearch(SearchContract):
+    """Searching."""
 
 
 class TestKeys(KeysContract):

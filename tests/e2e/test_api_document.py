@@ -1,0 +1,44 @@
+"""docs/api.md: its commands work as they are printed, one after the other, and say what it says."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from tests.e2e.clients import Person
+from tests.e2e.servers import PostkeepServer, environment
+
+DOCUMENT: Final = (Path(__file__).parents[2] / "docs/api.md").read_text("utf-8")
+SAYS: Final = "# → "
+MARK: Final = "== end of a command =="
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Return the commands, each on one line, and what the output of each must hold."""
+    found: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"^```sh\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith(SAYS):
+                found[-1][1].append(line.removeprefix(SAYS))
+            else:
+                found.append((line, []))
+    return found
+
+
+def test_the_commands_work_as_printed(server: PostkeepServer) -> None:
+    """Whoever copies and pastes them, as the page has them, gets what stands below each."""
+    shown = commands()
+    assert len([says for _, says in shown if says]) > 5
+    given = {"URL": server.url, "JSON": "Content-Type: application/json", "TOKEN": Person.signs_up(server.http).access}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(f"{line}\necho '{MARK}'" for line, _ in shown)],
+        env={**environment(given), "NO_PROXY": "*"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    for (line, says), said in zip(shown, done.stdout.split(MARK), strict=False):
+        for expected in says:
+            assert expected in said, f"{line}: {said}"
