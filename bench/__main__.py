@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench import enumeration, groups, growth, guards, mix, pages, strain
+from bench import enumeration, groups, growth, guards, mix, pages, search, strain
 from bench.arena import DATABASES, Plan, databases, opened
 from bench.databases import MariaDbHost
 from bench.figures import Comparison, Start, Table
@@ -23,7 +23,7 @@ from bench.postkeep import Postkeep
 from bench.report import write
 
 _LOADS: Final = ("hits", "cold", "adds", "edits", "mix")
-_PARTS: Final = ("starts", *_LOADS, "pages", "long", "memory", "guard", "strain", "enumeration")
+_PARTS: Final = ("starts", *_LOADS, "pages", "search", "long", "memory", "guard", "strain", "enumeration")
 
 
 def main() -> None:
@@ -96,6 +96,9 @@ class Run:
                 arena.check()
         if "pages" in only:
             with pages.opened(self._plan, self._new_folder("pages"), self._host) as found:
+                tables += self._compare(found)
+        if "search" in only:
+            with search.opened(self._plan, self._new_folder("search"), self._host) as found:
                 tables += self._compare(found)
         if "long" in only:
             tables.append(growth.of_long_list(self._plan, self._new_folder("long"), self._host))

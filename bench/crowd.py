@@ -15,6 +15,7 @@ from bench.drivers import insert_of
 from bench.people import TEXT_BYTES, Person, text_of
 from postkeep.adapters.jwt_tokens import JwtTokens
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.lists import Place
 from postkeep.domain.posts import PostId
 from postkeep.domain.sessions import SALT_BYTES, SessionId
 from postkeep.services.ports import AccessClaims
@@ -73,7 +74,7 @@ class Crowd:
 
     def cursor(self, person: Person, post: int) -> str:
         """Return the cursor of the page behind one of somebody's posts."""
-        return self._cursors.write(AccountId(UUID(bytes=person.account)), PostId(post_id(post)))
+        return self._cursors.write(AccountId(UUID(bytes=person.account)), Place(PostId(post_id(post))))
 
     def _person(self, number: int, rests: Sequence[str], now: datetime) -> Person:
         account = _account_id(number)

@@ -51,6 +51,7 @@ class Reading:
         status: What it answers.
         misses: Where it is Postkeep, whether it must answer each time from the database (True), or never (False).
         connections: How many ask at the same time.
+        warm_seconds: For how long it is asked beforehand; at least one answer must come within that.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Reading:
     status: int = 200
     misses: bool | None = None
     connections: int = CONNECTIONS
+    warm_seconds: int = WARM_SECONDS
 
     def measure(self, seconds: int) -> Measured:
         """Measure it."""
@@ -71,7 +73,7 @@ class Reading:
         if any(each.status != self.status for each in looked):
             message = f"{self.name}: answered with {sorted({each.status for each in looked})}, not {self.status}"
             raise Void(message)
-        self._play(WARM_SECONDS)
+        self._play(self.warm_seconds)
         time.sleep(_SETTLE_SECONDS)
         logged = count_logged(self.server)
         measured = measure(self.server, self.database, lambda: self._play(seconds))

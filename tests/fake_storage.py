@@ -1,6 +1,7 @@
 """A stand-in for the storage, in dictionaries; it passes the same contract tests as the databases do."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountSta
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.domain.edits import ANY_VERSION, Changes, Edit, PostsAbsent, Revision, VersionConflict, Versions
 from postkeep.domain.idempotency import KeyUse
+from postkeep.domain.lists import EVERYTHING, Listing, Place, Summary
 from postkeep.domain.posts import (
     LIGHT_BYTES,
     UNLIMITED,
@@ -21,10 +23,20 @@ from postkeep.domain.posts import (
     Quota,
     QuotaExceeded,
     Status,
-    parse_post_id,
 )
+from postkeep.domain.search import Query
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
-from postkeep.services.ports import Clock, Recall, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.services.ports import (
+    Clock,
+    Found,
+    Recall,
+    SchemaUnfit,
+    Stamp,
+    StorageUnavailable,
+    Unit,
+    UnitOfWork,
+    no_recall,
+)
 
 T = TypeVar("T")
 
@@ -95,17 +107,35 @@ class FakeStorage:
     async def stream(
         self,
         author: AccountId,
+        listing: Listing = EVERYTHING,
         *,
-        before: PostId | None = None,
-        last: PostId | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts, one at a time."""
         self.recall = recall
-        posts = await self.read(lambda work: work.posts.list_for(author, limit=None, before=before))
-        for post in posts:
-            if last is None or post.id >= str(last):
-                yield [post]
+        for post in await self.read(lambda work: work.posts.list_for(author, listing, before=before, last=last)):
+            yield [post]
+
+    async def search(  # noqa: PLR0913 - as in the port
+        self,
+        author: AccountId,
+        query: Query,
+        listing: Listing = EVERYTHING,
+        *,
+        before: Place | None = None,
+        limit: int,
+        about_bytes: int,
+    ) -> Found:
+        """Find posts."""
+        found: list[ListedPost] = []
+        for post in await self.read(lambda work: work.posts.list_for(author, listing, before=before)):
+            if query.finds(post.title, post.text):
+                if len(found) == limit or sum(len(each.text.encode()) for each in found) >= about_bytes:
+                    return Found(found, has_more=True)
+                found.append(post)
+        return Found(found, has_more=False)
 
     async def check(self) -> None:
         """See that nothing fails."""
@@ -448,22 +478,58 @@ class FakePosts:
         """Return the author's post, or None."""
         return self._posts.get((author, post_id))
 
-    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[ListedPost]:
-        """Return the author's posts, newest first: at most `limit`, those older than `before`."""
-        own = (post for post in self._posts.values() if post.author == author)
-        older = (post for post in own if before is None or post.id < before)
-        return [ListedPost.of(post) for post in sorted(older, key=lambda post: post.id, reverse=True)[:limit]]
+    async def list_for(
+        self,
+        author: AccountId,
+        listing: Listing = EVERYTHING,
+        *,
+        limit: int | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
+    ) -> Sequence[ListedPost]:
+        """Return the author's posts in the listing's order: at most `limit`, those behind `before`, down to `last`."""
+        return [ListedPost.of(post) for post in self._chosen(author, listing, before=before, last=last)[:limit]]
 
-    async def list_light(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[ListedPost]:
+    async def list_light(
+        self, author: AccountId, listing: Listing = EVERYTHING, *, limit: int, before: Place | None = None
+    ) -> Sequence[ListedPost]:
         """Return what `list_for` would return if that is light (see `LIGHT_BYTES`), and none of it otherwise."""
-        sizes = await self.list_sizes(author, limit=limit, before=before)
+        sizes = await self.list_sizes(author, listing, limit=limit, before=before)
         light = sum(size for _, size in sizes) <= LIGHT_BYTES
-        return await self.list_for(author, limit=limit, before=before) if light else []
+        return await self.list_for(author, listing, limit=limit, before=before) if light else []
 
-    async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
-        """Return the ids and the bytes of what `list_for` would return."""
-        ids = [parse_post_id(post.id) for post in await self.list_for(author, limit=limit, before=before)]
-        return [(post_id, self._posts[author, post_id].bytes) for post_id in ids]
+    async def list_sizes(
+        self, author: AccountId, listing: Listing = EVERYTHING, *, limit: int, before: Place | None = None
+    ) -> Sequence[tuple[Place, int]]:
+        """Return the places and the bytes of what `list_for` would return."""
+        posts = self._chosen(author, listing, before=before)[:limit]
+        return [(listing.sort.place_of(ListedPost.of(post)), post.bytes) for post in posts]
+
+    async def summarise(self, author: AccountId) -> Summary | None:
+        """Return what the author has."""
+        account = self._transaction.state.accounts.get(author)
+        if account is None:
+            return None
+        numbers = Counter(post.status for post in self._posts.values() if post.author == author)
+        return Summary(numbers[Status.DRAFT], numbers[Status.PUBLISHED], numbers[Status.ARCHIVED], account.bytes)
+
+    def _chosen(
+        self, author: AccountId, listing: Listing, *, before: Place | None = None, last: Place | None = None
+    ) -> list[Post]:
+        def key(place: Place) -> tuple[object, ...]:
+            return (place.updated_date, place.id) if listing.sort.is_by_change else (place.id,)
+
+        def stands(post: Post) -> Any:
+            return key(Place(post.id, post.updated_date))
+
+        own = [post for post in self._posts.values() if post.author == author]
+        own = [post for post in own if listing.status in {None, post.status}]
+        own.sort(key=stands, reverse=listing.sort.descends)
+        first = None if before is None else key(before)
+        end = None if last is None else key(last)
+        if listing.sort.descends:
+            return [p for p in own if (first is None or stands(p) < first) and (end is None or stands(p) >= end)]
+        return [p for p in own if (first is None or stands(p) > first) and (end is None or stands(p) <= end)]
 
     async def add(self, post: Post, quota: Quota = UNLIMITED) -> None:
         """Keep a new post and count it in its author's row."""

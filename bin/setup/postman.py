@@ -21,7 +21,7 @@ _FOLDERS: Final = {
     ),
     "resources": (
         *("signup", "login", "token", "refresh", "me"),
-        *("addPost", "getPosts", "getPost", "editPost", "changePosts", "deletePost", "logout"),
+        *("addPost", "getPosts", "getSummary", "getPost", "editPost", "changePosts", "deletePost", "logout"),
     ),
     "own account": ("login", "listSessions", "endSession", "endOtherSessions", "changePassword", "deleteAccount"),
     "health": ("livez", "readyz"),

@@ -17,7 +17,7 @@ from postkeep import logs
 from postkeep.bootstrap.metrics import Metrics, metrics_of
 from postkeep.bootstrap.wiring import wire
 from postkeep.controllers import errors, openapi
-from postkeep.controllers.api import accounts, by_name, edits, health, posts, sessions
+from postkeep.controllers.api import accounts, by_name, edits, health, lists, posts, sessions
 from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.web import pages
@@ -125,7 +125,9 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         redirect_slashes=False,
         # The most used come first. `include_router` would have each request find its way twice.
         routes=[
-            route for module in (posts, edits, by_name, accounts, sessions, health) for route in module.router.routes
+            route
+            for module in (lists, posts, edits, by_name, accounts, sessions, health)
+            for route in module.router.routes
         ],
     )
     app.state.account_limit = RequestLimit("account", settings.account_rate)
@@ -205,7 +207,7 @@ def _put_in_front(app: Postkeep, settings: Settings, memory: Memory, metrics: Me
         # There is no proxy to believe, only somebody to warn, which can wait for what is not answered from memory.
         app.add_middleware(ClientAddress, trusted=())
     # What is answered from memory costs no step of the framework, so these stand before it.
-    app.door = ResponseCache(app.door, paths=posts.LIST_PATHS, memory=memory, ttl=settings.cache_ttl)
+    app.door = ResponseCache(app.door, paths=lists.REMEMBERED, memory=memory, ttl=settings.cache_ttl)
     _look_who_comes(app, settings)
     if settings.access_log == "all":
         app.door = Witness(app.door, tell=log_request)

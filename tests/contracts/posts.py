@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import pytest
 
 from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
+from postkeep.domain.lists import Place
 from postkeep.domain.posts import (
     LIGHT_BYTES,
     MAX_BODY_BYTES,
     TITLE_MAX_LENGTH,
     ListedPost,
     Post,
-    PostId,
     Quota,
     QuotaExceeded,
     Status,
@@ -78,8 +78,13 @@ async def find_post(storage: Storage, post: Post) -> Post | None:
     return await storage.read(lambda work: work.posts.find(post.author, post.id))
 
 
+def at(post: Post) -> Place:
+    """Return where a post stands in a list by creation."""
+    return Place(post.id)
+
+
 async def streamed(
-    storage: Storage, author: AccountId, *, before: PostId | None = None, last: PostId | None = None
+    storage: Storage, author: AccountId, *, before: Place | None = None, last: Place | None = None
 ) -> list[ListedPost]:
     """Read a long list to its end."""
     return [post async for part in storage.stream(author, before=before, last=last) for post in part]
@@ -251,17 +256,17 @@ class PostsContract:
         own = [post for post in reversed(posts) if post.author == account.id]
         listed = [ListedPost.of(post) for post in own]
 
-        async def page(limit: int | None, before: PostId | None) -> list[ListedPost]:
+        async def page(limit: int | None, before: Place | None) -> list[ListedPost]:
             return list(await storage.read(lambda work: work.posts.list_for(account.id, limit=limit, before=before)))
 
         assert await page(3, None) == listed[:3]
         assert await page(10, None) == await page(11, None) == await page(None, None) == listed
-        assert await page(3, own[2].id) == listed[3:6]
-        assert await page(None, own[6].id) == listed[7:]
-        assert await page(1, own[8].id) == listed[9:]
-        assert await page(5, own[9].id) == []
+        assert await page(3, at(own[2])) == listed[3:6]
+        assert await page(None, at(own[6])) == listed[7:]
+        assert await page(1, at(own[8])) == listed[9:]
+        assert await page(5, at(own[9])) == []
         # A stranger's post, between two of mine, says no more than when to begin.
-        assert await page(2, posts[10].id) == listed[5:7]
+        assert await page(2, at(posts[10])) == listed[5:7]
 
     async def test_a_long_list_is_the_list(self, storage: Storage) -> None:
         """In parts that together are all posts, or those between two of them, whether these exist or not."""
@@ -272,10 +277,10 @@ class PostsContract:
         listed = [ListedPost.of(post) for post in own]
         # Compared as truths: pytest would print megabytes.
         assert (await streamed(storage, account.id) == listed) is True
-        assert (await streamed(storage, account.id, before=own[4].id) == listed[5:]) is True
-        assert (await streamed(storage, account.id, last=own[7].id) == listed[:8]) is True
-        assert (await streamed(storage, account.id, before=own[4].id, last=own[7].id) == listed[5:8]) is True
-        assert (await streamed(storage, account.id, before=posts[-3].id, last=posts[3].id) == listed[2:-2]) is True
+        assert (await streamed(storage, account.id, before=at(own[4])) == listed[5:]) is True
+        assert (await streamed(storage, account.id, last=at(own[7])) == listed[:8]) is True
+        assert (await streamed(storage, account.id, before=at(own[4]), last=at(own[7])) == listed[5:8]) is True
+        assert (await streamed(storage, account.id, before=at(posts[-3]), last=at(posts[3])) == listed[2:-2]) is True
         assert await streamed(storage, an_account().id) == []
 
     async def test_sizes_are_those_of_the_list(self, storage: Storage) -> None:
@@ -284,12 +289,12 @@ class PostsContract:
         posts = [a_post(author=account.id, text=Text("ü" * n), title=Title("t")) for n in range(1, 6)]
         await keep_posts(storage, *posts, a_post(author=(await keep_account(storage)).id))
 
-        async def sizes(limit: int, before: PostId | None) -> list[tuple[PostId, int]]:
+        async def sizes(limit: int, before: Place | None) -> list[tuple[Place, int]]:
             return list(await storage.read(lambda work: work.posts.list_sizes(account.id, limit=limit, before=before)))
 
-        assert await sizes(9, None) == [(post.id, post.bytes) for post in posts[::-1]]
-        assert await sizes(2, None) == [(posts[4].id, 11), (posts[3].id, 9)]
-        assert await sizes(2, posts[3].id) == [(posts[2].id, 7), (posts[1].id, 5)]
+        assert await sizes(9, None) == [(at(post), post.bytes) for post in posts[::-1]]
+        assert await sizes(2, None) == [(at(posts[4]), 11), (at(posts[3]), 9)]
+        assert await sizes(2, at(posts[3])) == [(at(posts[2]), 7), (at(posts[1]), 5)]
 
     async def test_a_light_page_is_the_page(self, storage: Storage) -> None:
         """Up to the very byte, by what is on the page alone; one that is not light has nothing."""
@@ -299,14 +304,14 @@ class PostsContract:
         await keep_posts(storage, *posts, *(a_post(author=stranger.id, text=posts[0].text) for _ in range(3)))
         listed = [ListedPost.of(post) for post in posts[::-1]]
 
-        async def light(limit: int, before: PostId | None = None) -> list[ListedPost]:
+        async def light(limit: int, before: Place | None = None) -> list[ListedPost]:
             return list(await storage.read(lambda work: work.posts.list_light(account.id, limit=limit, before=before)))
 
         # Compared as truths: pytest would print them.
         assert (await light(2) == listed[:2]) is True
         assert await light(3) == await light(9) == []
-        assert (await light(1, posts[3].id) == listed[1:2]) is True
-        assert await light(2, posts[3].id) == await light(1, posts[1].id) == await light(9, posts[0].id) == []
+        assert (await light(1, at(posts[3])) == listed[1:2]) is True
+        assert await light(2, at(posts[3])) == await light(1, at(posts[1])) == await light(9, at(posts[0])) == []
         assert await storage.read(lambda work: work.posts.list_light(an_account().id, limit=9, before=None)) == []
 
     async def test_the_first_posts_are_removed_a_few_at_a_time(self, storage: Storage) -> None:

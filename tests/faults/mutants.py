@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import ColumnElement, bindparam, delete
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.posts import Post, PostId, parse_post_id
+from postkeep.domain.lists import Listing, Sort
+from postkeep.domain.posts import Post, PostId
 from postkeep.domain.sessions import Session
 from postkeep.server import response_cache
 from postkeep.server.callers import Callers
@@ -25,6 +26,7 @@ from postkeep.services.ports import Stamp, UnitOfWork
 from postkeep.services.posts import Page, PostService
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.storage import edits as edits_storage
+from postkeep.storage import lists as lists_storage
 from postkeep.storage import posts as posts_storage
 from postkeep.storage import writer
 from postkeep.storage.posts import SqlPosts
@@ -199,17 +201,20 @@ def _count_wrong() -> None:
 
 def _repeat_at_page_ends() -> None:
     """A page begins with the last post of the page before it."""
-    again = posts_storage._LIST.where(PostRow.id <= bindparam("before")).limit(bindparam("at_most"))
-    _put(posts_storage, "_LIST_SOME_BEFORE", again)
+
+    def is_behind(_sort: Sort) -> ColumnElement[bool]:
+        return PostRow.id <= bindparam("before", type_=PostRow.id.type)
+
+    _put(lists_storage, "_is_behind", is_behind)
 
 
 def _drop_at_page_ends() -> None:
     """The post between two pages is on neither."""
 
-    def page(posts: Any, limit: int | None) -> Page:
+    def page(posts: Any, listing: Listing, limit: int | None) -> Page:
         if limit is None or len(posts) <= limit:
             return Page(posts, None)
-        return Page(posts[:limit], parse_post_id(posts[limit].id))
+        return Page(posts[:limit], listing.sort.place_of(posts[limit]))
 
     _put(posts_service, "_page", page)
 

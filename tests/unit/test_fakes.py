@@ -14,6 +14,7 @@ from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
 from tests.contracts.kept import Boom
+from tests.contracts.lists import ListsContract, SearchContract
 from tests.contracts.passwords import DUCKS, CommonPasswordsContract, PasswordHasherContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
@@ -94,6 +95,14 @@ class TestFakeSessions(SessionsContract):
 
 class TestFakePosts(PostsContract):
     """Posts."""
+
+
+class TestFakeLists(ListsContract):
+    """Lists."""
+
+
+class TestFakeSearch(SearchContract):
+    """Searching."""
 
 
 class TestHousekeepingOnFakes(HousekeepingContract):

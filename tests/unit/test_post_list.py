@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost, Post, PostId, Status, Text, Title
-from postkeep.views.posts import PostView, post_list
+from postkeep.domain.search import Snippet, parse_query
+from postkeep.views.posts import ListedPostView, PostView, SnippetView, found_list, post_list
 
 LIST = TypeAdapter(list[PostView])
 
@@ -39,6 +40,21 @@ def test_it_writes_the_bytes_that_pydantic_writes(drawn: list[Post]) -> None:
     written = post_list(map(ListedPost.of, drawn))
     assert written == LIST.dump_json([PostView.of(post) for post in drawn])
     assert LIST.validate_json(written) == [PostView.of(post) for post in drawn]
+
+
+@given(st.lists(posts(), max_size=3), st.sampled_from(["a", "0 b", '"', "я"]))
+def test_what_was_found_is_written_as_pydantic_would(drawn: list[Post], given: str) -> None:
+    """With a snippet behind everything else."""
+    query = parse_query(given)
+    written = found_list(map(ListedPost.of, drawn), query)
+    snippets = [Snippet.of(post.text, query) for post in drawn]
+    wanted = [
+        ListedPostView(
+            **PostView.of(post).model_dump(), snippet=SnippetView(text=snippet.text, matches=list(snippet.matches))
+        )
+        for post, snippet in zip(drawn, snippets, strict=True)
+    ]
+    assert written == TypeAdapter(list[ListedPostView]).dump_json(wanted)
 
 
 def test_every_control_is_escaped_as_json_wants() -> None:

@@ -31,6 +31,7 @@ from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Freshness
 from postkeep.services.posts import PostService
+from postkeep.services.search import SearchService
 from postkeep.services.sessions import Limits, SessionService
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
@@ -88,6 +89,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
                 sessions=SessionService(storage, hasher, attempts, signer, clock, limits=limits),
                 posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
                 bulk=BulkService(storage, clock),
+                search=SearchService(storage),
                 health=HealthService(storage),
                 housekeeping=HousekeepingService(storage, clock),
                 administration=AdministrationService(storage, hasher, policy, clock, idle=limits.idle),

@@ -15,6 +15,7 @@ from postkeep.services.accounts import AccountService
 from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.posts import PostService
+from postkeep.services.search import SearchService
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.views.authorization import bearer_token
 from postkeep.views.cursors import Cursors as CursorWriter
@@ -151,6 +152,11 @@ async def _bulk(request: Request) -> BulkService:
     return services_of(request).bulk
 
 
+async def _search(request: Request) -> SearchService:
+    """Hand over the service for searching."""
+    return services_of(request).search
+
+
 async def _health(request: Request) -> HealthService:
     """Hand over the service for health."""
     return services_of(request).health
@@ -173,5 +179,6 @@ Accounts: TypeAlias = Annotated[AccountService, Depends(_accounts)]
 Sessions: TypeAlias = Annotated[SessionService, Depends(_sessions)]
 Posts: TypeAlias = Annotated[PostService, Depends(_posts)]
 Bulk: TypeAlias = Annotated[BulkService, Depends(_bulk)]
+Search: TypeAlias = Annotated[SearchService, Depends(_search)]
 Health: TypeAlias = Annotated[HealthService, Depends(_health)]
 Cursors: TypeAlias = Annotated[CursorWriter, Depends(_cursors)]

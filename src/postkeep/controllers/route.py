@@ -1,7 +1,7 @@
 """The one class of API routes: who calls comes first, then the body, read with a limit and strictly."""
 
 import codecs
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -35,7 +35,7 @@ class Route(APIRoute):
         """Return FastAPI's handler with ours in front."""
         handle = super().get_route_handler()
         asks_who = _asks_who(self.dependant)
-        names = [parameter.alias for parameter in self.dependant.query_params]
+        names = list(_query_names(self.dependant))
         headers = [parameter.alias for parameter in self.dependant.header_params]
         expected = _expected_body(self)
 
@@ -99,6 +99,13 @@ class _ReadRequest(Request):
 def _asks_who(dependant: Dependant) -> bool:
     """Whether an operation depends on who calls, however indirectly."""
     return any(isinstance(child.call, WhoCalls) or _asks_who(child) for child in dependant.dependencies)
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """Return the names of all that an operation takes from the query, however indirectly."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for child in dependant.dependencies:
+        yield from _query_names(child)
 
 
 def _expected_body(route: APIRoute) -> _Expected | None:

@@ -11,7 +11,8 @@ from starlette.types import Message, Send
 from postkeep.server.representations import VARY, Header, Loaded
 
 Target: TypeAlias = str | tuple[str, bytes]
-"""Which list: path and query, or just "" for the whole list, which is the same at all its names."""
+"""Which list: path and query; or without a query "" for the whole list, which is the same at all its names, or another
+word for something else."""
 
 ListKey: TypeAlias = tuple[int, Target]
 """Whose list, and which."""

@@ -1,7 +1,10 @@
-"""The response cache: lists of posts from memory, never older than the request. docs/architecture.md says why."""
+"""The response cache: lists of posts, and their summary, from memory, never older than the request.
+
+docs/architecture.md says why.
+"""
 
 import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -60,7 +63,7 @@ class _Kept:
         """Make all that an answer needs."""
         self.whole = Prepared(HTTPStatus.OK, [*self.representation.headers, _HIT])
         self.unmodified = Prepared(HTTPStatus.NOT_MODIFIED, [*self.representation.unmodified, _HIT])
-        query_bytes = len(self.target[1]) if self.target else 0
+        query_bytes = len(self.target[1]) if isinstance(self.target, tuple) else 0
         self.size = ENTRY_BYTES + query_bytes + self.representation.size + self.whole.size + self.unmodified.size
 
 
@@ -98,7 +101,7 @@ class _Request:
 
 
 class ResponseCache:
-    """Answers getPosts from memory for as long as the account's stamp says that nothing has changed.
+    """Answers getPosts and getSummary from memory for as long as the account's stamp says that nothing has changed.
 
     Everything else passes through untouched, and so does every answer that is not a 200.
     """
@@ -107,7 +110,7 @@ class ResponseCache:
         self,
         app: ASGIApp,
         *,
-        paths: Collection[str],
+        paths: Mapping[str, str],
         memory: Memory,
         ttl: float,
         monotonic: Callable[[], float] = time.monotonic,
@@ -116,13 +119,14 @@ class ResponseCache:
 
         Args:
             app: The application.
-            paths: The names of getPosts.
+            paths: Where answers depend on the caller's posts only, and what is answered there to a request without a
+                query: "" is the whole list, which is the same at all its names.
             memory: Where lists are remembered.
             ttl: For how many seconds at most; 0 for not at all.
             monotonic: Seconds by a clock that nobody sets.
         """
         self._app = app
-        self._paths = frozenset(paths)
+        self._paths = dict(paths)
         self._memory = memory
         self._by_use = memory.by_use
         self._ttl = ttl
@@ -152,7 +156,7 @@ class ResponseCache:
             await self._app(scope, receive, send)
             return
         query = scope["query_string"]
-        target: Target = (scope["path"], query) if query else ""
+        target: Target = (scope["path"], query) if query else self._paths[scope["path"]]
         coding = coding_for(fields[b"accept-encoding"]) if b"accept-encoding" in fields else "identity"
         if_none_match = fields.get(b"if-none-match")
         if scope["method"] == "HEAD":

@@ -8,6 +8,7 @@ from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.posts import PostService
+from postkeep.services.search import SearchService
 from postkeep.services.sessions import SessionService
 
 
@@ -19,6 +20,7 @@ class Services:
     sessions: SessionService
     posts: PostService
     bulk: BulkService
+    search: SearchService
     health: HealthService
     housekeeping: HousekeepingService
     administration: AdministrationService

@@ -10,7 +10,9 @@ from postkeep.domain.attempts import AttemptKey, Tally
 from postkeep.domain.edits import ANY_VERSION, Edit, Revision, Versions
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.idempotency import KeyUse
+from postkeep.domain.lists import EVERYTHING, Listing, Place, Summary
 from postkeep.domain.posts import LISTED_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, Status
+from postkeep.domain.search import Query
 from postkeep.domain.sessions import Session, SessionId
 
 T = TypeVar("T")
@@ -20,6 +22,13 @@ class StorageUnavailable(Unavailable):
     """The database does not answer just now; nothing was half-done. Try again."""
 
     code = "storage_unavailable"
+
+
+class SearchUnavailable(Unavailable):
+    """Too many search at this moment, or this search took too long; try again, or ask for something else."""
+
+    code = "search_unavailable"
+    retry_after = 2
 
 
 class Draining(Unavailable):
@@ -355,16 +364,32 @@ class Posts(Protocol):
         """Return the author's post, or None."""
         ...
 
-    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[ListedPost]:
-        """Return the author's posts, newest first: at most `limit`, those older than `before`."""
+    async def list_for(
+        self,
+        author: AccountId,
+        listing: Listing = EVERYTHING,
+        *,
+        limit: int | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
+    ) -> Sequence[ListedPost]:
+        """Return the author's posts in the listing's order: at most `limit`, those behind `before`, down to `last`."""
         ...
 
-    async def list_light(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[ListedPost]:
+    async def list_light(
+        self, author: AccountId, listing: Listing = EVERYTHING, *, limit: int, before: Place | None = None
+    ) -> Sequence[ListedPost]:
         """Return what `list_for` would return if that is light (see `LIGHT_BYTES`), and none of it otherwise."""
         ...
 
-    async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
-        """Return the ids and the bytes of what `list_for` would return."""
+    async def list_sizes(
+        self, author: AccountId, listing: Listing = EVERYTHING, *, limit: int, before: Place | None = None
+    ) -> Sequence[tuple[Place, int]]:
+        """Return the places and the bytes of what `list_for` would return."""
+        ...
+
+    async def summarise(self, author: AccountId) -> Summary | None:
+        """Return what the author has, as it is at one moment; None where there is no such account."""
         ...
 
     async def add(self, post: Post, quota: Quota = UNLIMITED) -> None:
@@ -548,6 +573,18 @@ def no_recall() -> None:
     """Let the reader read on."""
 
 
+class Found(NamedTuple):
+    """What a search found.
+
+    Attributes:
+        posts: In the listing's order.
+        has_more: Whether more would be found behind the last of them.
+    """
+
+    posts: Sequence[ListedPost]
+    has_more: bool
+
+
 class Storage(Protocol):
     """Where everything is kept, durably."""
 
@@ -599,23 +636,53 @@ class Storage(Protocol):
     def stream(
         self,
         author: AccountId,
+        listing: Listing = EVERYTHING,
         *,
-        before: PostId | None = None,
-        last: PostId | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
-        """Answer an author's posts, newest first, some at a time: as they all were at one moment, in bounded memory.
+        """Answer an author's posts in order, some at a time: as they all were at one moment, in bounded memory.
 
         It holds a connection until it is closed or read to its end; only few may be open at the same time.
 
         Args:
             author: Whose posts.
-            before: Only those older than this one.
+            listing: Which of them, and in what order.
+            before: Only those behind this place.
             last: Only down to this one, which counts.
             recall: Called when it should be closed at once, because it is in others' way; perhaps more than once.
 
         Raises:
             StorageUnavailable: The database does not answer, or too many are open. Also in the middle.
+        """
+        ...
+
+    async def search(  # noqa: PLR0913 - what to look for, where, and how much of it
+        self,
+        author: AccountId,
+        query: Query,
+        listing: Listing = EVERYTHING,
+        *,
+        before: Place | None = None,
+        limit: int,
+        about_bytes: int,
+    ) -> Found:
+        """Find posts of an author by `Query.finds`, exactly, in bounded memory.
+
+        Few searches run at the same time, one of each author; others wait for their turn.
+
+        Args:
+            author: Whose posts.
+            query: What is searched for.
+            listing: In which of them, and in what order.
+            before: Only those behind this place.
+            limit: At most so many.
+            about_bytes: No more once their texts have so many together.
+
+        Raises:
+            SearchUnavailable: It was not its turn in time, or it took too long.
+            StorageUnavailable: The database does not answer.
         """
         ...
 

@@ -7,9 +7,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from postkeep.domain.accounts import AccountId
+from postkeep.domain.accounts import AccountGone, AccountId
 from postkeep.domain.edits import ANY_VERSION, Changes, Edit, Revision, VersionRequired, Versions
 from postkeep.domain.idempotency import IdempotencyKey
+from postkeep.domain.lists import EVERYTHING, Listing, Place, Summary
 from postkeep.domain.posts import (
     LISTED_BYTES,
     UNLIMITED,
@@ -21,7 +22,6 @@ from postkeep.domain.posts import (
     Status,
     Text,
     Title,
-    parse_post_id,
 )
 from postkeep.services.idempotency import KeyedAdds
 from postkeep.services.ports import Clock, Storage, UnitOfWork
@@ -35,15 +35,15 @@ LONG_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some posts in a row, newest first.
+    """Some posts in a row.
 
     Attributes:
-        posts: All of them.
-        last: The last of them, if more follow: behind it the next page begins.
+        posts: All of them, in the order of their list.
+        last: Where the last of them stands, if more follow: behind it the next page begins.
     """
 
     posts: Sequence[ListedPost]
-    last: PostId | None
+    last: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +51,27 @@ class LongPage:
     """More posts in a row than one wants to have in memory.
 
     Attributes:
-        parts: Some of them at a time, newest first; to be closed, or read to the end.
+        parts: Some of them at a time, in order; to be closed, or read to the end.
         last: As in `Page`.
         recalled: Done when the parts should be closed at once, because whoever takes them is in others' way.
     """
 
     parts: AsyncGenerator[Sequence[ListedPost]]
-    last: PostId | None
+    last: Place | None
     recalled: asyncio.Future[None]
 
 
 class PostService:
-    """The use cases of posts. Every one names whose posts it is about."""
+    """The use cases of posts. Every one names whose posts it is about.
+
+    Attributes:
+        quota: How much one account may hold.
+    """
 
     def __init__(self, storage: Storage, clock: Clock, quota: Quota = UNLIMITED) -> None:
         """Take what it needs: where to keep, the time, and how much one account may hold."""
         self._storage = storage
-        self._quota = quota
+        self.quota = quota
         self._clock = clock
         self._keyed = KeyedAdds(storage, quota)
 
@@ -95,54 +99,65 @@ class PostService:
             return await self._keyed.add(post, key)
 
         async def unit(work: UnitOfWork) -> None:
-            await work.posts.add(post, self._quota)
+            await work.posts.add(post, self.quota)
 
         await self._storage.transact(author, unit)
         log.info("post_added", extra={"account": author, "post": post.id, "bytes": post.bytes})
         return post
 
     async def page(
-        self, author: AccountId, *, limit: int | None = None, before: PostId | None = None, size: int = 0
+        self,
+        author: AccountId,
+        listing: Listing = EVERYTHING,
+        *,
+        limit: int | None = None,
+        before: Place | None = None,
+        size: int = 0,
     ) -> Page | LongPage:
-        """Answer the author's own posts, newest first.
+        """Answer the author's own posts, or some of them, in order.
 
         Args:
             author: Whose posts.
+            listing: Which of them, and in what order.
             limit: At most so many (1 or more), or None for all.
-            before: Only those older than this one, which need not exist any more.
+            before: Only those behind this place.
             size: About how many bytes the list of all the author's posts has.
 
         Raises:
             StorageUnavailable: The database does not answer, or too many long lists are being read.
         """
         if size <= LONG_BYTES:
-            return await self._short_page(author, limit, before, size)
+            return await self._short_page(author, listing, limit, before, size)
         if limit is None:
-            return await self._long_page(author, before, None)
+            return await self._long_page(author, listing, before, None)
         # Where there are long posts, even finding out how long they are takes its time.
         light = await self._storage.read(
-            lambda work: work.posts.list_light(author, limit=limit + 1, before=before), weight=size
+            lambda work: work.posts.list_light(author, listing, limit=limit + 1, before=before), weight=size
         )
         if light:
-            return _page(light, limit)
+            return _page(light, listing, limit)
         sizes = await self._storage.read(
-            lambda work: work.posts.list_sizes(author, limit=limit + 1, before=before), weight=size
+            lambda work: work.posts.list_sizes(author, listing, limit=limit + 1, before=before), weight=size
         )
         size = sum(each + LISTED_BYTES for _, each in sizes)
         if size <= LONG_BYTES:
-            return await self._short_page(author, limit, before, size)
-        return await self._long_page(author, before, sizes[limit - 1][0] if len(sizes) > limit else None)
+            return await self._short_page(author, listing, limit, before, size)
+        return await self._long_page(author, listing, before, sizes[limit - 1][0] if len(sizes) > limit else None)
 
-    async def _short_page(self, author: AccountId, limit: int | None, before: PostId | None, size: int) -> Page:
+    async def _short_page(
+        self, author: AccountId, listing: Listing, limit: int | None, before: Place | None, size: int
+    ) -> Page:
         """Read a page as a whole."""
         # One more than asked for says whether there are more.
         asked = None if limit is None else limit + 1
         posts = await self._storage.read(
-            lambda work: work.posts.list_for(author, limit=asked, before=before), weight=size
+            lambda work: work.posts.list_for(author, listing, limit=asked, before=before), weight=size
         )
-        return _page(posts, limit)
+        return _page(posts, listing, limit)
 
-    async def _long_page(self, author: AccountId, before: PostId | None, last: PostId | None) -> LongPage:
+    async def _long_page(
+        self, author: AccountId, listing: Listing, before: Place | None, last: Place | None
+    ) -> LongPage:
         """Begin to read a page that is too long to be held as a whole."""
         recalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -150,10 +165,26 @@ class PostService:
             if not recalled.done():
                 recalled.set_result(None)
 
-        parts = self._storage.stream(author, before=before, last=last, recall=recall)
+        parts = self._storage.stream(author, listing, before=before, last=last, recall=recall)
         # What can go wrong at the beginning does so before anything is answered.
         first = await anext(parts, ())
         return LongPage(_resumed(first, parts), last, recalled)
+
+    async def summarise(self, author: AccountId, *, size: int = 0) -> Summary:
+        """Count the author's posts.
+
+        Args:
+            author: Whose posts.
+            size: About how many bytes the list of all the author's posts has.
+
+        Raises:
+            AccountGone: The account was removed meanwhile.
+            StorageUnavailable: The database does not answer.
+        """
+        summary = await self._storage.read(lambda work: work.posts.summarise(author), weight=size)
+        if summary is None:
+            raise AccountGone
+        return summary
 
     async def get(self, author: AccountId, post_id: PostId) -> Post:
         """Answer one of the author's own posts.
@@ -186,7 +217,7 @@ class PostService:
         made: list[Revision] = []
 
         async def unit(work: UnitOfWork) -> None:
-            made.append(await work.edits.make(edit, self._quota))
+            made.append(await work.edits.make(edit, self.quota))
 
         try:
             await self._storage.transact(author, unit)
@@ -220,11 +251,11 @@ class PostService:
         log.info("post_deleted", extra={"account": author, "post": post_id})
 
 
-def _page(posts: Sequence[ListedPost], limit: int | None) -> Page:
+def _page(posts: Sequence[ListedPost], listing: Listing, limit: int | None) -> Page:
     """Make a page of posts, which are one more than the limit where more follow."""
     if limit is None or len(posts) <= limit:
         return Page(posts, None)
-    return Page(posts[:limit], parse_post_id(posts[limit - 1].id))
+    return Page(posts[:limit], listing.sort.place_of(posts[limit - 1]))
 
 
 async def _resumed(

@@ -12,11 +12,16 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.posts import ListedPost, PostId
-from postkeep.services.ports import Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.domain.lists import EVERYTHING, Listing, Place
+from postkeep.domain.posts import ListedPost
+from postkeep.domain.search import Query
+from postkeep.services.ports import Found, Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
 from postkeep.storage.embedded_file import FileLock, WriteAheadLog, connect, create_embedded_engine
-from postkeep.storage.posts import is_part, list_statement, listed
+from postkeep.storage.embedded_search import EmbeddedSearch
+from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
+from postkeep.storage.search import Finds, embedded_search
+from postkeep.storage.search_turns import SearchTurns
 from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.streams import Streams
 from postkeep.storage.transaction import Transaction
@@ -91,6 +96,8 @@ class EmbeddedStorage:
         self._light = _Reader(path)
         self._heavy = _Reader(path)
         self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
+        self._search = EmbeddedSearch(path)
+        self._search_turns = SearchTurns()
         self._closed = False
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
@@ -112,16 +119,17 @@ class EmbeddedStorage:
     async def stream(
         self,
         author: AccountId,
+        listing: Listing = EVERYTHING,
         *,
-        before: PostId | None = None,
-        last: PostId | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
         async with self._streams.turn(author, recall) as stream:
             try:
                 await self._in_thread(self._log.refuse_if_long)
-                posts = _LongList(self._path, *list_statement(author, before=before, last=last))
+                posts = _LongList(self._path, *list_statement(author, listing, before=before, last=last))
             except sqlite3.DatabaseError as error:
                 raise unavailable(error) from error
             watching = asyncio.create_task(self._log.watch(recall))
@@ -135,6 +143,23 @@ class EmbeddedStorage:
                 # Whoever is cancelled leaves the thread reading; it closes behind itself. After a shutdown nobody does.
                 with suppress(RuntimeError):
                     self._heavy_thread.submit(posts.close)
+
+    async def search(  # noqa: PLR0913 - as in the port
+        self,
+        author: AccountId,
+        query: Query,
+        listing: Listing = EVERYTHING,
+        *,
+        before: Place | None = None,
+        limit: int,
+        about_bytes: int,
+    ) -> Found:
+        """Find posts, in a thread of their own."""
+        async with self._search_turns.turn(author):
+            if self._closed:
+                raise StorageUnavailable
+            finds = Finds(query, limit=limit, about_bytes=about_bytes)
+            return await self._search.run(*embedded_search(author, listing, query, before=before), finds)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do a slow thing in the thread for such things."""
@@ -159,6 +184,7 @@ class EmbeddedStorage:
         self._closed = True
         await self._writer.stop()
         await asyncio.to_thread(self._heavy_thread.shutdown)
+        await self._search.close()
         for connection in (self._heavy, self._light, self._written):
             connection.close()
         self._lock.close()
@@ -192,19 +218,31 @@ class InMemoryStorage:
     async def stream(
         self,
         author: AccountId,
+        listing: Listing = EVERYTHING,
         *,
-        before: PostId | None = None,
-        last: PostId | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts; they are in memory as they are, so all of them at once."""
         del recall
 
-        async def query(work: UnitOfWork) -> Sequence[ListedPost]:
-            posts = await work.posts.list_for(author, limit=None, before=before)
-            return [post for post in posts if last is None or post.id >= str(last)]
+        yield await self.read(lambda work: work.posts.list_for(author, listing, before=before, last=last))
 
-        yield await self.read(query)
+    async def search(  # noqa: PLR0913 - as in the port
+        self,
+        author: AccountId,
+        query: Query,
+        listing: Listing = EVERYTHING,
+        *,
+        before: Place | None = None,
+        limit: int,
+        about_bytes: int,
+    ) -> Found:
+        """Find posts among all of the author's, which are in memory as they are."""
+        finds = Finds(query, limit=limit, about_bytes=about_bytes)
+        finds.take(await self.read(lambda work: work.posts.list_for(author, listing, before=before)))
+        return finds.found
 
     async def check(self) -> None:
         """Nothing to see: nobody else can have changed the schema."""

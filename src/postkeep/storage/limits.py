@@ -11,6 +11,12 @@ BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 STREAMS: Final = 4
 """How many long lists are read at the same time, on connections of their own; see `Streams`."""
 
+SEARCHES: Final = 2
+"""How many searches run at the same time, one of each account: on a server, on connections of their own."""
+
+SEARCH_SECONDS: Final = 10
+"""How long one search may take, when it is its turn."""
+
 COUNTS: Final = 4
 """How many transactions that count attempts run at the same time on a server: a flood of logins must leave
 connections to everybody else."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, case, delete, func, insert, literal, select, type_coerce, update
+from sqlalchemy import Select, bindparam, case, delete, func, insert, literal, select, update
 
 from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
 from postkeep.domain.edits import ANY_VERSION, VersionConflict, Versions
+from postkeep.domain.lists import EVERYTHING, Listing, Place, Summary
 from postkeep.domain.posts import (
-    LIGHT_BYTES,
     UNLIMITED,
     ListedPost,
     Post,
@@ -21,9 +21,17 @@ from postkeep.domain.posts import (
     Text,
     Title,
 )
-from postkeep.storage.limits import PART_LENGTH
-from postkeep.storage.statements import Parameters, Rows, Statement
-from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
+from postkeep.storage.lists import (
+    SUMMARY,
+    light_statement,
+    list_statement,
+    listed,
+    size_statement,
+    sized,
+    summary_of,
+)
+from postkeep.storage.statements import Statement
+from postkeep.storage.tables import AccountRow, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 from postkeep.storage.versions import GUARDS, guard_of
 
@@ -38,36 +46,10 @@ POST: Final = (
     PostRow.updated_date,
 )
 
-_LISTED: Final = (
-    type_coerce(PostRow.id, IdText),
-    PostRow.title,
-    PostRow.text,
-    PostRow.status,
-    PostRow.version,
-    type_coerce(PostRow.created_date, MomentText),
-    type_coerce(PostRow.updated_date, MomentText),
-)
-"""The columns of a list, in the order of `ListedPost`, read as the text that they become."""
-
 _AUTHOR: Final = PostRow.account_id == bindparam("owner")
 _THIS: Final = (_AUTHOR, PostRow.id == bindparam("post_id"))
 
 _FIND: Final = select(*POST).where(*_THIS)
-_LIST: Final = select(*_LISTED).where(_AUTHOR).order_by(PostRow.id.desc())
-_LIST_SOME: Final = _LIST.limit(bindparam("at_most"))
-_LIST_BEFORE: Final = _LIST.where(PostRow.id < bindparam("before"))
-_LIST_SOME_BEFORE: Final = _LIST_BEFORE.limit(bindparam("at_most"))
-_LIST_TO: Final = _LIST.where(PostRow.id >= bindparam("last"))
-_LIST_BETWEEN: Final = _LIST_BEFORE.where(PostRow.id >= bindparam("last"))
-
-_SIZES: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id.desc()).limit(bindparam("at_most"))
-_SIZES_BEFORE: Final = _SIZES.where(PostRow.id < bindparam("before"))
-
-_BYTES: Final = select(func.sum(_SIZES.subquery().c.bytes)).scalar_subquery()
-_BYTES_BEFORE: Final = select(func.sum(_SIZES_BEFORE.subquery().c.bytes)).scalar_subquery()
-_LIST_LIGHT: Final = _LIST_SOME.where(_BYTES <= LIGHT_BYTES)
-_LIST_LIGHT_BEFORE: Final = _LIST_SOME_BEFORE.where(_BYTES_BEFORE <= LIGHT_BYTES)
-
 _COUNT: Final = update(AccountRow).where(
     AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
 )
@@ -138,26 +120,37 @@ class SqlPosts:
         row = found.first()
         return None if row is None else post_of(row)
 
-    async def list_for(self, author: AccountId, *, limit: int | None, before: PostId | None) -> Sequence[ListedPost]:
-        """Return the author's posts, newest first: at most `limit`, those older than `before`."""
-        if before is None:
-            statement = _LIST if limit is None else _LIST_SOME
-        else:
-            statement = _LIST_BEFORE if limit is None else _LIST_SOME_BEFORE
-        found = await self._transaction.read(statement, {"owner": author, "at_most": limit, "before": before})
-        return listed(found.rows)
+    async def list_for(
+        self,
+        author: AccountId,
+        listing: Listing = EVERYTHING,
+        *,
+        limit: int | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
+    ) -> Sequence[ListedPost]:
+        """Return the author's posts in the listing's order: at most `limit`, those behind `before`, down to `last`."""
+        statement = list_statement(author, listing, before=before, last=last, limit=limit)
+        return listed((await self._transaction.read(*statement)).rows)
 
-    async def list_light(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[ListedPost]:
+    async def list_light(
+        self, author: AccountId, listing: Listing = EVERYTHING, *, limit: int, before: Place | None = None
+    ) -> Sequence[ListedPost]:
         """Return what `list_for` would return if that is light (see `LIGHT_BYTES`), and none of it otherwise."""
-        values = {"owner": author, "at_most": limit, "before": before}
-        found = await self._transaction.read(_LIST_LIGHT if before is None else _LIST_LIGHT_BEFORE, values)
-        return listed(found.rows)
+        statement = light_statement(author, listing, before=before, limit=limit)
+        return listed((await self._transaction.read(*statement)).rows)
 
-    async def list_sizes(self, author: AccountId, *, limit: int, before: PostId | None) -> Sequence[tuple[PostId, int]]:
-        """Return the ids and the bytes of what `list_for` would return."""
-        values = {"owner": author, "at_most": limit, "before": before}
-        found = await self._transaction.read(_SIZES if before is None else _SIZES_BEFORE, values)
-        return [(PostId(post_id), size) for post_id, size in found.rows]
+    async def list_sizes(
+        self, author: AccountId, listing: Listing = EVERYTHING, *, limit: int, before: Place | None = None
+    ) -> Sequence[tuple[Place, int]]:
+        """Return the places and the bytes of what `list_for` would return."""
+        statement = size_statement(author, listing, before=before, limit=limit)
+        return sized((await self._transaction.read(*statement)).rows, listing.sort)
+
+    async def summarise(self, author: AccountId) -> Summary | None:
+        """Return what the author has, as it is at one moment; None where there is no such account."""
+        row = (await self._transaction.read(SUMMARY, {"owner": author})).first()
+        return None if row is None else summary_of(row)
 
     async def add(self, post: Post, quota: Quota = UNLIMITED) -> None:
         """Keep a new post and count it in its author's row, which is the unit's first statement.
@@ -224,25 +217,6 @@ class SqlPosts:
         if not removed and self._transaction.settling:
             raise AlreadyDone
         return removed
-
-
-def list_statement(author: AccountId, *, before: PostId | None, last: PostId | None) -> tuple[Statement, Parameters]:
-    """Return the SELECT of a long list, newest first: older than `before`, down to `last`."""
-    if before is None:
-        statement = _LIST if last is None else _LIST_TO
-    else:
-        statement = _LIST_BEFORE if last is None else _LIST_BETWEEN
-    return statement, {"owner": author, "before": before, "last": last}
-
-
-def listed(rows: Rows) -> list[ListedPost]:
-    """Make the posts that a list's rows hold."""
-    return [ListedPost._make(row) for row in rows]
-
-
-def is_part(posts: Sequence[ListedPost]) -> bool:
-    """Whether so many posts are enough for one part of a long list."""
-    return sum(len(post.text) for post in posts) >= PART_LENGTH
 
 
 def post_of(values: Sequence[Any]) -> Post:

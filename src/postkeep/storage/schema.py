@@ -8,7 +8,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 from postkeep.services.ports import SchemaUnfit
 from postkeep.storage.tables import SchemaRow
 
-REVISION: Final = "0008"
+REVISION: Final = "0009"
 """The revision that this release was made for: the newest of `migrations/versions`, which a test holds it to."""
 
 # Alembic's own table. It is read here without Alembic, which a server whose schema fits need not load.

@@ -13,13 +13,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.posts import ListedPost, PostId
-from postkeep.services.ports import Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.domain.lists import EVERYTHING, Listing, Place
+from postkeep.domain.posts import ListedPost
+from postkeep.domain.search import Query
+from postkeep.services.ports import Found, Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
 from postkeep.storage.limits import COUNTS, PATIENCE_SECONDS, STREAMS
+from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
-from postkeep.storage.posts import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
+from postkeep.storage.search import Finds, server_search
+from postkeep.storage.search_turns import SearchTurns
 from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, read_rows, runs_on
+from postkeep.storage.server_search import ServerSearch
 from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.streams import Streams
 from postkeep.storage.transaction import AlreadyDone, Transaction
@@ -50,6 +55,8 @@ class ServerStorage:
         self._queries = Connections(url, size=pool_size, autocommit=True)
         self._streams = Streams()
         self._reading = Connections(url, size=STREAMS, autocommit=True)
+        self._search = ServerSearch(url)
+        self._search_turns = SearchTurns()
         self._checks = create_server_engine(url, pool_size=1, autocommit=True)
         self._patience = Patience()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -84,13 +91,14 @@ class ServerStorage:
     async def stream(
         self,
         author: AccountId,
+        listing: Listing = EVERYTHING,
         *,
-        before: PostId | None = None,
-        last: PostId | None = None,
+        before: Place | None = None,
+        last: Place | None = None,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT; once it has begun, a fault ends it."""
-        statement, values = list_statement(author, before=before, last=last)
+        statement, values = list_statement(author, listing, before=before, last=last)
         async with self._streams.turn(author, recall) as stream, aclosing(self._parts(statement, values)) as parts:
             async for part in parts:
                 stream.give(part)
@@ -113,6 +121,26 @@ class ServerStorage:
             reason = str(error) or "no answer in time"
             log.error("storage_failed", extra={"reason": reason})  # noqa: TRY400 - a trace says no more
             raise StorageUnavailable from error
+
+    async def search(  # noqa: PLR0913 - as in the port
+        self,
+        author: AccountId,
+        query: Query,
+        listing: Listing = EVERYTHING,
+        *,
+        before: Place | None = None,
+        limit: int,
+        about_bytes: int,
+    ) -> Found:
+        """Find posts, on connections of their own."""
+
+        def ask(behind: Place | None, at_most: int) -> tuple[Statement, Parameters]:
+            return server_search(author, listing, query, before=behind, limit=at_most)
+
+        finds = Finds(query, limit=limit, about_bytes=about_bytes)
+        async with self._search_turns.turn(author):
+            # One more than asked for says whether there are more.
+            return await self._search.run(ask, listing.sort.place_of, finds, before=before, limit=limit + 1)
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
@@ -140,6 +168,7 @@ class ServerStorage:
         await self._units.close()
         await self._queries.close()
         await self._reading.close()
+        await self._search.close()
         await self._checks.dispose()
 
     def _end(self, task: asyncio.Task[None]) -> None:

@@ -43,6 +43,9 @@ _OPTIONS: Final = {
     "init_command": f"SET time_zone = '+00:00', sql_mode = '{SQL_MODE}', innodb_lock_wait_timeout = {_LOCK_SECONDS}",
 }
 
+_ENDING: Final = "/*M!, max_statement_time = {0} */ /*!50708, max_execution_time = {1} */"
+"""One setting for MariaDB and one for MySQL, each of which takes the other's for a comment."""
+
 _LOST: Final = frozenset({1040, 1047, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1290, 1792, 1836, 1927, 4031})
 """The server ends the connection, cannot take one, or only reads from now on: another connection may lead to one that
 does better. So do all errors that are the driver's."""
@@ -173,16 +176,19 @@ class Fault(Enum):
 class Connections:
     """A bounded number of connections, each lent to one user at a time."""
 
-    def __init__(self, url: URL, *, size: int, autocommit: bool) -> None:
+    def __init__(self, url: URL, *, size: int, autocommit: bool, statement_seconds: float | None = None) -> None:
         """Take the server's address; connections are opened as they are needed. To be called in the event loop.
 
         Args:
             url: `mysql+asyncmy://...`.
             size: How many at most.
             autocommit: For single statements without a transaction around each.
+            statement_seconds: After how many the server ends a SELECT by itself, if after any.
         """
         _, named = _DIALECT.create_connect_args(_driver_url(url))
         options: dict[str, Any] = {**named, **_options(url), "autocommit": autocommit, "pool_recycle": _RECYCLE_SECONDS}
+        if statement_seconds is not None:
+            options["init_command"] += _ENDING.format(statement_seconds, round(statement_seconds * 1000))
         self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
         self._ready: WeakSet[Connection] = WeakSet()
         self._closed = False

@@ -26,8 +26,8 @@ _Processor: TypeAlias = Callable[[Any], Any]
 
 _MOST_AT_ONCE: Final = 64
 
-_KEPT: Final = 256
-"""How many compiled statements are remembered; the repositories have some thirty."""
+_KEPT: Final = 512
+"""How many compiled statements are remembered: the repositories have some thirty, and there are many kinds of lists."""
 
 
 class ConstraintBroken(Exception):

@@ -222,6 +222,8 @@ class PostRow(Row):
         CheckConstraint("text <> ''", name="text_not_empty"),
         CheckConstraint("version > 0", name="version_positive"),
         CheckConstraint("bytes > 0", name="bytes_positive"),
+        # Lists by the last change; with the status, what is counted by that is counted here. docs/adr/0008 has figures.
+        Index(None, "account_id", "updated_date", "id", "status"),
         _TABLE,
     )
 

@@ -5,18 +5,25 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import Invalid
+from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import PostId
 
-_TAG_BYTES: Final = 8
-_LENGTH: Final = 16 + _TAG_BYTES
+_MOMENT_BYTES: Final = 8
+_PLACE_BYTES: Final = _MOMENT_BYTES + 16
+_TAG_BYTES: Final = 12
+_LENGTH: Final = _PLACE_BYTES + _TAG_BYTES
 
-CURSOR_SCHEMA: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9_-]{32}$", "maxLength": 32}
+CURSOR_SCHEMA: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9_-]{48}$", "maxLength": 48}
 """What a cursor looks like: that many bytes in base64url. Source: RFC 4648 5."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class CursorInvalid(Invalid):
@@ -27,21 +34,31 @@ class CursorInvalid(Invalid):
 
 
 class Cursors:
-    """Writes and reads cursors; each is good for one account's list."""
+    """Writes and reads cursors; each is good for one list of one account: this order, this status, this search."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         """Take the server's secrets, the newest first, of each of which a key of its own is made."""
         self._keys = [hmac.digest(secret, b"postkeep cursor", hashlib.sha256) for secret in secrets]
 
-    def write(self, account_id: AccountId, last: PostId) -> str:
-        """Return the cursor behind a page's last post."""
-        return base64.urlsafe_b64encode(last.bytes + _tag(self._keys[0], account_id, last.bytes)).decode("ascii")
+    def write(self, account_id: AccountId, last: Place, listing: Listing = EVERYTHING, query: str = "") -> str:
+        """Return the cursor behind a page's last post.
 
-    def read(self, account_id: AccountId, cursor: str) -> PostId:
-        """Return the post behind which the page begins.
+        Args:
+            account_id: Whose list it is.
+            last: Where that post stands.
+            listing: Which list it is.
+            query: What is searched for in it, if anything.
+        """
+        moment = 0 if last.updated_date is None else (last.updated_date - _EPOCH) // _MICROSECOND
+        place = moment.to_bytes(_MOMENT_BYTES) + last.id.bytes
+        tag = _tag(self._keys[0], _name(account_id, listing, query), place)
+        return base64.urlsafe_b64encode(place + tag).decode("ascii")
+
+    def read(self, account_id: AccountId, cursor: str, listing: Listing = EVERYTHING, query: str = "") -> Place:
+        """Return the place behind which the page begins. The arguments are those of `write`.
 
         Raises:
-            CursorInvalid: Not one of ours, or another account's.
+            CursorInvalid: Not one of ours, or another list's.
         """
         try:
             raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
@@ -49,15 +66,23 @@ class Cursors:
             raise CursorInvalid from None
         # Decoders take more than one spelling of the same bytes; a cursor has one.
         is_whole = len(raw) == _LENGTH and base64.urlsafe_b64encode(raw).decode("ascii") == cursor
-        if not is_whole or not self._is_ours(account_id, raw):
+        if not is_whole or not self._is_ours(_name(account_id, listing, query), raw):
             raise CursorInvalid
-        return PostId(UUID(bytes=raw[:16]))
+        moment = _EPOCH + int.from_bytes(raw[:_MOMENT_BYTES]) * _MICROSECOND
+        post_id = PostId(UUID(bytes=raw[_MOMENT_BYTES:_PLACE_BYTES]))
+        return Place(post_id, moment if listing.sort.is_by_change else None)
 
-    def _is_ours(self, account_id: AccountId, raw: bytes) -> bool:
-        """Whether one of our keys signed this."""
-        return any(hmac.compare_digest(raw[16:], _tag(key, account_id, raw[:16])) for key in self._keys)
+    def _is_ours(self, name: bytes, raw: bytes) -> bool:
+        """Whether one of our keys signed this for that list."""
+        place, tag = raw[:_PLACE_BYTES], raw[_PLACE_BYTES:]
+        return any(hmac.compare_digest(tag, _tag(key, name, place)) for key in self._keys)
 
 
-def _tag(key: bytes, account_id: AccountId, last: bytes) -> bytes:
-    """Sign where a page ends, for this account only."""
-    return hmac.digest(key, account_id.bytes + last, hashlib.sha256)[:_TAG_BYTES]
+def _name(account_id: AccountId, listing: Listing, query: str) -> bytes:
+    """Name a list: no two have the same name, since neither an order nor a status has a space in it."""
+    return account_id.bytes + f"{listing.sort} {listing.status or 'any'} {query}".encode()
+
+
+def _tag(key: bytes, name: bytes, place: bytes) -> bytes:
+    """Sign where a page ends, for this list only."""
+    return hmac.digest(key, name + place, hashlib.sha256)[:_TAG_BYTES]

@@ -3,23 +3,27 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from json import JSONEncoder
-from typing import Annotated, ClassVar, Final, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from postkeep.domain.edits import Revision
+from postkeep.domain.lists import Summary
 from postkeep.domain.posts import (
     MAX_BODY_BYTES,
     TITLE_MAX_LENGTH,
     ListedPost,
     Post,
+    Quota,
     Status,
     Text,
     Title,
     parse_text,
     parse_title,
 )
+from postkeep.domain.search import Query, Snippet
 from postkeep.views.fields import Body, Moment, Parsed
 
 _quoted: Final = JSONEncoder(ensure_ascii=False).encode
@@ -101,9 +105,68 @@ class PostView(BaseModel):
         )
 
 
+class SnippetView(BaseModel):
+    """Where the words that were searched for stand in a text."""
+
+    text: str = Field(description="The piece of the text around the first match, or its beginning; plain text.")
+    matches: list[tuple[int, int]] = Field(
+        description="From which character of the piece to before which, in Unicode code points."
+    )
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    """Take back that a member which is not there is null."""
+    del schema["default"]
+
+
+class ListedPostView(PostView):
+    """A post, as one of a list."""
+
+    snippet: SnippetView | SkipJsonSchema[None] = Field(
+        default=None, description="Only where posts were searched for.", json_schema_extra=_without_default
+    )
+
+
+class PostCounts(BaseModel):
+    """How many posts there are."""
+
+    draft: int
+    published: int
+    archived: int
+    total: int
+
+
+class QuotaView(BaseModel):
+    """How much there may be."""
+
+    posts: int
+    bytes: int
+
+
+class SummaryView(BaseModel):
+    """What the caller has, and may have."""
+
+    posts: PostCounts
+    bytes: int = Field(description="The octets of all titles and texts together, in UTF-8.")
+    quota: QuotaView
+
+    @classmethod
+    def of(cls, summary: Summary, quota: Quota) -> Self:
+        """Show what somebody has."""
+        counts = PostCounts(
+            draft=summary.drafts, published=summary.published, archived=summary.archived, total=summary.posts
+        )
+        return cls(posts=counts, bytes=summary.bytes, quota=QuotaView(posts=quota.posts, bytes=quota.bytes))
+
+
 def post_list(posts: Iterable[ListedPost]) -> bytes:
     """Write a list of posts as JSON: the same bytes as of `list[PostView]`, at a tenth of the cost."""
     return f"[{','.join(map(_member, posts))}]".encode()
+
+
+def found_list(posts: Iterable[ListedPost], query: Query) -> bytes:
+    """Write a list of posts that were found as JSON, each with its snippet."""
+    return f"[{','.join(_found(post, query) for post in posts)}]".encode()
 
 
 async def long_post_list(parts: AsyncGenerator[Sequence[ListedPost]]) -> AsyncGenerator[bytes]:
@@ -124,3 +187,10 @@ def _member(post: ListedPost) -> str:
         f'{{"id":"{post.id}","title":{title},"text":{_quoted(post.text)},"status":"{post.status}",'
         f'"version":{post.version},"created_date":"{post.created_date}","updated_date":"{post.updated_date}"}}'
     )
+
+
+def _found(post: ListedPost, query: Query) -> str:
+    """Write one post that was found: as one of any list, and the snippet behind that."""
+    snippet = Snippet.of(post.text, query)
+    matches = ",".join(f"[{start},{stop}]" for start, stop in snippet.matches)
+    return f'{_member(post)[:-1]},"snippet":{{"text":{_quoted(snippet.text)},"matches":[{matches}]}}}}'

@@ -7,6 +7,7 @@ from tests.contracts.edits import BulkContract, EditsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
+from tests.contracts.lists import ListsContract, SearchContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
@@ -34,6 +35,14 @@ class TestEdits(EditsContract):
 
 class TestBulk(BulkContract):
     """Many posts at once."""
+
+
+class TestLists(ListsContract):
+    """Lists."""
+
+
+class TestSearch(SearchContract):
+    """Searching."""
 
 
 class TestKeys(KeysContract):

@@ -10,6 +10,7 @@ import pytest
 from postkeep.domain.accounts import Account, Password
 from postkeep.domain.edits import Changes, Versions
 from postkeep.domain.idempotency import IdempotencyKey
+from postkeep.domain.lists import Place
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session
 from postkeep.services.accounts import AccountService
@@ -108,7 +109,8 @@ USES: dict[str, tuple[Use, list[str]]] = {
         ["UPDATE accounts", "SELECT posts", "UPDATE accounts", "DELETE FROM posts"],
     ),
     "getPosts": (lambda by: by.posts.page(by.account.id), ["SELECT posts"]),
-    "getPosts, a page": (lambda by: by.posts.page(by.account.id, limit=2, before=by.post.id), ["SELECT posts"]),
+    "getPosts, a page": (lambda by: by.posts.page(by.account.id, limit=2, before=Place(by.post.id)), ["SELECT posts"]),
+    "getSummary": (lambda by: by.posts.summarise(by.account.id), ["SELECT accounts posts"]),
     "getPost": (lambda by: by.posts.get(by.account.id, by.post.id), ["SELECT posts"]),
     "authenticate": (
         lambda by: by.sessions.authenticate(by.sessions.tokens(by.session).access),

@@ -216,7 +216,11 @@ class Door:
             now=lambda: self.world.clock.now().timestamp(),
         )
         self.cache = ResponseCache(
-            self.application, paths=NAMES, memory=self.memory, ttl=ttl, monotonic=lambda: self.monotonic
+            self.application,
+            paths=dict.fromkeys(NAMES, ""),
+            memory=self.memory,
+            ttl=ttl,
+            monotonic=lambda: self.monotonic,
         )
 
     @property

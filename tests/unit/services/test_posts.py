@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from postkeep.domain.accounts import Account, AccountGone, AccountStatus
-from postkeep.domain.posts import ListedPost, Post, PostAbsent, PostId, Status, Text, Title
+from postkeep.domain.lists import Place
+from postkeep.domain.posts import ListedPost, Post, PostAbsent, Status, Text, Title
 from postkeep.services.ports import Stamp, StorageUnavailable
 from postkeep.services.posts import LONG_BYTES, LongPage, Page
 from tests.builders import a_post, an_account, an_account_id
@@ -130,7 +131,7 @@ def listed(*posts: Post) -> list[ListedPost]:
     return [ListedPost.of(post) for post in posts]
 
 
-async def page_of(world: World, account: Account, *, limit: int | None = None, before: PostId | None = None) -> Page:
+async def page_of(world: World, account: Account, *, limit: int | None = None, before: Place | None = None) -> Page:
     """Ask for a page that is not long."""
     page = await world.posts.page(account.id, limit=limit, before=before, size=Stamp.of(account).list_bytes)
     assert isinstance(page, Page)
@@ -160,7 +161,7 @@ async def test_a_page_says_whether_more_follow(limit: int, shown: int, *, has_mo
         world.with_post(post)
     page = await page_of(world, account, limit=limit)
     assert list(page.posts) == listed(*posts[::-1][:shown])
-    assert page.last == (posts[::-1][shown - 1].id if has_more else None)
+    assert page.last == (Place(posts[::-1][shown - 1].id) if has_more else None)
 
 
 async def test_pages_together_are_the_list() -> None:
@@ -171,13 +172,13 @@ async def test_pages_together_are_the_list() -> None:
     for post in posts:
         world.with_post(post)
     first = await page_of(world, account, limit=3)
-    assert first.last == posts[4].id
+    assert first.last == Place(posts[4].id)
     await world.posts.delete(account.id, posts[4].id)
     world.with_post(a_post(author=account.id))
     second = await page_of(world, account, limit=3, before=first.last)
     third = await page_of(world, account, limit=3, before=second.last)
     assert [*first.posts, *second.posts, *third.posts] == listed(*posts[::-1])
-    assert (second.last, third.last) == (posts[1].id, None)
+    assert (second.last, third.last) == (Place(posts[1].id), None)
 
 
 async def test_a_page_has_nobody_else_s_posts() -> None:
@@ -197,17 +198,17 @@ async def test_a_list_of_more_than_a_megabyte_comes_in_parts() -> None:
     for post in posts:
         world.with_post(post)
 
-    async def long_page(limit: int | None, before: PostId | None = None) -> tuple[list[ListedPost], PostId | None]:
+    async def long_page(limit: int | None, before: Place | None = None) -> tuple[list[ListedPost], Place | None]:
         page = await world.posts.page(account.id, limit=limit, before=before, size=Stamp.of(account).list_bytes)
         assert isinstance(page, LongPage)
         return [post async for part in page.parts for post in part], page.last
 
     everything = listed(*posts[::-1])
     assert await long_page(None) == (everything, None)
-    assert await long_page(3) == (everything[:3], posts[2].id)
-    assert await long_page(3, posts[3].id) == (everything[2:], None)
-    assert await page_of(world, account, limit=1) == Page(everything[:1], posts[4].id)
-    assert await page_of(world, account, limit=9, before=posts[1].id) == Page(everything[4:], None)
+    assert await long_page(3) == (everything[:3], Place(posts[2].id))
+    assert await long_page(3, Place(posts[3].id)) == (everything[2:], None)
+    assert await page_of(world, account, limit=1) == Page(everything[:1], Place(posts[4].id))
+    assert await page_of(world, account, limit=9, before=Place(posts[1].id)) == Page(everything[4:], None)
 
 
 async def test_who_reads_a_long_list_hears_that_it_is_in_others_way() -> None:

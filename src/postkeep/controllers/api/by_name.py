@@ -4,12 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
 
-from postkeep.controllers.api import accounts, posts, sessions
+from postkeep.controllers.api import accounts, lists, posts, sessions
 from postkeep.controllers.dependencies import CurrentCaller, Posts
 from postkeep.controllers.route import Route
 from postkeep.domain.edits import ANY_VERSION
 from postkeep.domain.posts import parse_post_id
-from postkeep.views.posts import PostView
 
 router = APIRouter(route_class=Route, tags=["by name"])
 
@@ -21,12 +20,7 @@ router.post("/login", operation_id="loginByName", responses=sessions.LOGIN_ERROR
 router.post("/addPost", operation_id="addPostByName", responses={**posts.ADD_ERRORS, **posts.LOCATION}, **_CREATED)(
     posts.add_post
 )
-router.get(
-    "/getPosts",
-    operation_id="getPostsByName",
-    response_model=list[PostView],
-    responses={**posts.LIST_ERRORS, **posts.LINK},
-)(posts.get_posts)
+router.get("/getPosts", operation_id="getPostsByName", **lists.LISTED)(lists.get_posts)
 router.delete("/deletePost/{postID}", operation_id="deletePostByName", responses=posts.DELETE_ERRORS, **_GONE)(
     posts.delete_post
 )

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from postkeep.controllers.api.posts import ETAG, IfMatch, PostIdInPath
 from postkeep.controllers.api.post_path import ONE_POST
+from postkeep.controllers.api.posts import ETAG, IfMatch, PostIdInPath
 from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import Bulk, CurrentCaller, Posts
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented

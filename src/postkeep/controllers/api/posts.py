@@ -1,14 +1,14 @@
-"""Posts: addPost, getPosts, getPost, deletePost."""
+"""Posts, one at a time: addPost, getPost, deletePost."""
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response, status
+from fastapi import APIRouter, Header, Path, Response, status
 from pydantic import BeforeValidator
-from pydantic_core import PydanticKnownError
 
+from postkeep.controllers.api.lists import PRIVATE
 from postkeep.controllers.api.post_path import ONE_POST
 from postkeep.controllers.bodies import BodiesFull
-from postkeep.controllers.dependencies import CurrentCaller, Cursors, Posts
+from postkeep.controllers.dependencies import CurrentCaller, Posts
 from postkeep.controllers.errors import (
     BodyTooLarge,
     BodyUnreadable,
@@ -17,18 +17,15 @@ from postkeep.controllers.errors import (
     Responses,
     documented,
 )
-from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
 from postkeep.domain.edits import ANY_VERSION, VersionConflict
 from postkeep.domain.idempotency import KeyInUse, KeyInvalid, KeyReused, TooManyKeys
 from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
-from postkeep.services.posts import LongPage
-from postkeep.views.cursors import CURSOR_SCHEMA, CursorInvalid
 from postkeep.views.entity_tags import IfMatchInvalid, has_tag, tag_of
 from postkeep.views.fields import GivenKey, GivenVersions
-from postkeep.views.posts import NewPost, PostAdded, PostView, long_post_list, post_list
+from postkeep.views.posts import NewPost, PostAdded, PostView
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
@@ -48,7 +45,6 @@ ADD_ERRORS = documented(
     BodyUnreadable,
     BodiesFull,
 )
-LIST_ERRORS = documented(*_ERRORS, RequestInvalid, CursorInvalid)
 ONE_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid)
 DELETE_ERRORS = documented(*_ERRORS, PostAbsent, RequestInvalid, IfMatchInvalid, VersionConflict)
 
@@ -65,40 +61,8 @@ ETAG: Responses = {status.HTTP_200_OK: {"headers": _ETAG}}
 UNMODIFIED: Responses = {
     status.HTTP_304_NOT_MODIFIED: {"description": "It is still the version of If-None-Match.", "headers": _ETAG}
 }
-LINK: Responses = {
-    status.HTTP_200_OK: {
-        "headers": {"Link": {"description": 'rel="next": the next page (RFC 8288).', "schema": {"type": "string"}}}
-    }
-}
-
-LIST_PATHS: Final = ("/api/v1/posts", "/getPosts")
-"""Where getPosts answers."""
-
-PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
-"""The headers of answers with posts: nobody else may keep them, and a browser asks again each time."""
 
 PostIdInPath = Annotated[str, Path(alias="postID", json_schema_extra={"format": "uuid"})]
-
-
-_NO_NUMBER: Final = "int_parsing"
-
-
-def _in_digits(given: object) -> object:
-    """Refuse what only Python takes for a number: 1_0, 1.0, blanks around it."""
-    if isinstance(given, str) and not (given.isascii() and given.isdigit()):
-        raise PydanticKnownError(_NO_NUMBER)
-    return given
-
-
-Limit = Annotated[
-    int | None,
-    Query(ge=1, le=1000, description="At most so many; the next page is in Link."),
-    BeforeValidator(_in_digits),
-]
-Cursor = Annotated[
-    str | None,
-    Query(max_length=100, description="Where the page begins, as Link had it.", json_schema_extra=CURSOR_SCHEMA),
-]
 
 
 def _without_end(given: object) -> object:
@@ -132,35 +96,6 @@ async def add_post(new: NewPost, caller: CurrentCaller, posts: Posts, response: 
     response.headers["Location"] = f"/api/v1/posts/{post.id}"
     response.headers["ETag"] = tag_of(post.version)
     return PostAdded.of(post)
-
-
-@router.get("/posts", operation_id="getPosts", response_model=list[PostView], responses={**LIST_ERRORS, **LINK})
-async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next page's address is made of
-    *,
-    caller: CurrentCaller,
-    posts: Posts,
-    cursors: Cursors,
-    request: Request,
-    limit: Limit = None,
-    cursor: Cursor = None,
-) -> Response:
-    """Answer the caller's posts, newest first: all of them, or a page."""
-    before = None if cursor is None else cursors.read(caller.account_id, cursor)
-    page = await posts.page(caller.account_id, limit=limit, before=before, size=caller.stamp.list_bytes)
-    response: Response
-    if isinstance(page, LongPage):
-        response = LongAnswer(
-            long_post_list(page.parts),
-            seconds=request.app.state.answer_seconds,
-            recalled=page.recalled,
-            headers=PRIVATE,
-        )
-    else:
-        response = Response(post_list(page.posts), headers=PRIVATE, media_type="application/json")
-    if page.last is not None:
-        following = cursors.write(caller.account_id, page.last)
-        response.headers["Link"] = f'<{request.url.path}?limit={limit}&cursor={following}>; rel="next"'
-    return response
 
 
 @router.get(

@@ -1,0 +1,199 @@
+"""Searching one account's posts: what the database looks for, which is at least what the domain's rule finds.
+
+The rule is `domain.search`; it looks at everything that the database finds. So the database may find too much, and
+never too little. Servers look with `utf8mb4_general_ci`, the one collation of MySQL and MariaDB that ignores case and
+always compares one character with one: it takes more letters for the same than the rule does, but knows those of old
+scripts only, so any character may stand where it is not sure of a letter. SQLite ignores the case of ASCII only, but
+can be told which letters may stand where.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, String, bindparam, or_
+
+from postkeep.domain.accounts import AccountId
+from postkeep.domain.lists import Listing, Place, Sort
+from postkeep.domain.posts import ListedPost
+from postkeep.domain.search import WORDS_MAX, Query, variants
+from postkeep.services.ports import Found
+from postkeep.storage.lists import LISTED, chosen, values_of_list
+from postkeep.storage.statements import Parameters, Statement
+from postkeep.storage.tables import PostRow
+
+_FORMS: Final = 3
+"""How many forms of a word there are at most."""
+
+_COUNTS: Final = (1, 2, 4, 8, WORDS_MAX)
+"""For so many words there are statements; with fewer, the last is looked for again."""
+
+_ESCAPE: Final = "|"
+
+_SURE: Final = frozenset(
+    chr(code)
+    for first, last in (
+        (0x61, 0x7A),
+        (0xE0, 0x17E),
+        (0x3AC, 0x3CE),
+        (0x430, 0x481),
+        (0x48D, 0x4BF),
+        (0x561, 0x586),
+        (0x1E01, 0x1EF9),
+        (0x1F00, 0x1FF3),
+        (0xFF41, 0xFF5A),
+    )
+    for code in range(first, last + 1)
+) - frozenset("kå\N{GREEK SMALL LETTER THETA}\N{GREEK SMALL LETTER OMEGA}")
+"""Letters in lower case that every server takes for the same as all their other cases; a test goes through them all.
+
+Those taken out have another case with a character of its own for units: kelvin, ångström, ohm, and ϴ.
+"""
+
+_AMBIGUOUS_ASCII: Final = frozenset("ik")
+"""ASCII letters with a case that is not ASCII: İ and the sign for kelvin."""
+
+
+class Finds:
+    """Takes what a database finds, as long as there is room, and leaves out what the rule does not."""
+
+    def __init__(self, query: Query, *, limit: int, about_bytes: int) -> None:
+        """Begin with none. The arguments are those of `services.ports.Storage.search`."""
+        self._query = query
+        self._limit = limit
+        self._room = about_bytes
+        self._posts: list[ListedPost] = []
+        self.has_more = False
+
+    @property
+    def found(self) -> Found:
+        """Return what there is."""
+        return Found(self._posts, self.has_more)
+
+    def take(self, posts: Iterable[ListedPost]) -> None:
+        """Take posts that may be found, in their order; one that there is no room for says that there are more."""
+        for post in posts:
+            if self.has_more:
+                return
+            if not self._query.finds(post.title, post.text):
+                continue
+            if len(self._posts) == self._limit or self._room <= 0:
+                self.has_more = True
+            else:
+                self._posts.append(post)
+                self._room -= len(post.text.encode())
+
+
+def embedded_search(
+    author: AccountId, listing: Listing, query: Query, *, before: Place | None
+) -> tuple[Statement, Parameters]:
+    """Return SQLite's SELECT of the author's posts that may be found behind a place."""
+    values = _values(author, listing, query, before, _embedded_patterns)
+    return _embedded(*_kind(listing, before, query)), values
+
+
+def server_search(
+    author: AccountId, listing: Listing, query: Query, *, before: Place | None, limit: int
+) -> tuple[Statement, Parameters]:
+    """Return a server's SELECT of the author's posts that may be found behind a place."""
+    values = _values(author, listing, query, before, _server_patterns)
+    return _on_server(*_kind(listing, before, query)), {**values, "at_most": limit}
+
+
+def server_pattern(form: str) -> str:
+    """Return what LIKE finds on a server at least wherever this form of a word stands."""
+    marks = ("_" if each.upper() != each and each not in _SURE else _escaped(each) for each in form)
+    return f"%{''.join(marks)}%"
+
+
+def like_pattern(form: str) -> str:
+    """Return what SQLite's LIKE finds at least wherever this form of a word stands, which is ASCII."""
+    return f"%{''.join('_' if each in _AMBIGUOUS_ASCII else _escaped(each) for each in form)}%"
+
+
+def glob_pattern(form: str) -> str:
+    """Return what SQLite's GLOB finds exactly where this form of a word stands."""
+    return f"*{''.join(_one_of(variants(each)) for each in form)}*"
+
+
+def _escaped(character: str) -> str:
+    """Write a character so that LIKE takes it for itself."""
+    return _ESCAPE + character if character in {"%", "_", _ESCAPE} else character
+
+
+def _one_of(characters: str) -> str:
+    """Write characters so that GLOB takes any of them."""
+    return f"[{characters}]" if len(characters) > 1 or characters in "*?[" else characters
+
+
+def _server_patterns(forms: Sequence[str]) -> Sequence[str]:
+    """Return a pattern for each form of a word."""
+    return [server_pattern(form) for form in forms]
+
+
+def _embedded_patterns(forms: Sequence[str]) -> Sequence[str | None]:
+    """Return a pattern for LIKE, which is by far the faster one, or else those for GLOB."""
+    if len(forms) == 1 and forms[0].isascii():
+        return [like_pattern(forms[0])]
+    return [None, *map(glob_pattern, forms)]
+
+
+def _values(
+    author: AccountId,
+    listing: Listing,
+    query: Query,
+    before: Place | None,
+    patterns_of: Callable[[Sequence[str]], Sequence[str | None]],
+) -> Parameters:
+    """Return the values of a search; a pattern that there is none for is NULL, which finds nothing."""
+    patterns = {_name(number, form): None for number in range(WORDS_MAX) for form in range(_FORMS + 1)} | {
+        _name(number, form): pattern
+        for number in range(WORDS_MAX)
+        for form, pattern in enumerate(patterns_of(query.words[min(number, len(query.words) - 1)].forms))
+    }
+    return {**values_of_list(author, listing, before=before), **patterns}
+
+
+def _name(word: int, form: int) -> str:
+    """Name the value that holds a pattern."""
+    return f"word_{word}_{form}"
+
+
+def _kind(listing: Listing, before: Place | None, query: Query) -> tuple[Sort, bool, bool, int]:
+    """Say which kind of search this is."""
+    count = next(count for count in _COUNTS if count >= len(query.words))
+    return listing.sort, listing.status is not None, before is not None, count
+
+
+@lru_cache
+def _embedded(sort: Sort, has_status: bool, has_before: bool, words: int) -> Select[Any]:  # noqa: FBT001 - a key of the cache
+    """Make the SELECT of one kind of search for SQLite."""
+
+    def condition(word: int) -> ColumnElement[bool]:
+        """Say that a post may have a word."""
+        like, *globs = (bindparam(_name(word, form), type_=String()) for form in range(_FORMS + 1))
+        return or_(
+            *(column.like(like, escape=_ESCAPE) for column in (PostRow.title, PostRow.text)),
+            *(column.op("GLOB")(glob) for glob in globs for column in (PostRow.title, PostRow.text)),
+        )
+
+    statement = chosen(LISTED, sort, has_status=has_status, has_before=has_before)
+    return statement.where(*map(condition, range(words)))
+
+
+@lru_cache
+def _on_server(sort: Sort, has_status: bool, has_before: bool, words: int) -> Select[Any]:  # noqa: FBT001 - a key of the cache
+    """Make the SELECT of one kind of search for servers."""
+
+    def condition(word: int) -> ColumnElement[bool]:
+        """Say that a post may have a word."""
+        return or_(
+            *(
+                column.collate("utf8mb4_general_ci").like(bindparam(_name(word, form), type_=String()), escape=_ESCAPE)
+                for form in range(_FORMS)
+                for column in (PostRow.title, PostRow.text)
+            )
+        )
+
+    statement = chosen(LISTED, sort, has_status=has_status, has_before=has_before)
+    return statement.where(*map(condition, range(words))).limit(bindparam("at_most"))
