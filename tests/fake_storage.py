@@ -10,6 +10,7 @@ from postkeep.domain import idempotency
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.domain.idempotency import KeyUse
+from postkeep.domain.incoming import PostPresent
 from postkeep.domain.posts import LIGHT_BYTES, UNLIMITED, ListedPost, Post, PostId, Quota, QuotaExceeded, parse_post_id
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
 from postkeep.services.ports import Clock, Recall, SchemaUnfit, Stamp, StorageUnavailable, Unit, UnitOfWork, no_recall
@@ -122,6 +123,7 @@ class FakeUnitOfWork:
         self.accounts = FakeAccounts(transaction)
         self.sessions = FakeSessions(transaction, clock)
         self.posts = FakePosts(transaction)
+        self.imports = FakeImports(transaction)
         self.keys = FakeKeys(transaction)
         self.attempts = FakeAttempts(state, clock, counting=counting)
 
@@ -445,7 +447,7 @@ class FakePosts:
         is_full = account and (account.posts >= quota.posts or account.bytes + post.bytes > quota.bytes)
         if account and account.is_active and is_full:
             raise QuotaExceeded
-        self._count(post.author, 1, post.bytes)
+        self.count(post.author, 1, post.bytes)
         if (post.author, post.id) in self._posts:
             raise DuplicateId
         self._posts[post.author, post.id] = post
@@ -454,9 +456,9 @@ class FakePosts:
         """Remove the author's post and count it out of the author's row."""
         post = await self.find(author, post_id)
         if post is None:
-            self._count(author, 0, 0)
+            self.count(author, 0, 0)
             return False
-        self._count(author, -1, -post.bytes)
+        self.count(author, -1, -post.bytes)
         del self._posts[author, post_id]
         return True
 
@@ -478,7 +480,8 @@ class FakePosts:
             del self._posts[author, post_id]
         return len(first)
 
-    def _count(self, author: AccountId, posts: int, size: int) -> None:
+    def count(self, author: AccountId, posts: int, size: int) -> None:
+        """Count posts in, or out, in their author's row."""
         account = self._transaction.state.accounts.get(author)
         changes: dict[str, Any] = {}
         if account is not None:
@@ -488,6 +491,36 @@ class FakePosts:
                 "bytes": account.bytes + size,
             }
         self._transaction.claim(author, lambda kept: kept.is_active, **changes)
+
+
+class FakeImports:
+    """Several posts in a state at once."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        """Take the transaction."""
+        self._state = transaction.state
+        self._count = FakePosts(transaction).count
+
+    async def sizes(self, author: AccountId, post_ids: Sequence[PostId]) -> Mapping[PostId, int]:
+        """Return the bytes of those that are there."""
+        return {post.id: post.bytes for post in await self.find(author, post_ids)}
+
+    async def find(self, author: AccountId, post_ids: Sequence[PostId]) -> Sequence[Post]:
+        """Return those that are there."""
+        return [post for post_id in post_ids if (post := self._state.posts.get((author, post_id))) is not None]
+
+    async def add(self, posts: Sequence[Post], quota: Quota = UNLIMITED) -> None:
+        """Keep new posts, all or none: whatever this raises, the state is thrown away."""
+        author, size = posts[0].author, sum(post.bytes for post in posts)
+        account = self._state.accounts.get(author)
+        is_full = account and (account.posts + len(posts) > quota.posts or account.bytes + size > quota.bytes)
+        if account and account.is_active and is_full:
+            raise QuotaExceeded
+        self._count(author, len(posts), size)
+        for post in posts:
+            if (author, post.id) in self._state.posts:
+                raise PostPresent
+            self._state.posts[author, post.id] = post
 
 
 class FakeKeys:

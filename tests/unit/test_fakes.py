@@ -12,12 +12,14 @@ from tests.contracts.clock import ClockContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
+from tests.contracts.imports import ImportsContract
 from tests.contracts.kept import Boom
 from tests.contracts.passwords import DUCKS, CommonPasswordsContract, PasswordHasherContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
 from tests.contracts.tokens import TokenSignerContract
+from tests.contracts.transfer import TransferContract
 from tests.fake_archive import FakeArchive
 from tests.fake_storage import FakeStorage
 from tests.fakes import FakeClock, FakeCommonPasswords, FakeFreshness, FakePasswords, FakeTokens, a_world
@@ -85,6 +87,14 @@ class TestFakeSessions(SessionsContract):
 
 class TestFakePosts(PostsContract):
     """Posts."""
+
+
+class TestFakeImports(ImportsContract):
+    """Several posts at once."""
+
+
+class TestTransferOnFakes(TransferContract):
+    """Taking out and bringing in."""
 
 
 class TestHousekeepingOnFakes(HousekeepingContract):

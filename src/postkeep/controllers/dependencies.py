@@ -12,7 +12,9 @@ from postkeep.controllers.errors import TooManyRequests
 from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
+from postkeep.services.exports import ExportService
 from postkeep.services.health import HealthService
+from postkeep.services.imports import ImportService
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.views.authorization import bearer_token
@@ -145,6 +147,16 @@ async def _posts(request: Request) -> PostService:
     return services_of(request).posts
 
 
+async def _exports(request: Request) -> ExportService:
+    """Hand over the service for taking out."""
+    return services_of(request).exports
+
+
+async def _imports(request: Request) -> ImportService:
+    """Hand over the service for bringing in."""
+    return services_of(request).imports
+
+
 async def _health(request: Request) -> HealthService:
     """Hand over the service for health."""
     return services_of(request).health
@@ -166,5 +178,7 @@ LoginOrigin: TypeAlias = Annotated[Origin, Depends(_origin)]
 Accounts: TypeAlias = Annotated[AccountService, Depends(_accounts)]
 Sessions: TypeAlias = Annotated[SessionService, Depends(_sessions)]
 Posts: TypeAlias = Annotated[PostService, Depends(_posts)]
+Exports: TypeAlias = Annotated[ExportService, Depends(_exports)]
+Imports: TypeAlias = Annotated[ImportService, Depends(_imports)]
 Health: TypeAlias = Annotated[HealthService, Depends(_health)]
 Cursors: TypeAlias = Annotated[CursorWriter, Depends(_cursors)]

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
+from postkeep.services.exports import ExportService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
+from postkeep.services.imports import ImportService
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import SessionService
 
@@ -17,6 +19,8 @@ class Services:
     accounts: AccountService
     sessions: SessionService
     posts: PostService
+    exports: ExportService
+    imports: ImportService
     health: HealthService
     housekeeping: HousekeepingService
     administration: AdministrationService

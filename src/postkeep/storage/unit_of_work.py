@@ -3,6 +3,7 @@
 from postkeep.storage.accounts import SqlAccounts
 from postkeep.storage.attempts import SqlAttempts
 from postkeep.storage.idempotency import SqlKeys
+from postkeep.storage.imports import SqlImports
 from postkeep.storage.posts import SqlPosts
 from postkeep.storage.sessions import SqlSessions
 from postkeep.storage.transaction import Transaction
@@ -16,5 +17,6 @@ class SqlUnitOfWork:
         self.accounts = SqlAccounts(transaction)
         self.sessions = SqlSessions(transaction)
         self.posts = SqlPosts(transaction)
+        self.imports = SqlImports(transaction)
         self.keys = SqlKeys(transaction)
         self.attempts = SqlAttempts(transaction)

@@ -6,9 +6,11 @@ from tests.contracts.attempts import AddressesContract, AttemptsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
+from tests.contracts.imports import ImportsContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
+from tests.contracts.transfer import TransferContract
 
 
 class TestStorage(StorageContract):
@@ -25,6 +27,14 @@ class TestSessions(SessionsContract):
 
 class TestPosts(PostsContract):
     """Posts."""
+
+
+class TestImports(ImportsContract):
+    """Several posts at once."""
+
+
+class TestTransfer(TransferContract):
+    """Taking out and bringing in."""
 
 
 class TestKeys(KeysContract):
