@@ -21,7 +21,7 @@ _FOLDERS: Final = {
     ),
     "resources": (
         *("signup", "login", "token", "refresh", "me"),
-        *("addPost", "getPosts", "getPost", "deletePost", "logout"),
+        *("addPost", "getPosts", "getPost", "deletePost", "exportPosts", "importPosts", "logout"),
     ),
     "own account": ("login", "listSessions", "endSession", "endOtherSessions", "changePassword", "deleteAccount"),
     "health": ("livez", "readyz"),
@@ -110,7 +110,8 @@ def _item(document: Json, method: str, path: str, operation: Json) -> Json:
     request: Json = {"method": method, "description": operation["description"], "url": _url(path, operation)}
     if "security" not in operation:
         request["auth"] = {"type": "noauth"}
-    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+    # Where a request may be of several media types, the first can be written by hand.
+    for media_type, content in list(operation.get("requestBody", {}).get("content", {}).items())[:1]:
         request["header"] = [{"key": "Content-Type", "value": media_type}]
         request["body"] = _body(media_type, _resolved(document, content["schema"]))
     return {"name": operation["operationId"], "request": request, "event": _scripts(document, operation)}
@@ -139,10 +140,12 @@ def _url(path: str, operation: Json) -> Json:
 
 
 def _body(media_type: str, schema: Json) -> Json:
-    members: Json = schema["properties"]
-    if media_type == "application/json":
+    members: Json = schema.get("items", schema)["properties"]
+    if media_type in {"application/json", "application/jsonl"}:
         sent = {name: _SENT.get(name) or _example(member) for name, member in members.items()}
-        text = json.dumps({name: value for name, value in sent.items() if value is not None}, indent=2)
+        # A line is one line.
+        indent = 2 if media_type == "application/json" else None
+        text = json.dumps({name: value for name, value in sent.items() if value is not None}, indent=indent)
         return {"mode": "raw", "raw": text, "options": {"raw": {"language": "json"}}}
     fields = [
         {

@@ -19,10 +19,11 @@ from postkeep.services.imports import ImportService, Kind, Outcome
 from postkeep.services.ports import Storage
 from postkeep.views.exports import FORMATS, Format
 from tests.builders import MIDNIGHT, a_post
-from tests.contracts.kept import account_by_now, assert_counted, assert_unchanged, keep_account, posts_of
+from tests.contracts.kept import account_by_now, assert_counted, assert_unchanged, keep_account, keep_posts, posts_of
 from tests.fakes import FakeClock
 from tests.strategies import a_post_of
 
+SUPPRESSED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors, HealthCheck.too_slow]
 NOBODY = AccountId(derived_id(MIDNIGHT, b"nobody"))
 
 _moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2026, 11, 20), timezones=st.just(UTC))  # noqa: DTZ001 - strategies add the zone themselves
@@ -59,7 +60,7 @@ class TransferContract:
     """What taking out and bringing in promise together; `storage` is a fixture of the class that inherits this."""
 
     @pytest.mark.parametrize("form", Format)
-    @settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=15, suppress_health_check=SUPPRESSED, deadline=None)
     @given(posts=st.lists(a_transferable(), max_size=6, unique_by=lambda post: post.id))
     async def test_what_was_taken_out_comes_in_as_it_was(
         self, storage: Storage, form: Format, posts: list[Post]
@@ -67,8 +68,7 @@ class TransferContract:
         """Every byte of every text, every title, status, version and moment, and the order; and again adds nothing."""
         giver, taker = await keep_account(storage), await keep_account(storage)
         mine = [replace(post, author=giver.id) for post in posts]
-        for post in mine:
-            await storage.transact(giver.id, lambda work, post=post: work.posts.add(post))
+        await keep_posts(storage, *mine)
         sent = await taken_out(storage, giver.id, form)
 
         came = await brought_in(storage, taker.id, form, sent)
@@ -112,7 +112,7 @@ class TransferContract:
         """It is told that what came was another one; a stranger's with the same id is nobody's business."""
         mine, theirs = await keep_account(storage), await keep_account(storage)
         post = a_post(author=theirs.id)
-        await storage.transact(theirs.id, lambda work: work.posts.add(post))
+        await keep_posts(storage, post)
         sent = await taken_out(storage, theirs.id, Format.JSON)
         (added,) = await brought_in(storage, mine.id, Format.JSON, sent)
         assert (added.kind, added.post_id) == (Kind.ADDED, post.id)

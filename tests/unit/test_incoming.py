@@ -238,7 +238,7 @@ def test_front_matter_may_be_written_by_hand() -> None:
         (b"", "text_invalid"),
         (b" \n", "text_invalid"),
         (b"a\x00", "text_invalid"),
-        (b"a\xff", "not_utf8"),
+        (b"a\xff", "file_not_utf8"),
         (b"x" * (MAX_BODY_BYTES + MAX_FRONT_BYTES + 1), "post_too_large"),
     ],
 )

@@ -90,7 +90,7 @@ class FileUnknown(Invalid):
 class FileNotUtf8(Invalid):
     """The file is not UTF-8."""
 
-    code = "not_utf8"
+    code = "file_not_utf8"
     field = "file"
 
 

@@ -115,25 +115,31 @@ async def _outcomes(importing: "_Import", parts: AsyncGenerator[Sequence[Entry]]
             async for part in parts:
                 yield await importing.take(part)
     finally:
-        log.info("posts_imported", extra=importing.told)
+        if not importing.dry_run:
+            log.info("posts_imported", extra={"account": importing.account.id, "posts": importing.added})
 
 
 class _Import:
-    """One bringing in, from its first part to its last."""
+    """One bringing in, from its first part to its last.
+
+    Attributes:
+        account: Whose, as it was at the beginning.
+        added: How many posts were added by now.
+    """
 
     def __init__(self, storage: Storage, account: Account, quota: Quota, now: datetime) -> None:
         """Take where to keep, whose account as it is at the beginning, how much it may hold, and the time."""
         self._storage = storage
-        self._account = account
+        self.account = account
         self._quota = quota
         self._now = now
         self._is_full = False
-        self._added = 0
+        self.added = 0
 
     @property
-    def told(self) -> Mapping[str, object]:
-        """What the log says of it."""
-        return {"account": self._account.id, "posts": self._added, "dry_run": isinstance(self, _DryRun)}
+    def dry_run(self) -> bool:
+        """Whether only the answer is left of it."""
+        return False
 
     async def take(self, part: Sequence[Entry]) -> Sequence[Outcome]:
         """Add some entries, and say what became of each."""
@@ -161,7 +167,7 @@ class _Import:
                 outcomes.append(Outcome.existing(entry, post, there.get(post.id) or kept.get(post.id)))
             elif post.id in kept:
                 added.add(post.id)
-                self._added += 1
+                self.added += 1
                 outcomes.append(Outcome(entry.name, Kind.ADDED, post.id))
             else:
                 outcomes.append(Outcome.refused(entry, QuotaExceeded()))
@@ -172,7 +178,7 @@ class _Import:
         if isinstance(entry.post, PostkeepError):
             return entry.post
         try:
-            return entry.post.post(self._account.id, now=self._now, undated=self._account.created_date)
+            return entry.post.post(self.account.id, now=self._now, undated=self.account.created_date)
         except PostkeepError as error:
             return error
 
@@ -181,7 +187,7 @@ class _Import:
 
         Whoever has another size is another one, and not read: there may be a hundred of a megabyte each.
         """
-        author = self._account.id
+        author = self.account.id
         sizes = await self._storage.read(lambda work: work.imports.sizes(author, [post.id for post in posts]))
         alike = {post.id: post.bytes for post in posts if sizes.get(post.id) == post.bytes}
         if not alike:
@@ -217,7 +223,7 @@ class _Import:
         async def unit(work: UnitOfWork) -> None:
             await work.imports.add(posts, self._quota)
 
-        await self._storage.transact(self._account.id, unit, weight=sum(post.bytes for post in posts))
+        await self._storage.transact(self.account.id, unit, weight=sum(post.bytes for post in posts))
 
 
 class _DryRun(_Import):
@@ -230,6 +236,11 @@ class _DryRun(_Import):
         self._bytes = account.bytes
         # Hashes, which need less room than ids: there may be very many.
         self._seen: set[int] = set()
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether only the answer is left of it."""
+        return True
 
     async def _find(self, posts: Sequence[Post]) -> Mapping[PostId, Post | None]:
         """Return also which would be there by now."""

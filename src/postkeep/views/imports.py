@@ -22,7 +22,7 @@ INCOMING_POST: Final[dict[str, Any]] = {
     "properties": {
         "id": {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_ID_LENGTH},
         "title": {"type": ["string", "null"], "minLength": 1, "maxLength": TITLE_MAX_LENGTH},
-        "text": {"type": "string", "minLength": 1},
+        "text": {"type": "string", "minLength": 1, "examples": ["Bought milk."]},
         "status": {"type": "string", "enum": [each.value for each in Status]},
         "version": {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
         "created_date": _DATE,

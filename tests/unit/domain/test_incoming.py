@@ -20,7 +20,7 @@ ANN = an_account_id()
 
 def made(author: AccountId = ANN, **given: Any) -> Post:
     """Return the post that something becomes."""
-    return IncomingPost(**{"text": Text("a"), **given}).post(author, now=NOW, undated=LONG_AGO)
+    return replace(IncomingPost(Text("a")), **given).post(author, now=NOW, undated=LONG_AGO)
 
 
 def test_an_id_of_its_creation_is_kept() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from postkeep.domain.accounts import AccountGone, AccountId
+from postkeep.domain.accounts import Account, AccountGone, AccountId
 from postkeep.domain.incoming import IncomingPost, PostPresent
 from postkeep.domain.posts import UNLIMITED, Quota, Text, TextInvalid
 from postkeep.services.imports import Entry, ImportService, Kind, Outcome
@@ -34,10 +34,14 @@ async def parts_of(parts: Sequence[Sequence[Entry]]) -> AsyncGenerator[Sequence[
 
 
 async def brought_in(
-    storage: Storage, whose: object, *parts: Sequence[Entry], quota: Quota = UNLIMITED, dry_run: bool = False
+    storage: Storage,
+    whose: Account | AccountId,
+    *parts: Sequence[Entry],
+    quota: Quota = UNLIMITED,
+    dry_run: bool = False,
 ) -> list[Outcome]:
     """Bring something in, and return what became of it."""
-    author = getattr(whose, "id", whose)
+    author = whose.id if isinstance(whose, Account) else whose
     outcomes = await ImportService(storage, FakeClock(), quota).begin(author, parts_of(parts), dry_run=dry_run)
     return [outcome async for some in outcomes for outcome in some]
 

@@ -20,7 +20,7 @@ from postkeep.controllers.errors import (
     documented,
     first_line,
 )
-from postkeep.controllers.incoming import IncomingFiles, IncomingLines, LineInvalid, slices
+from postkeep.controllers.incoming import Incoming, IncomingFiles, IncomingLines, LineInvalid, slices
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
 from postkeep.controllers.spools import ImportUnderWay, NoRoom, Spools, TooManyImports
@@ -166,13 +166,18 @@ async def _begun(file: BinaryIO, media_type: str) -> AsyncGenerator[Sequence[Ent
         ZipBomb: It would be too much.
         LineInvalid: None of the first lines is one of JSON.
     """
-    incoming = await asyncio.to_thread(IncomingFiles if media_type == ZIP else IncomingLines, file)
+    incoming = await asyncio.to_thread(_opened, file, media_type)
     parts = slices(incoming.parts())
     first = await anext(parts, None) or ()
     if first and all(isinstance(entry.post, LineInvalid) for entry in first):
         await parts.aclose()
         raise LineInvalid(first_line(LineInvalid))
     return _with_first(first, parts)
+
+
+def _opened(file: BinaryIO, media_type: str) -> Incoming:
+    """Look at what is brought in as a whole; of a ZIP that takes a while."""
+    return IncomingFiles(file) if media_type == ZIP else IncomingLines(file)
 
 
 async def _with_first(
