@@ -12,6 +12,7 @@ from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountSta
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.domain.edits import ANY_VERSION, Changes, Edit, PostsAbsent, Revision, VersionConflict, Versions
 from postkeep.domain.idempotency import KeyUse
+from postkeep.domain.incoming import PostPresent
 from postkeep.domain.lists import EVERYTHING, Listing, Place, Summary
 from postkeep.domain.posts import (
     LIGHT_BYTES,
@@ -166,6 +167,7 @@ class FakeUnitOfWork:
         self.posts = FakePosts(transaction)
         self.edits = FakeEdits(transaction)
         self.bulk = FakeBulk(transaction)
+        self.imports = FakeImports(transaction)
         self.keys = FakeKeys(transaction)
         self.attempts = FakeAttempts(state, clock, counting=counting)
 
@@ -630,6 +632,36 @@ class FakeBulk:
         if absent:
             raise PostsAbsent(absent)
         return [self._posts[author, post_id] for post_id in posts]
+
+
+class FakeImports:
+    """Several posts in a state at once."""
+
+    def __init__(self, transaction: _Transaction) -> None:
+        """Take the transaction."""
+        self._state = transaction.state
+        self._count = transaction.count
+
+    async def sizes(self, author: AccountId, post_ids: Sequence[PostId]) -> Mapping[PostId, int]:
+        """Return the bytes of those that are there."""
+        return {post.id: post.bytes for post in await self.find(author, post_ids)}
+
+    async def find(self, author: AccountId, post_ids: Sequence[PostId]) -> Sequence[Post]:
+        """Return those that are there."""
+        return [post for post_id in post_ids if (post := self._state.posts.get((author, post_id))) is not None]
+
+    async def add(self, posts: Sequence[Post], quota: Quota = UNLIMITED) -> None:
+        """Keep new posts, all or none: whatever this raises, the state is thrown away."""
+        author, size = posts[0].author, sum(post.bytes for post in posts)
+        account = self._state.accounts.get(author)
+        is_full = account and (account.posts + len(posts) > quota.posts or account.bytes + size > quota.bytes)
+        if account and account.is_active and is_full:
+            raise QuotaExceeded
+        self._count(author, len(posts), size)
+        for post in posts:
+            if (author, post.id) in self._state.posts:
+                raise PostPresent
+            self._state.posts[author, post.id] = post
 
 
 class FakeKeys:

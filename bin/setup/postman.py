@@ -21,7 +21,8 @@ _FOLDERS: Final = {
     ),
     "resources": (
         *("signup", "login", "token", "refresh", "me"),
-        *("addPost", "getPosts", "getSummary", "getPost", "editPost", "changePosts", "deletePost", "logout"),
+        *("addPost", "getPosts", "getSummary", "getPost", "editPost", "changePosts", "deletePost"),
+        *("exportPosts", "importPosts", "logout"),
     ),
     "own account": ("login", "listSessions", "endSession", "endOtherSessions", "changePassword", "deleteAccount"),
     "health": ("livez", "readyz"),
@@ -141,10 +142,12 @@ def _url(path: str, operation: Json) -> Json:
 
 
 def _body(media_type: str, schema: Json) -> Json:
-    members: Json = schema["properties"]
-    if media_type == "application/json":
+    members: Json = schema.get("items", schema)["properties"]
+    if media_type in {"application/json", "application/jsonl"}:
         sent = {name: _SENT.get(name) or _example(member) for name, member in members.items()}
-        text = json.dumps({name: value for name, value in sent.items() if value is not None}, indent=2)
+        # A line is one line.
+        indent = 2 if media_type == "application/json" else None
+        text = json.dumps({name: value for name, value in sent.items() if value is not None}, indent=indent)
         return {"mode": "raw", "raw": text, "options": {"raw": {"language": "json"}}}
     fields = [
         {

@@ -17,9 +17,10 @@ from postkeep import logs
 from postkeep.bootstrap.metrics import Metrics, metrics_of
 from postkeep.bootstrap.wiring import wire
 from postkeep.controllers import errors, openapi
-from postkeep.controllers.api import accounts, by_name, edits, health, lists, posts, sessions
+from postkeep.controllers.api import accounts, by_name, edits, health, lists, posts, sessions, transfer
 from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
+from postkeep.controllers.spools import Spools
 from postkeep.controllers.web import pages
 from postkeep.server.access_log import log_request
 from postkeep.server.address_limit import AddressLimit
@@ -93,6 +94,8 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             app.state.cursors = wired.cursors
             app.state.answer_seconds = settings.answer_seconds
             app.state.bodies = Bodies(settings.bodies_bytes)
+            folder = settings.data_dir if settings.data_dir.is_dir() else None
+            app.state.spools = Spools(folder, settings.import_bytes)
             callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
             async with AsyncExitStack() as going_on:
                 connections = await going_on.enter_async_context(_watched_connections(settings))
@@ -126,7 +129,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         # The most used come first. `include_router` would have each request find its way twice.
         routes=[
             route
-            for module in (lists, posts, edits, by_name, accounts, sessions, health)
+            for module in (lists, posts, edits, by_name, accounts, sessions, transfer, health)
             for route in module.router.routes
         ],
     )

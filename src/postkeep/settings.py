@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     body_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     answer_seconds: Annotated[int, Field(ge=1, le=3600)] = 120
     keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
+    import_bytes: Annotated[int, Field(ge=1024 * 1024, le=64 * 1024**3)] = 256 * 1024 * 1024
     bodies_bytes: Annotated[int, Field(ge=1024 * 1024, le=64 * 1024**3)] = 128 * 1024 * 1024
 
     trusted_hosts: Annotated[tuple[str, ...], NoDecode, _list_by(parse_names)] = ()

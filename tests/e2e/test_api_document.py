@@ -25,7 +25,7 @@ def commands() -> list[tuple[str, list[str]]]:
     return found
 
 
-def test_the_commands_work_as_printed(server: PostkeepServer) -> None:
+def test_the_commands_work_as_printed(server: PostkeepServer, tmp_path: Path) -> None:
     """Whoever copies and pastes them, as the page has them, gets what stands below each."""
     shown = commands()
     assert len([says for _, says in shown if says]) > 5
@@ -37,6 +37,7 @@ def test_the_commands_work_as_printed(server: PostkeepServer) -> None:
         text=True,
         check=False,
         timeout=60,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     for (line, says), said in zip(shown, done.stdout.split(MARK), strict=False):

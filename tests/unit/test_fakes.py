@@ -13,6 +13,7 @@ from tests.contracts.edits import BulkContract, EditsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
+from tests.contracts.imports import ImportsContract
 from tests.contracts.kept import Boom
 from tests.contracts.lists import ListsContract, SearchContract
 from tests.contracts.passwords import DUCKS, CommonPasswordsContract, PasswordHasherContract
@@ -20,6 +21,7 @@ from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
 from tests.contracts.tokens import TokenSignerContract
+from tests.contracts.transfer import TransferContract
 from tests.fake_archive import FakeArchive
 from tests.fake_storage import FakeStorage
 from tests.fakes import FakeClock, FakeCommonPasswords, FakeFreshness, FakePasswords, FakeTokens, a_world
@@ -103,6 +105,14 @@ class TestFakeLists(ListsContract):
 
 class TestFakeSearch(SearchContract):
     """Searching."""
+
+
+class TestFakeImports(ImportsContract):
+    """Several posts at once."""
+
+
+class TestTransferOnFakes(TransferContract):
+    """Taking out and bringing in."""
 
 
 class TestHousekeepingOnFakes(HousekeepingContract):

@@ -1,4 +1,4 @@
-"""Backups as files: gzip, whole or not there at all, and readable by their owner only."""
+"""Backups and exports as files: whole or not there at all, and readable by their owner only; backups are packed."""
 
 import gzip
 import os
@@ -25,17 +25,42 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class BackupFileFailed(Unavailable):
-    """The backup's file cannot be read or written."""
+    """The file cannot be read or written."""
 
     code = "backup_file_failed"
 
 
-class PackedFile:
-    """Packs what is written into a file."""
+class PlainFile:
+    """Writes into a file what is written, as it is."""
 
     def __init__(self, file: FileIO) -> None:
         """Take an open file without a buffer."""
         self._file = file
+
+    def write(self, data: bytes) -> None:
+        """Take what comes next: all of it, while a file without a buffer may take less at a time.
+
+        Raises:
+            BackupFileFailed: The disk is full, or nobody reads any more.
+        """
+        with _failing():
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) :]
+
+    def finish(self) -> None:
+        """Write it through to the disk where there is one."""
+        with suppress(OSError):
+            # Pipes have no disk.
+            os.fsync(self._file.fileno())
+
+
+class PackedFile(PlainFile):
+    """Packs what is written into a file."""
+
+    def __init__(self, file: FileIO) -> None:
+        """Take an open file without a buffer."""
+        super().__init__(file)
         self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
 
     def write(self, data: bytes) -> None:
@@ -44,21 +69,12 @@ class PackedFile:
         Raises:
             BackupFileFailed: The disk is full, or nobody reads any more.
         """
-        self._put(self._packer.compress(data))
+        super().write(self._packer.compress(data))
 
     def finish(self) -> None:
         """Write what is left, through to the disk where there is one."""
-        self._put(self._packer.flush())
-        with suppress(OSError):
-            # Pipes have no disk.
-            os.fsync(self._file.fileno())
-
-    def _put(self, data: bytes) -> None:
-        """Write all of it: a file without a buffer may take less at a time, and leaves nothing for its end."""
-        left = memoryview(data)
-        with _failing():
-            while left:
-                left = left[self._file.write(left) :]
+        super().write(self._packer.flush())
+        super().finish()
 
 
 class BackupFile:
@@ -94,23 +110,27 @@ class BackupFile:
 
 
 @contextmanager
-def written(path: Path) -> Generator[PackedFile]:
-    """Write a backup: where there was a file, there is the new one when this is left, or, after an error, the old one.
+def written(path: Path, form: type[PlainFile] = PackedFile) -> Generator[PlainFile]:
+    """Write a file: where there was one, there is the new one when this is left, or, after an error, the old one.
+
+    Args:
+        path: Where to.
+        form: Whether it is packed.
 
     Raises:
         BackupFileFailed: It cannot be written.
     """
     if path == STANDARD:
         with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as file:
-            yield from _written_to(file)
+            yield from _written_to(form(file))
     elif path.exists() and not path.is_file():
         # A pipe by name, a device: there is nothing to put in its place.
         with _failing():
             file = path.open("wb", buffering=0)
         with file:
-            yield from _written_to(file)
+            yield from _written_to(form(file))
     else:
-        yield from _replaced(path.resolve())
+        yield from _replaced(path.resolve(), form)
 
 
 @contextmanager
@@ -129,21 +149,20 @@ def opened(path: Path) -> Generator[BackupFile]:
         yield BackupFile(file)
 
 
-def _written_to(file: FileIO) -> Iterator[PackedFile]:
+def _written_to(file: PlainFile) -> Iterator[PlainFile]:
     """Write to a file as it is."""
-    packed = PackedFile(file)
-    yield packed
-    packed.finish()
+    yield file
+    file.finish()
 
 
-def _replaced(path: Path) -> Iterator[PackedFile]:
+def _replaced(path: Path, form: type[PlainFile]) -> Iterator[PlainFile]:
     """Write to a file beside it, and put that in its place when it is whole."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with _failing():
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - a path would be opened with other rights
-            yield from _written_to(file)
+            yield from _written_to(form(file))
         with _failing():
             beside.rename(path)
             _flush_folder(path.parent)
@@ -167,5 +186,5 @@ def _failing() -> Generator[None]:
     try:
         yield
     except OSError as error:
-        message = f"The backup's file cannot be read or written: {error.strerror or error}."
+        message = f"The file cannot be read or written: {error.strerror or error}."
         raise BackupFileFailed(message) from error

@@ -26,8 +26,10 @@ from postkeep.services.administration import AdministrationService
 from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.backups import BackupService
 from postkeep.services.bulk import BulkService
+from postkeep.services.exports import ExportService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
+from postkeep.services.imports import ImportService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Freshness
 from postkeep.services.posts import PostService
@@ -80,6 +82,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
         storage,
         AttemptLimits(settings.login_failures, settings.login_failures_per_network, settings.signups_per_hour),
     )
+    quota = Quota(settings.quota_posts, settings.quota_bytes)
     policy = PasswordPolicy(ListedCommonPasswords(), min_length=settings.password_min_length)
     signer = JwtTokens(secrets_in_use, algorithm=settings.token_algorithm)
     try:
@@ -87,9 +90,11 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
             Services(
                 accounts=AccountService(storage, hasher, attempts, policy, clock, session_lifetime=limits.lifetime),
                 sessions=SessionService(storage, hasher, attempts, signer, clock, limits=limits),
-                posts=PostService(storage, clock, Quota(settings.quota_posts, settings.quota_bytes)),
+                posts=PostService(storage, clock, quota),
                 bulk=BulkService(storage, clock),
                 search=SearchService(storage),
+                exports=ExportService(storage),
+                imports=ImportService(storage, clock, quota),
                 health=HealthService(storage),
                 housekeeping=HousekeepingService(storage, clock),
                 administration=AdministrationService(storage, hasher, policy, clock, idle=limits.idle),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from postkeep.cli import account, backup, healthcheck, migrate, openapi, serve
+from postkeep.cli import account, backup, healthcheck, migrate, openapi, posts, serve
 from postkeep.domain.errors import Misconfigured, PostkeepError
 
 REFUSED = 1
@@ -24,6 +24,7 @@ app.command("serve")(serve.serve)
 app.command("healthcheck")(healthcheck.healthcheck)
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(account.app, name="account")
+app.add_typer(posts.app, name="posts")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("openapi")(openapi.openapi)

@@ -41,12 +41,12 @@ def backup(file: Annotated[Path, _TARGET]) -> None:
 
     async def write() -> "Amounts":
         # From here on whoever ends it ends it at an await, so there is never a file that nobody takes away.
-        with _shown("Backing up") as progress, written(file) as sink:
+        with shown("Backing up") as progress, written(file) as sink:
             return await backups.backup(sink, progress)
 
-    with _interruptible():
+    with interruptible():
         backups = open_backups(settings, fills=False)
-        amounts = _run(write())
+        amounts = run_whole(write())
     # Standard output may be the backup.
     typer.echo(f"The backup holds {_in_words(amounts)}.", err=True)
     typer.echo("The secret that tokens are signed with is not in it: keep that, too.", err=True)
@@ -74,17 +74,17 @@ def restore(
     from postkeep.services.backups import verify
 
     settings = _settings()
-    with _interruptible(), opened(file) as source:
+    with interruptible(), opened(file) as source:
         # A file is read to its end before anything is written; what comes through a pipe can be read only once.
         if check or source.is_repeatable:
-            with _shown("Verifying") as progress:
+            with shown("Verifying") as progress:
                 amounts = verify(source.lines(), progress)
             if check:
                 typer.echo(f"The backup is whole and unchanged. It holds {_in_words(amounts)}.")
                 return
         backups = open_backups(settings, fills=True)
-        with _shown("Restoring") as progress:
-            amounts = _run(backups.restore(source.lines(), progress, with_sessions=not without_sessions))
+        with shown("Restoring") as progress:
+            amounts = run_whole(backups.restore(source.lines(), progress, with_sessions=not without_sessions))
     typer.echo(f"The database holds {_in_words(amounts)}.")
 
 
@@ -98,7 +98,7 @@ def _settings() -> "Settings":
     return settings
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def run_whole(work: Coroutine[Any, Any, T]) -> T:
     """Do something that takes back what it began when it is told to end."""
 
     async def work_until_told() -> T:
@@ -110,17 +110,17 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def _interruptible() -> Generator[None]:
-    """Say in one line that somebody ended it."""
+def interruptible(left: str = "nothing was left behind.") -> Generator[None]:
+    """Say in one line that somebody ended it, and what is left of it."""
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("postkeep: Interrupted: nothing was left behind.", err=True)
+        typer.echo(f"postkeep: Interrupted: {left}", err=True)
         raise typer.Exit(1) from None
 
 
 @contextmanager
-def _shown(what: str) -> "Generator[Progress]":
+def shown(what: str) -> "Generator[Progress]":
     """Show how far it is, to people who look."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None

@@ -13,7 +13,9 @@ from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.bulk import BulkService
+from postkeep.services.exports import ExportService
 from postkeep.services.health import HealthService
+from postkeep.services.imports import ImportService
 from postkeep.services.posts import PostService
 from postkeep.services.search import SearchService
 from postkeep.services.sessions import Caller, SessionService
@@ -157,6 +159,16 @@ async def _search(request: Request) -> SearchService:
     return services_of(request).search
 
 
+async def _exports(request: Request) -> ExportService:
+    """Hand over the service for taking out."""
+    return services_of(request).exports
+
+
+async def _imports(request: Request) -> ImportService:
+    """Hand over the service for bringing in."""
+    return services_of(request).imports
+
+
 async def _health(request: Request) -> HealthService:
     """Hand over the service for health."""
     return services_of(request).health
@@ -180,5 +192,7 @@ Sessions: TypeAlias = Annotated[SessionService, Depends(_sessions)]
 Posts: TypeAlias = Annotated[PostService, Depends(_posts)]
 Bulk: TypeAlias = Annotated[BulkService, Depends(_bulk)]
 Search: TypeAlias = Annotated[SearchService, Depends(_search)]
+Exports: TypeAlias = Annotated[ExportService, Depends(_exports)]
+Imports: TypeAlias = Annotated[ImportService, Depends(_imports)]
 Health: TypeAlias = Annotated[HealthService, Depends(_health)]
 Cursors: TypeAlias = Annotated[CursorWriter, Depends(_cursors)]

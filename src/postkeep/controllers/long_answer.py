@@ -27,6 +27,7 @@ class LongAnswer(StreamingResponse):
         seconds: float,
         recalled: asyncio.Future[None],
         headers: Mapping[str, str],
+        media_type: str = "application/json",
     ) -> None:
         """Take the parts, which are closed in the end.
 
@@ -35,8 +36,9 @@ class LongAnswer(StreamingResponse):
             seconds: How long all of it may take.
             recalled: When it is done, the answer is cut.
             headers: The answer's.
+            media_type: Likewise.
         """
-        super().__init__(parts, headers=headers, media_type="application/json")
+        super().__init__(parts, headers=headers, media_type=media_type)
         self._parts = parts
         self._seconds = seconds
         self._recalled = recalled

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 LEAST_BODY_RATE: Final = 1024
 """Bytes per second, on average: whoever is slower keeps a connection, not a post."""
 
+LEAST_LONG_BODY_RATE: Final = 32 * 1024
+"""The same of a body that may take as long as it needs: there are few of those at a time, and others wait."""
+
 MOST_UNSENT_BYTES: Final = 256 * 1024 * 1024
 """So much of all answers together may wait for clients to take it."""
 
@@ -51,6 +54,10 @@ class Connection(Protocol):
         """Return how many bytes of the present body have come."""
         ...
 
+    def takes_long_body(self) -> bool:
+        """Whether the present body may take longer than others, because somebody known was allowed to send much."""
+        ...
+
     def unsent(self) -> int:
         """Return how many bytes wait for the client to take them."""
         ...
@@ -78,7 +85,8 @@ class Deadlines:
 
     Attributes:
         head: A request's head, from its first byte; the first one from the beginning of the connection.
-        body: A request's body. After a sixth of it, it must have come at `LEAST_BODY_RATE` at least.
+        body: A request's body. After a sixth of it, it must have come at `LEAST_BODY_RATE` at least; one that may take
+            long, at `LEAST_LONG_BODY_RATE`, and then it may.
         answer: Taking an answer, from when it begins to wait for the client.
         idle: The time between two requests.
     """
@@ -212,16 +220,18 @@ class Connections:
             watch.waited = 0
         elif connection.waits_for_client() and not (watch.untaken and phase[0] is Phase.IDLE):
             watch.waited += self._deadlines.look
-            if self._is_over(phase[0], watch.waited, connection.received()):
+            if self._is_over(phase[0], watch.waited, connection):
                 connection.expire(phase[0])
                 return True
         return False
 
-    def _is_over(self, phase: Phase, waited: float, received: int) -> bool:
+    def _is_over(self, phase: Phase, waited: float, connection: Connection) -> bool:
         """Tell whether a connection has been at something for too long."""
         if phase is Phase.BODY:
-            is_slow = waited > self._deadlines.body / _GRACE_PART and received < LEAST_BODY_RATE * waited
-            return is_slow or waited > self._deadlines.body
+            is_long = connection.takes_long_body()
+            least = LEAST_LONG_BODY_RATE if is_long else LEAST_BODY_RATE
+            is_slow = waited > self._deadlines.body / _GRACE_PART and connection.received() < least * waited
+            return is_slow or (waited > self._deadlines.body and not is_long)
         limits = {
             Phase.SILENT: self._deadlines.head,
             Phase.HEAD: self._deadlines.head,

@@ -12,6 +12,7 @@ from postkeep.server.connections import Connections, Phase
 from postkeep.server.intake import IntakeProtocol
 from postkeep.server.refusals import no_room, too_slow
 from postkeep.server.turns import peer_of
+from postkeep.views.bodies import LONG_BODY
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,11 @@ class GuardedProtocol(IntakeProtocol):
     def received(self) -> int:
         """Return how many bytes of the present body have come."""
         return self._received
+
+    def takes_long_body(self) -> bool:
+        """Whether the present body may take longer than others."""
+        cycle = self._newest()
+        return cycle is not None and LONG_BODY in cycle.scope.get("state", {})
 
     def unsent(self) -> int:
         """Return how many bytes wait for the client to take them."""

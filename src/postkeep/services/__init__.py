@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
 from postkeep.services.bulk import BulkService
+from postkeep.services.exports import ExportService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
+from postkeep.services.imports import ImportService
 from postkeep.services.posts import PostService
 from postkeep.services.search import SearchService
 from postkeep.services.sessions import SessionService
@@ -21,6 +23,8 @@ class Services:
     posts: PostService
     bulk: BulkService
     search: SearchService
+    exports: ExportService
+    imports: ImportService
     health: HealthService
     housekeeping: HousekeepingService
     administration: AdministrationService

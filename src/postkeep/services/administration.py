@@ -69,6 +69,18 @@ class AdministrationService:
                 yield account
             page = await self._page(page[-1].email.key)
 
+    async def find(self, email: Email) -> Account:
+        """Find an account by its address.
+
+        Raises:
+            AccountAbsent: No account has this address.
+            StorageUnavailable: The database does not answer.
+        """
+        account = await self._storage.read(lambda work: work.accounts.find_by_email(email))
+        if account is None:
+            raise AccountAbsent
+        return account
+
     async def reset_password(self, email: Email, password: Password) -> None:
         """Give an account a new password and end all its sessions.
 
@@ -78,7 +90,7 @@ class AdministrationService:
             PasswordCompromised: Others would guess it.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._find(email)
+        account = await self.find(email)
         self._policy.check(password, email)
         password_hash = await self._hasher.hash(password)
         now = self._clock.now()
@@ -97,7 +109,7 @@ class AdministrationService:
             AccountAbsent: No account has this address.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._find(email)
+        account = await self.find(email)
         now = self._clock.now()
         active = await self._storage.read(lambda work: work.sessions.list_active(account.id))
         return [session for session in active if session.is_live(now, self._idle)]
@@ -110,7 +122,7 @@ class AdministrationService:
             AccountGone: It is disabled: its sessions have ended.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._find(email)
+        account = await self.find(email)
         now = self._clock.now()
 
         async def unit(work: UnitOfWork) -> None:
@@ -127,7 +139,7 @@ class AdministrationService:
             AccountAbsent: No account has this address.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._find(email)
+        account = await self.find(email)
         now = self._clock.now()
 
         async def unit(work: UnitOfWork) -> None:
@@ -144,7 +156,7 @@ class AdministrationService:
             AccountAbsent: No account has this address.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._find(email)
+        account = await self.find(email)
 
         async def unit(work: UnitOfWork) -> None:
             await work.accounts.set_status(account.id, AccountStatus.ACTIVE)
@@ -159,17 +171,10 @@ class AdministrationService:
             AccountAbsent: No account has this address.
             StorageUnavailable: The database does not answer.
         """
-        account = await self._find(email)
+        account = await self.find(email)
         await self._removal.remove(account)
         log.info("account_deleted", extra={"account": account.id})
 
     async def _page(self, after: str) -> Sequence[Account]:
         """Read the accounts that come next behind an address."""
         return await self._storage.read(lambda work: work.accounts.list_all(after=after, limit=PAGE))
-
-    async def _find(self, email: Email) -> Account:
-        """Find an account by its address, or refuse."""
-        account = await self._storage.read(lambda work: work.accounts.find_by_email(email))
-        if account is None:
-            raise AccountAbsent
-        return account

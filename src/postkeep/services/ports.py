@@ -473,6 +473,28 @@ class Bulk(Protocol):
         ...
 
 
+class Imports(Protocol):
+    """Several posts of one author at once, inside one unit or one reading."""
+
+    async def sizes(self, author: AccountId, post_ids: Sequence[PostId]) -> Mapping[PostId, int]:
+        """Return the bytes of those of the author's posts that are there."""
+        ...
+
+    async def find(self, author: AccountId, post_ids: Sequence[PostId]) -> Sequence[Post]:
+        """Return those of the author's posts that are there, in any order."""
+        ...
+
+    async def add(self, posts: Sequence[Post], quota: Quota = UNLIMITED) -> None:
+        """Keep new posts of one author and count them in the author's row, which is the unit's first statement.
+
+        Raises:
+            PostPresent: One of them is there.
+            QuotaExceeded: With them, the account would hold more than that.
+            AccountGone: The author's account is absent or disabled by now.
+        """
+        ...
+
+
 class Keys(Protocol):
     """What idempotency keys were used for, inside one unit or one reading."""
 
@@ -550,6 +572,11 @@ class UnitOfWork(Protocol):
     @property
     def bulk(self) -> Bulk:
         """Many posts at once, in this transaction."""
+        ...
+
+    @property
+    def imports(self) -> Imports:
+        """Several posts at once, as this transaction sees them."""
         ...
 
     @property

@@ -167,7 +167,7 @@ class PostService:
 
         parts = self._storage.stream(author, listing, before=before, last=last, recall=recall)
         # What can go wrong at the beginning does so before anything is answered.
-        first = await anext(parts, ())
+        first = await anext(parts, None) or ()
         return LongPage(_resumed(first, parts), last, recalled)
 
     async def summarise(self, author: AccountId, *, size: int = 0) -> Summary:

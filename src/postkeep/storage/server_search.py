@@ -62,7 +62,7 @@ class ServerSearch:
             if isinstance(error, TimeoutError) or error.args[0] in _TOO_LONG:
                 log.warning("search_cut", extra={"seconds": self._seconds})
                 raise SearchUnavailable from error
-            log.warning("storage_failed", extra={"reason": str(error)})
+            log.error("storage_failed", extra={"reason": str(error)})  # noqa: TRY400 - a trace says no more
             raise StorageUnavailable from error
         return finds.found
 

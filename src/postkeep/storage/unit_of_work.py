@@ -5,6 +5,7 @@ from postkeep.storage.attempts import SqlAttempts
 from postkeep.storage.bulk import SqlBulk
 from postkeep.storage.edits import SqlEdits
 from postkeep.storage.idempotency import SqlKeys
+from postkeep.storage.imports import SqlImports
 from postkeep.storage.posts import SqlPosts
 from postkeep.storage.sessions import SqlSessions
 from postkeep.storage.transaction import Transaction
@@ -20,5 +21,6 @@ class SqlUnitOfWork:
         self.posts = SqlPosts(transaction)
         self.edits = SqlEdits(transaction)
         self.bulk = SqlBulk(transaction)
+        self.imports = SqlImports(transaction)
         self.keys = SqlKeys(transaction)
         self.attempts = SqlAttempts(transaction)

@@ -7,6 +7,9 @@ from starlette.datastructures import Headers
 MAX_SMALL_BODY_BYTES: Final = 16 * 1024
 """How many bytes a body may have that carries no post."""
 
+LONG_BODY: Final = "takes_long_body"
+"""In the state of a request whose body may take long, as long as it keeps coming."""
+
 _MANY_DIGITS: Final = 15
 
 

@@ -48,6 +48,17 @@ _BEYOND_SCHEMAS: Final = {
 
 _SECRET: Final = {"text", "title", "password", "current_password", "new_password", "refresh_token", "access_token"}
 
+
+@schemathesis.serializer("application/jsonl")
+def lines_of(_context: Any, value: Any) -> bytes:  # Any: as above, and JSON is anything
+    """Write what is brought in: a line for each; what is no list, as it is."""
+    return (
+        b"".join(json.dumps(each).encode() + b"\n" for each in value)
+        if isinstance(value, list)
+        else str(value).encode()
+    )
+
+
 _spare: list[str] = []
 """The token of somebody who is not needed any more, and still there."""
 

@@ -7,10 +7,12 @@ from tests.contracts.edits import BulkContract, EditsContract
 from tests.contracts.freshness import FreshnessContract
 from tests.contracts.housekeeping import HousekeepingContract
 from tests.contracts.idempotency import KeysContract
+from tests.contracts.imports import ImportsContract
 from tests.contracts.lists import ListsContract, SearchContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
+from tests.contracts.transfer import TransferContract
 
 
 class TestStorage(StorageContract):
@@ -43,6 +45,14 @@ class TestLists(ListsContract):
 
 class TestSearch(SearchContract):
     """Searching."""
+
+
+class TestImports(ImportsContract):
+    """Several posts at once."""
+
+
+class TestTransfer(TransferContract):
+    """Taking out and bringing in."""
 
 
 class TestKeys(KeysContract):

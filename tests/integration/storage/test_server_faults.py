@@ -670,6 +670,15 @@ CASES = {
         look_for_the_post,
         look_for_no_post,
     ),
+    "import": Case(
+        with_a_post, lambda _, post: lambda work: work.imports.add([post]), look_for_the_post, look_for_no_post
+    ),
+    "import the last one": Case(
+        with_a_post,
+        lambda _, post: lambda work: work.imports.add([post], Quota(posts=1)),
+        look_for_the_post,
+        look_for_no_post,
+    ),
     "add with a key": Case(with_a_post, adding_with_a_key, look_for_the_post_and_its_key, look_for_no_post),
     "delete": Case(with_a_kept_post, lambda _, post: unit_that_removes(post), look_for_no_post),
     "delete a version": Case(

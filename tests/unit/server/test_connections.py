@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from postkeep.server.connections import LEAST_BODY_RATE, MOST_UNSENT_BYTES, Connections, Deadlines, Phase
+from postkeep.server.connections import (
+    LEAST_BODY_RATE,
+    LEAST_LONG_BODY_RATE,
+    MOST_UNSENT_BYTES,
+    Connections,
+    Deadlines,
+    Phase,
+)
 
 DEADLINES = Deadlines(head=8, body=24, answer=16, idle=80)
 LOOK = DEADLINES.look
@@ -22,6 +29,7 @@ class Fake:
         waiting: Whether it waits for its client.
         come: How much of a body has come.
         unread: How much waits to be sent.
+        long: Whether that may take long.
         answering: Whether an earlier request is being answered.
         ended: What was done to it, in order.
     """
@@ -30,6 +38,7 @@ class Fake:
     request: object = None
     waiting: bool = True
     come: int = 0
+    long: bool = False
     unread: int = 0
     answering: bool = False
     ended: list[Phase | str] = field(default_factory=list[Phase | str])
@@ -53,6 +62,10 @@ class Fake:
     def received(self) -> int:
         """Return what it is told."""
         return self.come
+
+    def takes_long_body(self) -> bool:
+        """Return what it is told."""
+        return self.long
 
     def unsent(self) -> int:
         """Return what it is told."""
@@ -140,6 +153,19 @@ def test_a_body_must_come_at_a_rate_after_a_while() -> None:
         assert slow.ended == []
         look(connections, 1)
     assert (slow.ended[0], steady.ended) == (Phase.BODY, [])
+
+
+def test_a_long_body_may_take_as_long_as_it_keeps_coming() -> None:
+    """At a rate of its own, which leaves nobody much time to keep others out."""
+    slow, steady, other = (Fake(Phase.BODY, long=long) for long in (True, True, False))
+    connections = watched(slow, steady, other)
+    for second in range(1, 100):
+        slow.come = (LEAST_LONG_BODY_RATE - 1) * second
+        steady.come = other.come = (LEAST_LONG_BODY_RATE + 1) * (second + 1)
+        look(connections, 1)
+        assert bool(slow.ended) == (second >= 5)
+        assert bool(other.ended) == (second > 24)
+    assert steady.ended == []
 
 
 def test_an_answer_must_be_taken_in_time() -> None:

@@ -1,0 +1,177 @@
+"""postkeep posts: all posts of one account, out into a file and in from one."""
+
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import aclosing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from postkeep.cli.backup import interruptible, run_whole, shown
+
+if TYPE_CHECKING:
+    from postkeep.adapters.backup_files import PlainFile
+    from postkeep.domain.accounts import Account
+    from postkeep.services import Services
+    from postkeep.services.backups import Progress
+    from postkeep.services.imports import Outcome
+
+app = typer.Typer(help="Take all posts of an account out, or bring posts in.", no_args_is_help=True)
+
+Address = Annotated[str, typer.Option("--email", metavar="EMAIL", help="Whose.", show_default=False)]
+
+_ZIP_BEGINS = b"PK"
+
+
+class Form(StrEnum):
+    """As `views.exports.Format`, which takes a moment to import."""
+
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+@app.command("export")
+def export(
+    email: Address,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to write it; - for standard output.", show_default=False)
+    ],
+    *,
+    form: Annotated[Form, typer.Option("--format", help="JSON Lines, or a ZIP of Markdown files.")] = Form.JSON,
+) -> None:
+    """Write all posts of an account into a file, as they are at this moment, also while servers run.
+
+    Examples:
+        postkeep posts export --email ann@example.com posts.jsonl
+
+        postkeep posts export --email ann@example.com --format markdown posts.zip
+    """
+    from postkeep.adapters.backup_files import STANDARD, PlainFile, written
+
+    if file == STANDARD and sys.stdout.isatty():
+        typer.echo("postkeep: Name a file, or send it through a pipe.", err=True)
+        raise typer.Exit(1)
+
+    async def use(services: "Services", account: "Account") -> None:
+        with shown("Taking out") as progress, written(file, PlainFile) as sink:
+            await _take_out(services, account, form, sink, progress)
+
+    _use(email, use)
+
+
+@app.command("import")
+def import_(
+    email: Address,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines, or a ZIP of Markdown files.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Add the posts in a file to an account, but those that are there, and name what is refused, and why.
+
+    It may be repeated: nothing is added twice, and nothing that is there is changed.
+
+    Examples:
+        postkeep posts import --email ann@example.com --dry-run notes.zip
+
+        postkeep posts import --email ann@example.com notes.zip
+    """
+    refused: list[int] = []
+
+    async def use(services: "Services", account: "Account") -> None:
+        try:
+            opened = file.open("rb")
+        except OSError as error:
+            typer.echo(f"postkeep: {file}: {error.strerror}.", err=True)
+            raise typer.Exit(1) from error
+        with opened, shown("Bringing in") as progress:
+            refused.append(await _bring_in(services, account, opened, progress, dry_run=dry_run))
+
+    _use(email, use)
+    if refused != [0]:
+        raise typer.Exit(1)
+
+
+async def _take_out(
+    services: "Services", account: "Account", form: Form, sink: "PlainFile", progress: "Progress"
+) -> None:
+    """Write an export."""
+    from postkeep.views.exports import FORMATS, Format, Parts
+
+    done = 0
+
+    async def counted(parts: Parts) -> Parts:
+        nonlocal done
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
+                done += len(part)
+                progress(done, account.posts)
+
+    exported = await services.exports.begin(account.id)
+    async with aclosing(FORMATS[Format(form)].write(counted(exported.parts))) as pieces:
+        async for piece in pieces:
+            sink.write(piece)
+    # Standard output may be the file.
+    typer.echo(f"Took out {done:,} posts.", err=True)
+
+
+async def _bring_in(
+    services: "Services", account: "Account", file: BinaryIO, progress: "Progress", *, dry_run: bool
+) -> int:
+    """Bring a file in, and return how much of it was refused."""
+    from collections import Counter
+
+    from postkeep.controllers.incoming import IncomingFiles, IncomingLines, slices
+    from postkeep.services.imports import Kind
+
+    is_zip = file.read(len(_ZIP_BEGINS)) == _ZIP_BEGINS
+    # An operator's own file may have as many as there are.
+    incoming = (IncomingFiles if is_zip else IncomingLines)(file, most=sys.maxsize)
+    outcomes = await services.imports.begin(account.id, slices(incoming.parts()), dry_run=dry_run)
+    found: Counter[Kind] = Counter()
+    async with aclosing(outcomes):
+        async for some in outcomes:
+            found.update(outcome.kind for outcome in some)
+            _tell(some)
+            progress(incoming.done, incoming.total)
+    said = "Would add" if dry_run else "Added"
+    typer.echo(
+        f"{said} {found[Kind.ADDED]:,}, {found[Kind.EXISTING]:,} there already, {found[Kind.REFUSED]:,} refused."
+    )
+    return found[Kind.REFUSED]
+
+
+def _tell(outcomes: "Sequence[Outcome]") -> None:
+    """Say what was not done as the file has it."""
+    for outcome in outcomes:
+        if outcome.code is not None:
+            where = f"line {outcome.entry}" if isinstance(outcome.entry, int) else _printable(outcome.entry)
+            typer.echo(f"{where}: {outcome.kind.value}: {outcome.detail}", err=True)
+
+
+def _printable(name: str) -> str:
+    """Show a file's name, whatever is in it."""
+    return "".join(each if each.isprintable() else "?" for each in name)
+
+
+def _use(email: str, use: Callable[["Services", "Account"], Coroutine[Any, Any, None]]) -> None:
+    """Do something with somebody's posts in the configured database."""
+    from postkeep import logs
+    from postkeep.bootstrap.database_url import refuse_in_memory
+    from postkeep.bootstrap.wiring import wire
+    from postkeep.domain.accounts import Email
+    from postkeep.settings import load_settings
+
+    address = Email.parse(email)
+    settings = load_settings()
+    logs.configure("warning", settings.log_format)
+    refuse_in_memory(settings)
+
+    async def open_and_use() -> None:
+        async with wire(settings) as wired:
+            await use(wired.services, await wired.services.administration.find(address))
+
+    with interruptible("what was added stays, and the same command goes on from there."):
+        run_whole(open_and_use())

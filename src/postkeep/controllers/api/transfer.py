@@ -1,0 +1,190 @@
+"""Taking posts out and bringing them in: exportPosts, importPosts."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack, aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Any, BinaryIO, Final
+
+from fastapi import APIRouter, Query, Request, Response, status
+from pydantic import BeforeValidator
+from pydantic_core import PydanticKnownError
+from starlette.types import Receive, Scope, Send
+
+from postkeep.controllers.dependencies import CurrentCaller, Exports, Imports
+from postkeep.controllers.errors import (
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    RequestInvalid,
+    Responses,
+    documented,
+    first_line,
+)
+from postkeep.controllers.incoming import Incoming, IncomingFiles, IncomingLines, LineInvalid, slices
+from postkeep.controllers.long_answer import LongAnswer
+from postkeep.controllers.route import Route
+from postkeep.controllers.spools import ImportUnderWay, NoRoom, Spools, TooManyImports
+from postkeep.controllers.zip_reading import ZipBomb, ZipInvalid
+from postkeep.domain.sessions import TokenInvalid, TokenMissing
+from postkeep.services.imports import Entry
+from postkeep.services.ports import StorageUnavailable
+from postkeep.views.bodies import LONG_BODY, declared_length
+from postkeep.views.exports import FORMATS, JSON_LINES, ZIP, Format
+from postkeep.views.imports import INCOMING_POST, REPORT_LINE, report_lines
+
+router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
+
+_LINES: Final = (JSON_LINES, "application/x-ndjson")
+
+_SLOWEST: Final = 256 * 1024
+"""Bytes per second: who takes an export has so much more time than for other answers."""
+
+_LONGEST_SECONDS: Final = 3600.0
+"""An import ends when all of it was looked at; this is for what nobody thought of."""
+
+_ERRORS: Final = (TokenMissing, TokenInvalid, StorageUnavailable)
+_POSTS: Final[dict[str, Any]] = {"type": "array", "items": {"$ref": "#/components/schemas/PostView"}}
+_FILE: Final[dict[str, Any]] = {"type": "string", "format": "binary"}
+
+EXPORT: Final[Responses] = {
+    **documented(*_ERRORS, RequestInvalid),
+    status.HTTP_200_OK: {
+        "description": "A line of JSON for each post, newest first; or a ZIP with a Markdown file for each.",
+        "content": {JSON_LINES: {"schema": _POSTS}, ZIP: {"schema": _FILE}},
+        "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
+    },
+}
+IMPORT: Final[Responses] = {
+    **documented(
+        *_ERRORS,
+        BodyTooLarge,
+        MediaTypeUnsupported,
+        RequestInvalid,
+        LineInvalid,
+        ZipInvalid,
+        ZipBomb,
+        ImportUnderWay,
+        TooManyImports,
+        NoRoom,
+    ),
+    status.HTTP_200_OK: {
+        "description": "What became of each line or file, a line of JSON for each; the last one counts them.",
+        "content": {JSON_LINES: {"schema": {"type": "array", "items": REPORT_LINE}}},
+    },
+}
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON_LINES: {"schema": {"type": "array", "items": INCOMING_POST}},
+            ZIP: {"schema": _FILE},
+        },
+    }
+}
+
+
+def _in_words(given: object) -> object:
+    """Refuse what only Python takes for a truth: 1, on, yes."""
+    if isinstance(given, str) and given not in {"true", "false"}:
+        raise PydanticKnownError("bool_parsing")  # noqa: EM101 - Pydantic's name for it
+    return given
+
+
+DryRun = Annotated[bool, Query(description="Only say what would be done."), BeforeValidator(_in_words)]
+FormatAsked = Annotated[Format, Query(alias="format", description="json: JSON Lines. markdown: a ZIP of files.")]
+
+
+@router.get("/export", operation_id="exportPosts", response_class=Response, responses=EXPORT)
+async def export_posts(
+    caller: CurrentCaller, exports: Exports, request: Request, format_asked: FormatAsked = Format.JSON
+) -> Response:
+    """Answer all posts of the caller as they are at this moment, as a file to keep."""
+    export = await exports.begin(caller.account_id)
+    written = FORMATS[format_asked]
+    name = f"postkeep-{datetime.now(UTC):%Y-%m-%d}.{written.ending}"
+    return LongAnswer(
+        written.write(export.parts),
+        seconds=request.app.state.answer_seconds + caller.stamp.list_bytes / _SLOWEST,
+        recalled=export.recalled,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        media_type=written.media_type,
+    )
+
+
+@router.post("/import", operation_id="importPosts", response_class=Response, responses=IMPORT, openapi_extra=_BODY)
+async def import_posts(caller: CurrentCaller, imports: Imports, request: Request, dry_run: DryRun = False) -> Response:  # noqa: FBT002 - a query
+    """Add the posts that are brought and not there yet, and say line by line what became of each."""
+    media_type = _media_type(request)
+    spools: Spools = request.app.state.spools
+    with ExitStack() as held:
+        file = held.enter_context(spools.opened(caller.account_id))
+        # Only now: who is refused before has no more time than anybody else.
+        setattr(request.state, LONG_BODY, True)
+        await spools.fill(file, request.stream(), declared_length(request.headers))
+        parts = await _begun(file, media_type)
+        outcomes = await imports.begin(caller.account_id, parts, dry_run=dry_run)
+        return _Report(report_lines(outcomes, dry_run=dry_run), held.pop_all())
+
+
+class _Report(LongAnswer):
+    """A report that is made as it is sent, with what it is made of."""
+
+    def __init__(self, lines: AsyncGenerator[bytes], held: ExitStack) -> None:
+        """Take its lines, and what to close behind them."""
+        never = asyncio.get_running_loop().create_future()
+        headers = {"Cache-Control": "no-store"}
+        super().__init__(lines, seconds=_LONGEST_SECONDS, recalled=never, headers=headers, media_type=JSON_LINES)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._held:
+            await super().__call__(scope, receive, send)
+
+
+def _media_type(request: Request) -> str:
+    """Return of which kind a body is.
+
+    Raises:
+        MediaTypeUnsupported: Of none that is brought in here.
+    """
+    given, _, parameters = request.headers.get("content-type", "").partition(";")
+    kind = given.strip().lower()
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if kind not in {*_LINES, ZIP} or charset not in {"", "charset=utf-8"} or coding != "identity":
+        message = f"This operation takes {', '.join(_LINES)} in UTF-8 and {ZIP}, uncompressed."
+        raise MediaTypeUnsupported(message)
+    return kind
+
+
+async def _begun(file: BinaryIO, media_type: str) -> AsyncGenerator[Sequence[Entry]]:
+    """Read the first part of what is brought in, which says whether there is anything to be read at all.
+
+    Raises:
+        ZipInvalid: It is no ZIP that can be read.
+        ZipBomb: It would be too much.
+        LineInvalid: None of the first lines is one of JSON.
+    """
+    incoming = await asyncio.to_thread(_opened, file, media_type)
+    parts = slices(incoming.parts())
+    first = await anext(parts, None) or ()
+    if first and all(isinstance(entry.post, LineInvalid) for entry in first):
+        await parts.aclose()
+        raise LineInvalid(first_line(LineInvalid))
+    return _with_first(first, parts)
+
+
+def _opened(file: BinaryIO, media_type: str) -> Incoming:
+    """Look at what is brought in as a whole; of a ZIP that takes a while."""
+    return IncomingFiles(file) if media_type == ZIP else IncomingLines(file)
+
+
+async def _with_first(
+    first: Sequence[Entry], parts: AsyncGenerator[Sequence[Entry]]
+) -> AsyncGenerator[Sequence[Entry]]:
+    """Give out the part that has been read already, and then the others."""
+    async with aclosing(parts):
+        yield first
+        async for part in parts:
+            yield part

@@ -1,0 +1,139 @@
+"""Where what is brought in waits on the disk: few at a time, one of each account, and nothing is left of it."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from typing import BinaryIO, Final
+
+from postkeep.controllers.errors import BodyTooLarge
+from postkeep.domain.accounts import AccountId
+from postkeep.domain.errors import Conflict, Unavailable
+
+_AT_ONCE: Final = 2
+_SPARED_BYTES: Final = 64 * 1024 * 1024
+"""So much of the disk is left to everything else."""
+
+_BUFFER_BYTES: Final = 256 * 1024
+
+
+class ImportUnderWay(Conflict):
+    """Another import into this account is under way; send this one when that has ended."""
+
+    code = "import_under_way"
+
+
+class TooManyImports(Unavailable):
+    """Too many are bringing their posts in just now."""
+
+    code = "too_many_imports"
+    retry_after = 5
+
+
+class NoRoom(Unavailable):
+    """There is no room on the server's disk for what is to be brought in."""
+
+    code = "no_room"
+    retry_after = 60
+
+
+class Spools:
+    """The files of all imports under way in this process. They have no names, and so end with it in any case.
+
+    Attributes:
+        limit: How many bytes one may have.
+    """
+
+    def __init__(self, folder: Path | None, limit: int) -> None:
+        """Take where they are (None: in the system's folder for such things), and how long one may be."""
+        self.limit = limit
+        self._folder = folder
+        self._whose: set[AccountId] = set()
+
+    @contextmanager
+    def opened(self, whose: AccountId) -> Generator[BinaryIO]:
+        """Give an account a file, readable by nobody else, and take it away again.
+
+        Raises:
+            ImportUnderWay: The account has one.
+            TooManyImports: Others have all that there are.
+            NoRoom: The disk has no room.
+        """
+        if whose in self._whose:
+            raise ImportUnderWay
+        if len(self._whose) >= _AT_ONCE:
+            raise TooManyImports
+        self._whose.add(whose)
+        try:
+            with _made(self._folder) as file:
+                yield file
+        finally:
+            self._whose.discard(whose)
+
+    async def fill(self, file: BinaryIO, body: AsyncGenerator[bytes], declared: int) -> None:
+        """Write a body into a file as it comes.
+
+        Args:
+            file: Where to.
+            body: What comes.
+            declared: How many bytes it says that it has; 0 if it does not.
+
+        Raises:
+            BodyTooLarge: It has more than it may.
+            NoRoom: The disk has no room for it.
+        """
+        if declared > self.limit:
+            raise BodyTooLarge(self._said())
+        come = 0
+        buffer = bytearray()
+        self._refuse_full(declared)
+        async for chunk in body:
+            come += len(chunk)
+            if come > self.limit:
+                raise BodyTooLarge(self._said())
+            buffer += chunk
+            if len(buffer) >= _BUFFER_BYTES:
+                self._refuse_full(len(buffer))
+                await asyncio.to_thread(_write, file, bytes(buffer))
+                buffer.clear()
+        await asyncio.to_thread(_write, file, bytes(buffer))
+
+    def _refuse_full(self, wanted: int) -> None:
+        """Refuse to fill a disk to its end.
+
+        Raises:
+            NoRoom: It would be.
+        """
+        folder = self._folder or Path(gettempdir())
+        if shutil.disk_usage(folder).free < wanted + _SPARED_BYTES:
+            raise NoRoom
+
+    def _said(self) -> str:
+        """Say what the limit is."""
+        return f"The body has more than {self.limit:,} bytes, which is all that this operation takes."
+
+
+@contextmanager
+def _made(folder: Path | None) -> Generator[BinaryIO]:
+    """Make a file without a name."""
+    try:
+        file = TemporaryFile(dir=folder)  # noqa: SIM115 - it is entered below, where errors are others
+    except OSError as error:
+        raise NoRoom from error
+    with file:
+        yield file
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    """Write what has come.
+
+    Raises:
+        NoRoom: The disk is full.
+    """
+    try:
+        file.write(data)
+        file.flush()
+    except OSError as error:
+        raise NoRoom from error

@@ -1,0 +1,288 @@
+"""Reading a ZIP that anybody may have made: its directory a line at a time, and of no file more than a post may have.
+
+The standard library's `zipfile` makes an object of every line of the directory before anybody can count them, and
+believes what it says of sizes. Source: PKWARE, APPNOTE.TXT 6.3.10.
+"""
+
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import BinaryIO, Final, NamedTuple, Self
+
+from postkeep.domain.errors import Invalid
+from postkeep.domain.incoming import PostTooLarge
+from postkeep.domain.posts import MAX_BODY_BYTES
+from postkeep.views.markdown import MAX_FRONT_BYTES
+
+MAX_FILE_BYTES: Final = MAX_BODY_BYTES + MAX_FRONT_BYTES
+"""No file that could be a post has more."""
+
+FREE_BYTES: Final = 64 * 1024 * 1024
+MOST_RATIO: Final = 20
+"""Beyond `FREE_BYTES`, all files together may have so many times the bytes of the archive; texts shrink to a fifth."""
+
+_UNIX: Final = 3
+_ENCRYPTED: Final = 0x1
+_STORED: Final = 0
+_DEFLATED: Final = 8
+_MOST_PACKED: Final = MAX_FILE_BYTES + 64 * 1024
+
+_MOST_16: Final = 0xFFFF
+_MOST_32: Final = 0xFFFFFFFF
+_MOST_COMMENT: Final = 0xFFFF
+
+_LOCAL: Final = struct.Struct("<4sHHHHHLLLHH")
+_CENTRAL: Final = struct.Struct("<4sHHHHHHLLLHHHHHLL")
+_FIELD: Final = struct.Struct("<HH")
+_LONG: Final = struct.Struct("<Q")
+_END_64: Final = struct.Struct("<4sQHHLLQQQQ")
+_LOCATOR: Final = struct.Struct("<4sLQL")
+_END: Final = struct.Struct("<4sHHHHLLH")
+
+
+class ZipInvalid(Invalid):
+    """This is not a ZIP that can be read; nothing of it was added."""
+
+    code = "zip_invalid"
+    field = "body"
+
+
+class ZipBomb(Invalid):
+    """The ZIP's files have too many bytes for its own size, or are too many; nothing of it was added."""
+
+    code = "zip_bomb"
+    field = "body"
+
+
+class FileDamaged(Invalid):
+    """The ZIP says something else of this file than what there is, or its checksum differs."""
+
+    code = "file_damaged"
+    field = "file"
+
+
+class FilePacked(Invalid):
+    """The file is encrypted, or packed in another way than stored or deflated."""
+
+    code = "file_unreadable"
+    field = "file"
+
+
+class ZipEntry(NamedTuple):
+    """A line of a ZIP's directory.
+
+    Attributes:
+        name: The file's name and folders.
+        flags: The format's own.
+        method: How it is packed.
+        modified: When it was changed, by a clock of some zone, here taken for UTC; None where that is no date.
+        checksum: CRC-32.
+        packed: How many bytes it has in the archive.
+        size: How many it says that it has.
+        mode: Its kind and rights, where it comes from Unix.
+        offset: Where it begins.
+        raw: The name as it stands there.
+    """
+
+    name: str
+    flags: int
+    method: int
+    modified: datetime | None
+    checksum: int
+    packed: int
+    size: int
+    mode: int
+    offset: int
+    raw: bytes
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is none of a file."""
+        return self.name.endswith("/")
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it only names another file."""
+        return stat.S_ISLNK(self.mode)
+
+    @classmethod
+    def read(cls, head: tuple[int, ...], raw: bytes, extra: bytes) -> Self:
+        """Make it of a directory's line."""
+        made_by, _, flags, method, time, date, checksum, packed, size, *_, mode, offset = head
+        size, packed, offset = _with_long_ones(extra, size, packed, offset)
+        unix_mode = mode >> 16 if made_by >> 8 == _UNIX else 0
+        return cls(_name(raw), flags, method, _moment(date, time), checksum, packed, size, unix_mode, offset, raw)
+
+
+class ZipReader:
+    """A ZIP that is there in whole.
+
+    Attributes:
+        count: How many lines its directory says that it has.
+    """
+
+    def __init__(self, file: BinaryIO, *, most: int) -> None:
+        """Find its directory, and see that it is one; takes as long as that is long.
+
+        Args:
+            file: The ZIP.
+            most: How many lines its directory may have.
+
+        Raises:
+            ZipInvalid: It is no ZIP, or one in parts, or one whose files lie over each other.
+            ZipBomb: All its files together are out of proportion.
+        """
+        self._file = file
+        self._length = file.seek(0, os.SEEK_END)
+        self.count, self._size, self._begin = self._find_directory()
+        if self.count > most:
+            raise ZipBomb
+        packed = size = 0
+        for entry in self.entries():
+            packed += entry.packed + _LOCAL.size + len(entry.raw)
+            size += entry.size
+        if packed > self._begin:
+            message = "The ZIP's files lie over each other; nothing of it was added."
+            raise ZipInvalid(message)
+        if size > FREE_BYTES + MOST_RATIO * self._length:
+            raise ZipBomb
+
+    def entries(self) -> Iterator[ZipEntry]:
+        """Go through the directory.
+
+        Raises:
+            ZipInvalid: It is broken.
+        """
+        position, end = self._begin, self._begin + self._size
+        for _ in range(self.count):
+            signature, *head = _CENTRAL.unpack(self._read(position, _CENTRAL.size))
+            name, extra, comment = head[9:12]
+            rest = self._read(position + _CENTRAL.size, name + extra)
+            position += _CENTRAL.size + name + extra + comment
+            if signature != b"PK\1\2" or position > end:
+                raise ZipInvalid
+            yield ZipEntry.read(tuple(head), rest[:name], rest[name:])
+        if position != end:
+            raise ZipInvalid
+
+    def content(self, entry: ZipEntry) -> bytes:
+        """Unpack a file, and no more of it than it says that there is.
+
+        Raises:
+            FilePacked: It is encrypted, or packed in a way that is not known here.
+            PostTooLarge: It is larger than any post.
+            FileDamaged: It is not what the directory says.
+        """
+        if entry.flags & _ENCRYPTED or entry.method not in {_STORED, _DEFLATED}:
+            raise FilePacked
+        if entry.size > MAX_FILE_BYTES or entry.packed > _MOST_PACKED:
+            raise PostTooLarge
+        try:
+            signature, *head = _LOCAL.unpack(self._read(entry.offset, _LOCAL.size))
+            name, extra = head[8:10]
+            begin = entry.offset + _LOCAL.size
+            is_same = signature == b"PK\3\4" and self._read(begin, name) == entry.raw
+            packed = self._read(begin + name + extra, entry.packed)
+            content = packed if entry.method == _STORED else _unpack(packed, entry.size)
+        except (ZipInvalid, zlib.error):
+            raise FileDamaged from None
+        if not is_same or len(content) != entry.size or zlib.crc32(content) != entry.checksum:
+            raise FileDamaged
+        return content
+
+    def _find_directory(self) -> tuple[int, int, int]:
+        """Return how many lines the directory has, how many bytes, and where it begins."""
+        tail_size = min(self._length, _END.size + _MOST_COMMENT)
+        tail = self._read(self._length - tail_size, tail_size)
+        at = tail.rfind(b"PK\5\6")
+        if at < 0 or len(tail) - at < _END.size:
+            raise ZipInvalid
+        _, disk, first_disk, here, count, size, begin, comment = _END.unpack_from(tail, at)
+        end = self._length - tail_size + at
+        if at + _END.size + comment != len(tail) or disk or first_disk or here != count:
+            raise ZipInvalid
+        if count == _MOST_16 or _MOST_32 in {size, begin}:
+            end, count, size, begin = self._find_long_directory(end)
+        if begin + size != end:
+            raise ZipInvalid
+        return count, size, begin
+
+    def _find_long_directory(self, end: int) -> tuple[int, int, int, int]:
+        """Return where the directory's end is described, and what is said there, of a ZIP that is long."""
+        signature, _, at, _ = _LOCATOR.unpack(self._read(end - _LOCATOR.size, _LOCATOR.size))
+        if signature != b"PK\6\7":
+            raise ZipInvalid
+        signature, _, _, _, disk, first_disk, here, count, size, begin = _END_64.unpack(self._read(at, _END_64.size))
+        if signature != b"PK\6\6" or disk or first_disk or here != count:
+            raise ZipInvalid
+        return at, count, size, begin
+
+    def _read(self, position: int, size: int) -> bytes:
+        """Read so many bytes from there.
+
+        Raises:
+            ZipInvalid: There are not so many.
+        """
+        if position < 0 or position + size > self._length:
+            raise ZipInvalid
+        self._file.seek(position)
+        return self._file.read(size)
+
+
+def _unpack(packed: bytes, size: int) -> bytes:
+    """Undo deflate; where more comes than is said, one byte of that."""
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = unpacker.decompress(packed, size + 1)
+    if not unpacker.eof or unpacker.unused_data:
+        raise FileDamaged
+    return content
+
+
+def _name(raw: bytes) -> str:
+    """Read a name: in UTF-8 if it can be, whatever its flag says, since many programs forget that; or as PCs had it."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
+def _moment(date: int, time: int) -> datetime | None:
+    """Read a date as DOS has it, to two seconds."""
+    try:
+        return datetime(
+            (date >> 9) + 1980,
+            date >> 5 & 15,
+            date & 31,
+            time >> 11,
+            time >> 5 & 63,
+            (time & 31) * 2,
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+
+
+def _with_long_ones(extra: bytes, *short: int) -> list[int]:
+    """Return sizes and offset, those that do not fit into their places as they stand in the field for long ones."""
+    found = list(short)
+    long_ones = _extra_field(extra, 1)
+    for place, value in enumerate(short):
+        if value == _MOST_32:
+            if len(long_ones) < _LONG.size:
+                raise ZipInvalid
+            (found[place],) = _LONG.unpack_from(long_ones)
+            long_ones = long_ones[_LONG.size :]
+    return found
+
+
+def _extra_field(extra: bytes, wanted: int) -> bytes:
+    """Return one of a line's further fields, or nothing."""
+    while len(extra) >= _FIELD.size:
+        kind, size = _FIELD.unpack_from(extra)
+        if kind == wanted:
+            return extra[_FIELD.size : _FIELD.size + size]
+        extra = extra[_FIELD.size + size :]
+    return b""
