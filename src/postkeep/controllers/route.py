@@ -118,8 +118,8 @@ async def _read(request: Request, media_type: str, limit: int, room: Room) -> Re
         FormInvalid: It is not a form, where a form is expected.
         RequestValidationError: It is not JSON, where JSON is expected.
     """
-    _check_media_type(request, media_type)
-    body = await _read_at_most(request, limit, room)
+    check_media_type(request, media_type)
+    body = await read_at_most(request, limit, room)
     if media_type == FORM:
         _check_form(body)
         return _ReadRequest(request, body, None)
@@ -148,7 +148,7 @@ def _check_form(body: bytes) -> None:
         raise FormInvalid(message)
 
 
-def _check_media_type(request: Request, media_type: str) -> None:
+def check_media_type(request: Request, media_type: str) -> None:
     """Refuse a body of another type, in another charset, or compressed."""
     given, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
@@ -158,7 +158,7 @@ def _check_media_type(request: Request, media_type: str) -> None:
         raise MediaTypeUnsupported(message)
 
 
-async def _read_at_most(request: Request, limit: int, room: Room) -> bytes:
+async def read_at_most(request: Request, limit: int, room: Room) -> bytes:
     """Read a body, and no more of it than may be kept, whatever its declared length claims."""
     if declared_length(request.headers) > limit:
         raise BodyTooLarge(_limit_of(limit))

@@ -8,6 +8,7 @@ from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import SessionService
+from postkeep.services.visits import VisitService
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Services:
 
     accounts: AccountService
     sessions: SessionService
+    visits: VisitService
     posts: PostService
     health: HealthService
     housekeeping: HousekeepingService
