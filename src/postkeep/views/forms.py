@@ -71,6 +71,9 @@ class Entered:
     def refuse(self, error: PostkeepError) -> None:
         """Note a refusal where it belongs; one that only sums up what is noted says nothing more."""
         own = error.field if isinstance(error, Invalid) else "form"
+        if own == "password" and "new_password" in self._given:
+            # What is refused of a password is that it should be kept; the one so far is only wrong.
+            own = "new_password"
         if not isinstance(error, EntriesRefused):
             self.errors[_FIELDS.get(error.code, own)] = error.code
 
