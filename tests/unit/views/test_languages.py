@@ -22,9 +22,9 @@ def messages() -> list[Message]:
         return [message for message in read_po(file, locale="ru") if message.id]
 
 
-def forms(said: str | tuple[str, ...] | list[str]) -> list[str]:
+def forms(said: str | tuple[str, ...] | list[str] | None) -> list[str]:
     """Return all forms of what is said."""
-    return [said] if isinstance(said, str) else list(said)
+    return [said] if isinstance(said, str) else list(said or [""])
 
 
 def test_the_catalogues_are_in_step_with_what_is_said() -> None:
