@@ -209,6 +209,7 @@ def _put_in_front(app: Postkeep, settings: Settings, memory: Memory, metrics: Me
     """Put the door in front of the application, from the inside out."""
     # What the application's own framework would answer by itself must come out as ours, so these stand within it.
     app.add_middleware(AddressLimit, limit=RequestLimit("address", settings.address_rate))
+    app.add_middleware(PageMemory, memory=memory, ttl=settings.cache_ttl)
     for layer in (Head, UnreadBody, Failures, SecurityHeaders):
         app.add_middleware(layer)
     if metrics is not None:
@@ -219,7 +220,6 @@ def _put_in_front(app: Postkeep, settings: Settings, memory: Memory, metrics: Me
         # There is no proxy to believe, only somebody to warn, which can wait for what is not answered from memory.
         app.add_middleware(ClientAddress, trusted=())
     # What is answered from memory costs no step of the framework, so these stand before it.
-    app.door = PageMemory(app.door, memory=memory, ttl=settings.cache_ttl)
     app.door = ResponseCache(app.door, paths=posts.LIST_PATHS, memory=memory, ttl=settings.cache_ttl)
     _look_who_comes(app, settings)
     if settings.access_log == "all":
