@@ -12,7 +12,7 @@ from uuid import UUID
 
 from postkeep.domain.accounts import Account, AccountId, Password
 from postkeep.domain.posts import Post
-from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, TokenInvalid
+from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, SignedOut, TokenInvalid
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
 from postkeep.services.attempts import AttemptLimits, AttemptService
@@ -22,12 +22,14 @@ from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import (
     AccessClaims,
+    CookieClaims,
     HashingBusy,
     RefreshClaims,
     Stamp,
 )
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Limits, SessionService
+from postkeep.services.visits import VisitService
 from tests.builders import MIDNIGHT, an_account
 from tests.fake_storage import FakeStorage
 
@@ -177,6 +179,31 @@ class FakeTokens:
         return f"refresh.{session.id}.{counter}.{mac}"
 
 
+class FakeCookies:
+    """Cookies that say in plain words what they are, with a checksum."""
+
+    def __init__(self, secret: str = "ours") -> None:  # noqa: S107 - nobody's
+        """Take a secret."""
+        self._secret = secret
+
+    def sign(self, session: Session) -> str:
+        """Return the session's cookie."""
+        mac = _digest(self._secret, session.account_id, session.id, session.salt.hex())
+        return f"{session.account_id}.{session.id}.{mac}"
+
+    def read(self, cookie: str) -> CookieClaims:
+        """Return what a cookie claims."""
+        try:
+            account_id, session_id, _ = cookie.split(".")
+            return CookieClaims(AccountId(UUID(account_id)), SessionId(UUID(session_id)))
+        except ValueError as error:
+            raise SignedOut from error
+
+    def verify(self, cookie: str, session: Session) -> bool:
+        """Whether this cookie was made for this session by us."""
+        return cookie == self.sign(session)
+
+
 class FakeFreshness:
     """Reads stamps from a fake storage.
 
@@ -220,6 +247,7 @@ class World:
         self.freshness = FakeFreshness(self.storage)
         self.passwords = FakePasswords(self.journal)
         self.tokens = FakeTokens(self.clock)
+        self.cookies = FakeCookies()
         policy = PasswordPolicy(FakeCommonPasswords(), min_length=password_min_length)
         self.waited = 0.0
         self.attempts = AttemptService(self.storage, attempt_limits, pause=self._wait, monotonic=lambda: self.waited)
@@ -230,6 +258,7 @@ class World:
         self.sessions = SessionService(
             self.storage, self.passwords, self.attempts, self.tokens, self.clock, limits=limits
         )
+        self.visits = VisitService(self.storage, self.cookies, self.clock, idle=limits.idle)
         self.posts = PostService(self.storage, self.clock)
         self.bulk = BulkService(self.storage, self.clock)
         self.health = HealthService(self.storage)

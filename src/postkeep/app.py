@@ -21,7 +21,11 @@ from postkeep.controllers.api import accounts, by_name, edits, health, lists, po
 from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.spools import Spools
+from postkeep.controllers.web import accounts as account_pages
+from postkeep.controllers.web import language as language_pages
 from postkeep.controllers.web import pages
+from postkeep.controllers.web import posts as post_pages
+from postkeep.controllers.web import sessions as session_pages
 from postkeep.server.access_log import log_request
 from postkeep.server.address_limit import AddressLimit
 from postkeep.server.callers import Callers
@@ -33,6 +37,7 @@ from postkeep.server.failures import Failures
 from postkeep.server.head import Head
 from postkeep.server.hosts import ANY
 from postkeep.server.memory import Memory
+from postkeep.server.page_memory import PageMemory
 from postkeep.server.request_id import RequestId
 from postkeep.server.request_limit import RequestLimit
 from postkeep.server.response_cache import ResponseCache
@@ -41,6 +46,7 @@ from postkeep.server.served import Witness
 from postkeep.server.trusted_hosts import TrustedHosts
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
+from postkeep.views.pages import Pages
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +60,10 @@ TAGS: Final = [
     {"name": "by name", "description": "The same operations at short names."},
     {"name": "health", "description": "For load balancers and operators."},
 ]
+
+
+_API: Final = (lists, posts, edits, by_name, accounts, sessions, transfer, health)
+_PAGES: Final = (post_pages, session_pages, account_pages, language_pages)
 
 
 class Postkeep(FastAPI):
@@ -86,6 +96,9 @@ def create_app(settings: Settings | None = None) -> Postkeep:
     logs.configure(settings.log_level, settings.log_format)
     memory = Memory(settings.cache_bytes)
     metrics = metrics_of(settings)
+    made_of = Pages(
+        language=settings.language, password_min_length=settings.password_min_length, has_docs=settings.docs
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
@@ -96,7 +109,10 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             app.state.bodies = Bodies(settings.bodies_bytes)
             folder = settings.data_dir if settings.data_dir.is_dir() else None
             app.state.spools = Spools(folder, settings.import_bytes)
-            callers = Callers(wired.services.sessions, wired.freshness, memory, remembers=settings.cache_ttl > 0)
+            services = wired.services
+            callers = Callers(
+                services.sessions, services.visits, wired.freshness, memory, remembers=settings.cache_ttl > 0
+            )
             async with AsyncExitStack() as going_on:
                 connections = await going_on.enter_async_context(_watched_connections(settings))
                 await going_on.enter_async_context(_running(wired.services.housekeeping.go_on()))
@@ -112,7 +128,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
 
                 with _kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
                     log.info("started", extra={"version": app.version})
-                    yield {"callers": callers, "connections": connections}
+                    yield {"callers": callers, "connections": connections, "pages": made_of}
         log.info("stopped")
 
     app = Postkeep(
@@ -127,11 +143,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
         # The most used come first. `include_router` would have each request find its way twice.
-        routes=[
-            route
-            for module in (lists, posts, edits, by_name, accounts, sessions, transfer, health)
-            for route in module.router.routes
-        ],
+        routes=[route for module in (*_API, *_PAGES) for route in module.router.routes],
     )
     app.state.account_limit = RequestLimit("account", settings.account_rate)
     errors.install(app)
@@ -200,6 +212,7 @@ def _put_in_front(app: Postkeep, settings: Settings, memory: Memory, metrics: Me
     """Put the door in front of the application, from the inside out."""
     # What the application's own framework would answer by itself must come out as ours, so these stand within it.
     app.add_middleware(AddressLimit, limit=RequestLimit("address", settings.address_rate))
+    app.add_middleware(PageMemory, memory=memory, ttl=settings.cache_ttl)
     for layer in (Head, UnreadBody, Failures, SecurityHeaders):
         app.add_middleware(layer)
     if metrics is not None:

@@ -16,6 +16,7 @@ from postkeep.domain.errors import Misconfigured
 from postkeep.server.hosts import parse_names
 from postkeep.server.networks import Network, parse_networks
 from postkeep.server.origins import parse_origins
+from postkeep.views.languages import Language
 
 PREFIX: Final = "POSTKEEP_"
 ENV_FILE: Final = Path(".env")
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[int, Field(ge=0, le=300)] = 2
     shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 8
     docs: bool = True
+    language: Language = "en"
 
     connections: Annotated[int, Field(ge=1, le=100_000)] = 2000
     head_seconds: Annotated[int, Field(ge=1, le=300)] = 10

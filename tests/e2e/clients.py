@@ -20,7 +20,7 @@ USED: set[str] = set()
 """Every secret that went over a connection: passwords, tokens, texts."""
 
 # No test speaks TLS; making a context for each client would take longer than many a test.
-_TLS = ssl.create_default_context()
+TLS = ssl.create_default_context()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TRACES = ("Traceback", ".py", "sqlalchemy", "sqlite3", "asyncmy", "pydantic", "site-packages")
@@ -35,12 +35,12 @@ def connect(url: str, *, connections: int = 100) -> httpx2.Client:
     """Make a client of a server. Every answer it gets is looked at: see `look_at`."""
     return httpx2.Client(
         base_url=url,
-        verify=_TLS,
+        verify=TLS,
         trust_env=False,
         timeout=30,
         # Some servers here close idle connections after a second or two; ours must be the first to let go.
         limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=20, keepalive_expiry=2),
-        event_hooks={"request": [_remember_request], "response": [look_at, _remember_response]},
+        event_hooks={"request": [remember_request], "response": [look_at, _remember_response]},
     )
 
 
@@ -244,9 +244,10 @@ def secrets_in(log: str, used: Collection[str] = USED) -> list[str]:
     return found
 
 
-def _remember_request(request: httpx2.Request) -> None:
+def remember_request(request: httpx2.Request) -> None:
+    """Keep what is secret in a request, to search for it later."""
     token = request.headers.get("authorization", "").partition(" ")[2]
-    _remember(token, _SECRET_MEMBERS["access_token"])
+    remember(token, _SECRET_MEMBERS["access_token"])
     try:
         body = request.read()
     except httpx2.StreamError:
@@ -272,10 +273,10 @@ def _remember_response(response: httpx2.Response) -> None:
 def _remember_members(value: Any) -> None:
     if isinstance(value, dict):
         for name, least in _SECRET_MEMBERS.items():
-            _remember(value.get(name), least)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON is anything
+            remember(value.get(name), least)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON is anything
 
 
-def _remember(secret: object, least: int) -> None:
+def remember(secret: object, least: int) -> None:
     """Keep a secret to search for later, if it is long enough to be one; ids are none."""
     if not isinstance(secret, str) or _AN_ID.fullmatch(secret):
         return

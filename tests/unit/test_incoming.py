@@ -17,7 +17,7 @@ from postkeep.domain.errors import PostkeepError
 from postkeep.domain.incoming import IncomingPost
 from postkeep.domain.posts import MAX_BODY_BYTES, ListedPost, Status, Text, Title
 from postkeep.services.imports import Entry
-from postkeep.views.markdown import MAX_FRONT_BYTES, file_name, write_file
+from postkeep.views.post_files import MAX_FRONT_BYTES, file_name, write_file
 from tests.builders import a_post
 
 DATE = (2026, 11, 29, 9, 41, 58)

@@ -13,6 +13,7 @@ from sqlalchemy import URL
 from postkeep import logs
 from postkeep.adapters.argon2_passwords import Argon2Passwords
 from postkeep.adapters.common_passwords import ListedCommonPasswords
+from postkeep.adapters.hmac_cookies import HmacCookies
 from postkeep.adapters.jwt_tokens import JwtTokens
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.bootstrap.database import await_server, open_storage, prepare_file
@@ -35,6 +36,7 @@ from postkeep.services.ports import Freshness
 from postkeep.services.posts import PostService
 from postkeep.services.search import SearchService
 from postkeep.services.sessions import Limits, SessionService
+from postkeep.services.visits import VisitService
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
 from postkeep.storage.embedded_archive import EmbeddedArchive
@@ -90,6 +92,7 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
             Services(
                 accounts=AccountService(storage, hasher, attempts, policy, clock, session_lifetime=limits.lifetime),
                 sessions=SessionService(storage, hasher, attempts, signer, clock, limits=limits),
+                visits=VisitService(storage, HmacCookies(secrets_in_use), clock, idle=limits.idle),
                 posts=PostService(storage, clock, quota),
                 bulk=BulkService(storage, clock),
                 search=SearchService(storage),

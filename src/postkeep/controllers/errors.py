@@ -26,7 +26,9 @@ from postkeep.domain.errors import (
 )
 from postkeep.domain.idempotency import KeyInUse
 from postkeep.domain.sessions import TokenInvalid
-from postkeep.views.problems import PROBLEM_JSON, FieldError, problem
+from postkeep.views.browsers import asks_for_page
+from postkeep.views.problems import PROBLEM_JSON, FieldError
+from postkeep.views.refusals import refused
 from postkeep.views.sessions import oauth_refusal
 
 STATUS: Final[Mapping[type[PostkeepError], int]] = {
@@ -144,10 +146,10 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, TooMany | Unavailable | KeyInUse):
         headers["Retry-After"] = str(error.retry_after)
     errors = [_field_error_of(error)] if isinstance(error, Invalid) else []
-    return problem(
+    return refused(
+        request.scope,
         status,
         error.code,
-        request_id=request.state.request_id,
         detail=error.detail,
         errors=errors,
         facts=error.facts,
@@ -155,9 +157,14 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
     )
 
 
-async def _answer_form(_request: Request, error: Exception) -> Response:
-    """Answer in OAuth's words: its token endpoint is what takes a form here. Source: RFC 6749 5.2."""
+async def _answer_form(request: Request, error: Exception) -> Response:
+    """Answer a browser with a page, and a program in OAuth's words: its token endpoint takes a form, too.
+
+    Source: RFC 6749 5.2.
+    """
     assert isinstance(error, FormInvalid)  # noqa: S101 - Starlette's handlers take any Exception
+    if asks_for_page(request.scope):
+        return await _answer_refusal(request, error)
     return oauth_refusal("invalid_request", error.detail)
 
 
@@ -183,7 +190,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     codes = {found.code for found in errors}
     code = errors[0].code if len(codes) == 1 else RequestInvalid.code
     detail = errors[0].detail if len(errors) == 1 else first_line(RequestInvalid)
-    return problem(422, code, request_id=request.state.request_id, detail=detail, errors=errors)
+    return refused(request.scope, 422, code, detail=detail, errors=errors)
 
 
 def _field_error(fault: Mapping[str, Any]) -> FieldError:
@@ -212,12 +219,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:  # noqa: PLR2004 - HTTP's own number
         headers["Allow"] = ", ".join(_allowed(request))
-    return problem(
-        error.status_code,
-        codes.get(error.status_code, "refused"),
-        request_id=request.state.request_id,
-        headers=headers,
-    )
+    return refused(request.scope, error.status_code, codes.get(error.status_code, "refused"), headers=headers)
 
 
 def _allowed(request: Request) -> Iterable[str]:

@@ -23,7 +23,7 @@ from postkeep.domain.incoming import (
 )
 from postkeep.domain.posts import Status, TextInvalid, TitleInvalid, parse_text, parse_title
 from postkeep.services.imports import Entry
-from postkeep.views.markdown import read_file, read_note
+from postkeep.views.post_files import read_file, read_note
 
 T = TypeVar("T")
 

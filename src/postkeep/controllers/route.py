@@ -144,8 +144,8 @@ async def _read(request: Request, expected: _Expected, room: Room) -> Request:
         FormInvalid: It is not a form, where a form is expected.
         RequestValidationError: It is not JSON, where JSON is expected.
     """
-    _check_media_type(request, expected.media_types)
-    body = await _read_at_most(request, expected.max_bytes, room)
+    check_media_type(request, expected.media_types)
+    body = await read_at_most(request, expected.max_bytes, room)
     if FORM in expected.media_types:
         _check_form(body)
         return _ReadRequest(request, body, None)
@@ -174,7 +174,7 @@ def _check_form(body: bytes) -> None:
         raise FormInvalid(message)
 
 
-def _check_media_type(request: Request, media_types: Sequence[str]) -> None:
+def check_media_type(request: Request, media_types: Sequence[str]) -> None:
     """Refuse a body of another type, in another charset, or compressed."""
     given, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
@@ -184,7 +184,7 @@ def _check_media_type(request: Request, media_types: Sequence[str]) -> None:
         raise MediaTypeUnsupported(message)
 
 
-async def _read_at_most(request: Request, limit: int, room: Room) -> bytes:
+async def read_at_most(request: Request, limit: int, room: Room) -> bytes:
     """Read a body, and no more of it than may be kept, whatever its declared length claims."""
     if declared_length(request.headers) > limit:
         raise BodyTooLarge(_limit_of(limit))

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, NamedTuple, Self
 from postkeep.domain.errors import Invalid
 from postkeep.domain.incoming import PostTooLarge
 from postkeep.domain.posts import MAX_BODY_BYTES
-from postkeep.views.markdown import MAX_FRONT_BYTES
+from postkeep.views.post_files import MAX_FRONT_BYTES
 
 MAX_FILE_BYTES: Final = MAX_BODY_BYTES + MAX_FRONT_BYTES
 """No file that could be a post has more."""

@@ -29,6 +29,12 @@ class TokenInvalid(Unauthenticated):
     code = "token_invalid"
 
 
+class SignedOut(Unauthenticated):
+    """You are not logged in, or not any more."""
+
+    code = "signed_out"
+
+
 class CredentialsInvalid(Unauthenticated):
     """The e-mail address or the password is wrong."""
 

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep.domain.attempts import Network
 from postkeep.server.request_limit import RequestLimit
-from postkeep.views.problems import problem
+from postkeep.views.refusals import refused
 
 _REMEMBERED: Final = 4096
 
@@ -27,10 +27,10 @@ class AddressLimit:
         if not seconds:
             await self._app(scope, receive, send)
             return
-        refusal = problem(
+        refusal = refused(
+            scope,
             429,
             "too_many_requests",
-            request_id=scope["state"]["request_id"],
             detail="Too many requests from this address.",
             headers={"Retry-After": str(seconds)},
         )

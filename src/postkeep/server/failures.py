@@ -5,7 +5,7 @@ import logging
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from postkeep.views.problems import problem
+from postkeep.views.refusals import refused
 
 log = logging.getLogger(__name__)
 
@@ -39,4 +39,4 @@ class Failures:
             if begun:
                 # Half an answer cannot be taken back: the server cuts the connection, so nobody takes it for whole.
                 raise
-            await problem(500, "internal_error", request_id=scope["state"]["request_id"])(scope, receive, send)
+            await refused(scope, 500, "internal_error")(scope, receive, send)

@@ -86,9 +86,14 @@ class Loaded:
         """Make one form of the list; a short one is never compressed."""
         if coding == "identity" or len(self._body) < COMPRESSED_FROM:
             return Representation(self._headers, self._body, "identity")
-        # Without a file's name and time, the same list makes the same bytes on every worker.
-        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-        return Representation(self._headers, packer.compress(self._body) + packer.flush(), "gzip")
+        return Representation(self._headers, compress(self._body), "gzip")
+
+
+def compress(body: bytes) -> bytes:
+    """Return a body as it travels in gzip."""
+    # Without a file's name and time, the same body makes the same bytes on every worker.
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    return packer.compress(body) + packer.flush()
 
 
 def coding_for(accept_encoding: bytes | None) -> Coding:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep.server.hosts import HostNames
 from postkeep.server.security_headers import SecurityHeaders
-from postkeep.views.problems import problem
+from postkeep.views.refusals import refused
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +55,10 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     given = b", ".join(value for name, value in scope["headers"] if name == b"host").decode("latin-1")
     log.warning("untrusted_host", extra={"host": given[:_LOGGED], "path": scope["path"], "setting": SETTING})
     detail = f"This server does not answer to the name in Host. {SETTING} lists the names that it has."
-    refusal = problem(
+    refusal = refused(
+        scope,
         400,
         "untrusted_host",
-        request_id=scope["state"]["request_id"],
         detail=detail,
         headers={"Connection": "close"},
     )

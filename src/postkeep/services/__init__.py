@@ -12,6 +12,7 @@ from postkeep.services.imports import ImportService
 from postkeep.services.posts import PostService
 from postkeep.services.search import SearchService
 from postkeep.services.sessions import SessionService
+from postkeep.services.visits import VisitService
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Services:
 
     accounts: AccountService
     sessions: SessionService
+    visits: VisitService
     posts: PostService
     bulk: BulkService
     search: SearchService

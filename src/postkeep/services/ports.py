@@ -167,6 +167,39 @@ class RefreshClaims:
     counter: int
 
 
+@dataclass(frozen=True, slots=True)
+class CookieClaims:
+    """What a browser's cookie says before its signature is checked, which takes the session's salt.
+
+    Attributes:
+        account_id: Whose it is.
+        session_id: The login it came from.
+    """
+
+    account_id: AccountId
+    session_id: SessionId
+
+
+class CookieSigner(Protocol):
+    """Makes and reads the cookies that browsers hold for a session, with the server's secret."""
+
+    def sign(self, session: Session) -> str:
+        """Return the session's cookie; the same session gives the same cookie for as long as it lasts."""
+        ...
+
+    def read(self, cookie: str) -> CookieClaims:
+        """Return what a cookie claims; nothing is proven yet.
+
+        Raises:
+            SignedOut: Malformed, or made with a key that is not ours.
+        """
+        ...
+
+    def verify(self, cookie: str, session: Session) -> bool:
+        """Whether this cookie was made for this session by us."""
+        ...
+
+
 class TokenSigner(Protocol):
     """Makes and reads tokens with the server's secret."""
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from postkeep.domain.posts import ListedPost
-from postkeep.views.markdown import file_name, write_file
+from postkeep.views.post_files import file_name, write_file
 from postkeep.views.zip_writing import ZipWriter
 
 JSON_LINES: Final = "application/jsonl"

@@ -85,7 +85,7 @@ def answers_of_all_layers(server: PostkeepServer, headers: dict[str, str]) -> li
         *lists,
         server.http.get("/getPosts", headers=known),
         server.http.head("/getPosts", headers=ours),
-        *(server.http.get(path, headers=headers) for path in ("/", "/livez", "/static/home.css", "/getPosts", "/no")),
+        *(server.http.get(path, headers=headers) for path in ("/", "/livez", "/static/icon.svg", "/getPosts", "/no")),
         server.http.post("/addPost", headers=headers),
         server.http.get("/", headers={**headers, "Host": "evil.example"}),
     ]

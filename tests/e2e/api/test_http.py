@@ -16,7 +16,7 @@ from tests.e2e.servers import PostkeepServer
 
 AN_ID = "01a1f6e0-0000-7000-8000-000000000001"
 
-PAGES = ("/", "/docs", "/openapi.json", "/static/home.css", "/static/swagger-ui/swagger-ui.css")
+PAGES = ("/", "/docs", "/openapi.json", "/static/icon.svg", "/static/swagger-ui/swagger-ui.css")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_op_06_every_answer_has_an_id_of_its_own(sqlite_server: PostkeepServer) 
     """Also those that the server gives by itself; and the log knows them, with no word of the query."""
     asked = [
         sqlite_server.http.get(path)
-        for path in ("/", "/docs", "/nothing?secret=1", "/getPosts", "/static/home.css", "/livez") * 3
+        for path in ("/", "/docs", "/nothing?secret=1", "/getPosts", "/static/icon.svg", "/livez") * 3
     ]
     ids = [answer.headers["x-request-id"] for answer in asked]
     assert len(set(ids)) == len(ids)
@@ -166,7 +166,7 @@ def test_op_06_every_answer_has_an_id_of_its_own(sqlite_server: PostkeepServer) 
 
 def test_op_08_no_answer_names_its_software(sqlite_server: PostkeepServer) -> None:
     """Versions tell which holes to try."""
-    for path in ("/", "/docs", "/getPosts", "/nothing", "/livez", "/openapi.json", "/static/home.css"):
+    for path in ("/", "/docs", "/getPosts", "/nothing", "/livez", "/openapi.json", "/static/icon.svg"):
         answer = sqlite_server.http.get(path)
         head = str(answer.headers).lower()
         assert not [word for word in ("uvicorn", "starlette", "fastapi", "python", "server:") if word in head]
@@ -227,7 +227,7 @@ def test_odd_headers_change_nothing(sqlite_server: PostkeepServer, ann: Person, 
     """Whatever else a request says, the answer is that to the request."""
     assert sqlite_server.http.get("/nothing", headers=headers).status_code == 404
     assert sqlite_server.http.get("/api/v1/me", headers={**ann.authorization, **headers}).json()["email"] == ann.email
-    assert sqlite_server.http.get("/static/home.css", headers=headers).status_code in {200, 304}
+    assert sqlite_server.http.get("/static/icon.svg", headers=headers).status_code in {200, 304}
 
 
 def websocket(path: str, ann: Person) -> str:
@@ -540,7 +540,7 @@ def test_br_11_every_answer_tells_browsers_to_be_careful(sqlite_server: Postkeep
         person.adds({"text": "a"}),
         person.adds({"text": ""}),
         person.login(),
-        *(sqlite_server.http.get(path) for path in ("/", "/docs", "/static/home.css", "/livez", "/openapi.json")),
+        *(sqlite_server.http.get(path) for path in ("/", "/docs", "/static/icon.svg", "/livez", "/openapi.json")),
         *(sqlite_server.http.get(path) for path in ("/nothing", "/static/nothing", "/addPost", "/getPosts")),
     ]
     assert {answer.status_code for answer in answers} == {200, 201, 304, 401, 404, 405, 422}

@@ -363,7 +363,7 @@ def test_an_id_may_be_written_in_capitals(server: PostkeepServer) -> None:
         "/static//etc/passwd",
         "/static/%2fetc/passwd",
         "/static/%00",
-        "/static/home.html%00",
+        "/static/docs.html%00",
         "/static/" + "a" * 5000,
         "/static/" + "a/" * 3000,
         "/static/swagger-ui",

@@ -101,7 +101,7 @@ def test_lists_from_memory_count_for_nobody(per_account: PostkeepServer) -> None
 
 def test_an_address_has_a_limit_whoever_asks(per_address: PostkeepServer) -> None:
     """With a token or without one, for a path that is there or not; then 429 with when to go on."""
-    paths = ("/no", "/", "/livez", "/getPosts", "/static/home.css")
+    paths = ("/no", "/", "/livez", "/getPosts", "/static/icon.svg")
     answers = [
         per_address.http.get(paths[number % 5], headers={"X-Forwarded-For": "203.0.113.1"}) for number in range(40)
     ]

@@ -218,7 +218,7 @@ def test_a_small_body_that_nobody_read_does_not_end_the_connection(sqlite_server
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/logout", "/api/v1/me", "/livez", "/docs", "/nothing", "/static/home.css", "/api/v1/posts"]
+    "path", ["/api/v1/logout", "/api/v1/me", "/livez", "/docs", "/nothing", "/static/icon.svg", "/api/v1/posts"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_a_body_that_nobody_wants_does_no_harm(sqlite_server: PostkeepServer, method: str, path: str) -> None:

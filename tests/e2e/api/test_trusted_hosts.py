@@ -11,7 +11,7 @@ from tests.e2e.conftest import settings_for
 from tests.e2e.raw import RawAnswer, Wire
 from tests.e2e.servers import PostkeepServer
 
-PATHS = ("/", "/getPosts", "/api/v1/posts", "/livez", "/static/home.css", "/docs", "/nothing", "/static/", "//evil")
+PATHS = ("/", "/getPosts", "/api/v1/posts", "/livez", "/static/icon.svg", "/docs", "/nothing", "/static/", "//evil")
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ class Corpus:
             "livez": lambda: request("GET", "/livez"),
             "readyz": lambda: request("GET", "/readyz"),
             "home": lambda: request("GET", "/"),
-            "static": lambda: request("GET", "/static/home.css"),
+            "static": lambda: request("GET", "/static/icon.svg"),
             "description": lambda: request("GET", "/openapi.json"),
         }
 

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.e2e.conftest import settings_for
+from tests.e2e.servers import PostkeepServer
+from tests.e2e.web.visitors import OPEN
+
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -29,3 +33,31 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _browsers_closed() -> Iterator[None]:
+    """Close what tests open with `connect_browser`."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
+
+
+@pytest.fixture(scope="session")
+def behind_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve behind a proxy that ends TLS, as which the tests talk to it, under a name of its own."""
+    settings = {
+        **settings_for(),
+        "POSTKEEP_TRUSTED_PROXIES": "127.0.0.1",
+        "POSTKEEP_TRUSTED_HOSTS": "posts.example",
+    }
+    with PostkeepServer(tmp_path_factory.mktemp("behind-tls"), settings).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def few_attempts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve with few attempts to log in."""
+    settings = {**settings_for(), "POSTKEEP_LOGIN_FAILURES": "3"}
+    with PostkeepServer(tmp_path_factory.mktemp("few-attempts"), settings).running() as server:
+        yield server

@@ -21,6 +21,7 @@ from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.ports import Freshness, Storage
 from postkeep.services.posts import Page, PostService
 from postkeep.services.sessions import Caller, Limits, SessionService
+from postkeep.services.visits import VisitService
 from tests.builders import a_session, an_account
 from tests.fakes import World, a_world
 
@@ -210,6 +211,7 @@ class Door:
         self.memory = Memory(size)
         self.callers = Callers(
             sessions,
+            VisitService(storage, world.cookies, world.clock, idle=Limits().idle),
             freshness,
             self.memory,
             remembers=ttl > 0,

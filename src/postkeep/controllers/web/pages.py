@@ -1,7 +1,6 @@
-"""The pages: what this is, and the API's docs; all their parts come from this package."""
+"""What pages are drawn with, and the page of the API's docs; all of it comes from this package."""
 
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -10,9 +9,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import postkeep.views
+from postkeep.views.assets import PREFIX, STATIC
+from postkeep.views.pages import Pages
 
-STATIC: Final = Path(postkeep.views.__file__).parent / "static"
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+"""For what has its hash in its address. Source: RFC 8246."""
 
 HEADERS: Final = {
     "Cache-Control": "no-cache",
@@ -26,11 +27,25 @@ HEADERS: Final = {
 
 
 def install(app: FastAPI, *, docs: bool) -> None:
-    """Add the pages to an application, with or without the docs."""
-    app.mount("/static", _without_ranges(StaticFiles(directory=STATIC)), name="static")
-    app.add_route("/", _page("home.html"), methods=["GET"], include_in_schema=False)
+    """Add the files of pages to an application, with or without the docs."""
+    app.mount("/static", _hashed_first(_without_ranges(StaticFiles(directory=STATIC))), name="static")
     if docs:
         app.add_route("/docs", _page("docs.html"), methods=["GET"], include_in_schema=False)
+
+
+def _hashed_first(app: ASGIApp) -> ASGIApp:
+    """Serve from memory what has its hash in its address, and everything else by another application."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        pages: Pages = scope["state"]["pages"]
+        asset = pages.assets.find(scope["path"].removeprefix(PREFIX))
+        if asset is None or scope["method"] != "GET":
+            await app(scope, receive, send)
+            return
+        headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding"}
+        await Response(asset.body, headers=headers, media_type=asset.content_type)(scope, receive, send)
+
+    return serve
 
 
 def _without_ranges(app: ASGIApp) -> ASGIApp:

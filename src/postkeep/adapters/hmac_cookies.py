@@ -1,0 +1,82 @@
+"""Cookies of sessions: opaque, and verified by the session's salt as refresh tokens are."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from postkeep.domain.accounts import AccountId
+from postkeep.domain.sessions import Session, SessionId, SignedOut
+from postkeep.services.ports import CookieClaims
+
+_KID_BYTES: Final = 4
+_CLAIMED_BYTES: Final = _KID_BYTES + 16 + 16
+_COOKIE_BYTES: Final = _CLAIMED_BYTES + 32
+
+
+class HmacCookies:
+    """Signs with the first secret, reads with any of them. See `services.ports.CookieSigner`."""
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        """Take the secrets, 32 bytes or more each, the newest first, of each of which a key of its own is made."""
+        keys = [(_derived(secret, "cookie kid")[:_KID_BYTES], _derived(secret, "session cookie")) for secret in secrets]
+        self._kid, _ = keys[0]
+        self._keys = dict(keys)
+
+    def sign(self, session: Session) -> str:
+        """Return the session's cookie; the same session gives the same cookie for as long as it lasts."""
+        claimed = self._kid + session.account_id.bytes + session.id.bytes
+        return _encoded(claimed + _mac(self._keys[self._kid], claimed, session))
+
+    def read(self, cookie: str) -> CookieClaims:
+        """Return what a cookie claims; nothing is proven yet.
+
+        Raises:
+            SignedOut: Malformed, or made with a key that is not ours.
+        """
+        raw = _decoded(cookie)
+        if raw[:_KID_BYTES] not in self._keys:
+            raise SignedOut
+        account_id, session_id = raw[_KID_BYTES : _KID_BYTES + 16], raw[_KID_BYTES + 16 : _CLAIMED_BYTES]
+        return CookieClaims(AccountId(UUID(bytes=account_id)), SessionId(UUID(bytes=session_id)))
+
+    def verify(self, cookie: str, session: Session) -> bool:
+        """Whether this cookie was made for this session by us."""
+        raw = _decoded(cookie)
+        key = self._keys.get(raw[:_KID_BYTES])
+        claimed, given = raw[:_CLAIMED_BYTES], raw[_CLAIMED_BYTES:]
+        names_it = claimed[_KID_BYTES:] == session.account_id.bytes + session.id.bytes
+        return key is not None and names_it and hmac.compare_digest(given, _mac(key, claimed, session))
+
+
+def _derived(secret: bytes, purpose: str) -> bytes:
+    """Derive a key of its own for a purpose, so that nothing made for one passes for another."""
+    return hmac.digest(secret, f"postkeep {purpose}".encode(), hashlib.sha512)
+
+
+def _mac(key: bytes, claimed: bytes, session: Session) -> bytes:
+    """Sum up a cookie's claims, so that nobody makes one who lacks the key or the session's salt."""
+    return hmac.digest(key, claimed + session.salt, hashlib.sha256)
+
+
+def _encoded(raw: bytes) -> str:
+    """Write bytes as base64url without padding. Source: RFC 4648 5."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _decoded(cookie: str) -> bytes:
+    """Read a cookie in its one canonical spelling.
+
+    Raises:
+        SignedOut: It is not one, or not as long as ours are.
+    """
+    try:
+        raw = base64.b64decode(cookie.encode("ascii") + b"=" * (-len(cookie) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise SignedOut from None
+    if len(raw) != _COOKIE_BYTES or _encoded(raw) != cookie:
+        raise SignedOut
+    return raw

@@ -1,0 +1,148 @@
+"""What pages ask for, by name: who visits, what was typed, and what answers."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, TypeAlias
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from postkeep.controllers.dependencies import bodies_of, services_of
+from postkeep.controllers.errors import FormInvalid, status_of
+from postkeep.controllers.route import FORM, MAX_FORM_FIELDS, check_media_type, read_at_most
+from postkeep.domain.errors import PostkeepError, TooMany, Unauthenticated, Unavailable
+from postkeep.domain.sessions import Session, SignedOut
+from postkeep.services.sessions import Caller
+from postkeep.services.visits import VisitService
+from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
+from postkeep.views.cookies import session_cookie_name, set_cookie
+from postkeep.views.forms import MAX_WRITING_BYTES, Entered
+from postkeep.views.pages import Pages, see_other
+
+_HEAVY_BYTES = 64 * 1024
+"""A longer form is read in a thread, so that nobody waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request for a page, and all that an answer needs.
+
+    Attributes:
+        request: The request.
+        pages: Makes pages.
+        caller: Who visits, or None.
+    """
+
+    request: Request
+    pages: Pages
+    caller: Caller | None
+
+    def show(self, name: str, *, status: int = 200, **context: object) -> Response:
+        """Answer with a page."""
+        return self.pages.show(self.request.scope, name, context, status=status)
+
+    def show_again(self, name: str, entered: Entered, error: PostkeepError, **context: object) -> Response:
+        """Answer with a form once more: with what was typed into it, and what is wrong with that."""
+        entered.refuse(error)
+        # A 401 would have to name a scheme of HTTP to log in by; a form is none.
+        status = HTTPStatus.FORBIDDEN if isinstance(error, Unauthenticated) else status_of(type(error))
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooMany | Unavailable) else {}
+        return self.pages.show(
+            self.request.scope, name, {**context, "entered": entered}, status=status, headers=headers
+        )
+
+    def let_in(self, session: Session, visits: VisitService, path: str) -> Response:
+        """Lead to a page, with the cookie of a session that has just begun."""
+        seconds = int((session.expires_date - session.created_date).total_seconds())
+        name = session_cookie_name(self.request.scope)
+        cookie = set_cookie(self.request.scope, name, visits.cookie(session), seconds=seconds)
+        return see_other(path, {"Set-Cookie": cookie})
+
+    def let_out(self, path: str) -> Response:
+        """Lead to a page, without anything that the browser kept of the session. Source: W3C Clear Site Data 3.1."""
+        gone = {"Set-Cookie": self.pages.forget_session(self.request.scope)}
+        return see_other(path, {**gone, "Clear-Site-Data": '"cache", "storage"'})
+
+
+async def _visit(request: Request) -> Visit:
+    """Say who visits, as `PageRoute` found out before it looked at anything else."""
+    return Visit(request, request.state.pages, request.state.visitor)
+
+
+async def _signed_in(request: Request) -> Caller:
+    """Return who visits.
+
+    Raises:
+        SignedOut: Nobody whom we know.
+    """
+    visitor: Caller | None = request.state.visitor
+    if visitor is None:
+        raise SignedOut
+    return visitor
+
+
+async def _small_form(request: Request) -> AsyncGenerator[Entered]:
+    """Read a form without a post."""
+    async for entered in _read_form(request, MAX_SMALL_BODY_BYTES):
+        yield entered
+
+
+async def _writing_form(request: Request) -> AsyncGenerator[Entered]:
+    """Read a form with a post."""
+    async for entered in _read_form(request, MAX_WRITING_BYTES):
+        yield entered
+
+
+async def _read_form(request: Request, limit: int) -> AsyncGenerator[Entered]:
+    """Read a form; its room is its own until the request is answered.
+
+    Raises:
+        MediaTypeUnsupported: It is of another kind.
+        BodyTooLarge: It has more bytes than that.
+        BodiesFull: There is no room for it just now.
+        FormInvalid: It is no form.
+    """
+    visitor: Caller | None = request.state.visitor
+    check_media_type(request, [FORM])
+    with bodies_of(request).room(visitor and visitor.account_id) as room:
+        body = await read_at_most(request, limit, room)
+        heavy = len(body) > _HEAVY_BYTES
+        yield await asyncio.to_thread(_entered, body) if heavy else _entered(body)
+
+
+def _entered(body: bytes) -> Entered:
+    """Read what was typed. Source: WHATWG URL Standard, 5.1 (application/x-www-form-urlencoded).
+
+    Raises:
+        FormInvalid: It is not UTF-8, or says one thing twice, or has more fields than any form of ours.
+    """
+    try:
+        fields = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS
+        )
+    except ValueError:
+        raise FormInvalid from None
+    given = dict(fields)
+    if len(given) < len(fields):
+        message = "A field is given more than once."
+        raise FormInvalid(message)
+    return Entered(given)
+
+
+async def _visits(request: Request) -> VisitService:
+    """Hand over the service for the cookies of sessions."""
+    return services_of(request).visits
+
+
+CurrentVisit: TypeAlias = Annotated[Visit, Depends(_visit)]
+"""What answers, and who visits if anybody does."""
+
+SignedIn: TypeAlias = Annotated[Caller, Depends(_signed_in)]
+"""Who visits. It comes before a form among a page's parameters: nobody's form is read before that."""
+
+SmallForm: TypeAlias = Annotated[Entered, Depends(_small_form)]
+WritingForm: TypeAlias = Annotated[Entered, Depends(_writing_form)]
+Visits: TypeAlias = Annotated[VisitService, Depends(_visits)]

@@ -1,0 +1,58 @@
+"""Posts as a list of them shows them: what they begin with."""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple, Self
+
+from postkeep.domain.posts import ListedPost
+
+_LOOKED_AT: Final = 2000
+_HEADING_LENGTH: Final = 60
+_LENGTH: Final = 240
+
+_MARKS: Final = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|```.*$|[-=*_ ]{3,}$)|\*\*|`", re.MULTILINE)
+"""Marks of Markdown that say nothing where a text is one line."""
+
+
+class Excerpt(NamedTuple):
+    """What a list shows of a post.
+
+    Attributes:
+        id: Of the post.
+        heading: Its title, or else how its text begins.
+        beginning: How its text begins, or goes on behind the heading.
+        status: Draft, published or archived.
+        created_date: RFC 3339.
+    """
+
+    id: str
+    heading: str
+    beginning: str
+    status: str
+    created_date: str
+
+    @classmethod
+    def of(cls, post: ListedPost) -> Self:
+        """Take what is shown of a post, however long it is."""
+        text = _MARKS.sub("", post.text[:_LOOKED_AT]).strip()
+        first, _, rest = text.partition("\n")
+        if post.title is not None:
+            heading, beginning = post.title, _shortened(text, _LENGTH)
+        else:
+            heading = _shortened(first, _HEADING_LENGTH) or post.text.strip()[:_HEADING_LENGTH]
+            beginning = _shortened(first if heading.endswith("…") else rest, _LENGTH)
+        return cls(post.id, heading, beginning, post.status, post.created_date)
+
+
+def excerpts(posts: Iterable[ListedPost]) -> list[Excerpt]:
+    """Take what is shown of posts."""
+    return [Excerpt.of(post) for post in posts]
+
+
+def _shortened(text: str, length: int) -> str:
+    """Return a text on one line, cut behind a word where it is longer."""
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return line
+    cut = line[:length].rpartition(" ")[0] or line[:length]
+    return f"{cut}…"

@@ -1,0 +1,80 @@
+"""What the pages say of refusals: a title for each status, and a sentence for each code that people can act on.
+
+Programs go by the code; what stands here is translated, and may change.
+"""
+
+from typing import Final
+
+
+def mark(message: str) -> str:
+    """Mark a message for translation, which happens where it is shown."""
+    return message
+
+
+TITLES: Final = {
+    400: mark("This request cannot be read"),
+    403: mark("Not allowed"),
+    404: mark("Nothing here"),
+    405: mark("Not this way"),
+    408: mark("Too slow"),
+    409: mark("Somebody was faster"),
+    413: mark("Too large"),
+    414: mark("Too large"),
+    415: mark("This request cannot be read"),
+    422: mark("This does not fit"),
+    429: mark("Too often"),
+    431: mark("Too large"),
+    500: mark("Something broke"),
+    503: mark("One moment"),
+}
+
+EXPLANATIONS: Final = {
+    400: mark("Your browser sent something that makes no sense here. Go back and try again."),
+    403: mark("This is not yours to do."),
+    404: mark("There is no such page. Perhaps what was here has been deleted."),
+    405: mark("This address takes something else. Start from the first page."),
+    408: mark("The request took too long to arrive. Try again, perhaps with a better connection."),
+    409: mark("Something changed meanwhile. Go back and look again."),
+    413: mark("That is more than fits into one post."),
+    414: mark("The address is longer than any that there is here."),
+    415: mark("Your browser sent something that makes no sense here. Go back and try again."),
+    422: mark("The address or the form holds something that makes no sense here."),
+    429: mark("There were too many requests. Wait a little, and try again."),
+    431: mark("Your browser sends more than fits. Deleting this site's cookies helps."),
+    500: mark("The mistake is ours, not yours, and it has been written down. Try again."),
+    503: mark("Postkeep cannot do this just now. Nothing was lost; try again in a moment."),
+}
+
+SENTENCES: Final = {
+    "cookie_invalid": mark("A cookie of this site is broken. Delete this site's cookies and log in again."),
+    "cross_origin": mark("This came from another site, so nothing was done. Open the page here and try again."),
+    "cursor_invalid": mark("This page of the list does not exist. Start from the newest posts."),
+    "email_invalid": mark("Enter an address like ann@example.com."),
+    "email_taken": mark("This address has an account already. Log in instead."),
+    "entries_refused": mark("Look at the marked fields."),
+    "hashing_busy": mark("Too many people are logging in at this moment. Try again in a moment."),
+    "invalid_credentials": mark("The address or the password is wrong."),
+    "password_compromised": mark(
+        "Others would guess this password: it is common, or your own address, or the name of this site."
+    ),
+    "password_invalid": mark("The password holds something that is not a character."),
+    "password_too_long": mark("A password has at most 128 characters."),
+    "password_too_short": mark("A password has at least %(least)s characters."),
+    "post_absent": mark("There is no such post. Perhaps it has been deleted."),
+    "quota_exceeded": mark("You have kept as much as fits. Delete something to make room."),
+    "session_absent": mark("That session has ended already."),
+    "signed_out": mark("You are not logged in any more."),
+    "status_invalid": mark("Choose one of these."),
+    "storage_unavailable": mark("The database does not answer just now. Nothing was lost; try again in a moment."),
+    "text_invalid": mark("Write something."),
+    "text_too_long": mark("The text and the title are longer than 1 MB together."),
+    "title_invalid": mark("A title has at most 200 characters, and one that can be seen."),
+    "tls_needed": mark(
+        "This page came without encryption, so your browser cannot stay logged in. Use its https address."
+    ),
+    "token_invalid": mark("You are not logged in any more."),
+    "too_many_attempts": mark("There were too many attempts. Wait a little before the next one."),
+    "too_many_bodies": mark("Too much is being sent just now. Try again in a moment."),
+    "untrusted_host": mark("This server does not go by the name in the address."),
+    "wrong_password": mark("This is not your password."),
+}
