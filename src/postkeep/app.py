@@ -22,7 +22,10 @@ from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.spools import Spools
 from postkeep.controllers.web import accounts as account_pages
+from postkeep.controllers.web import edits as edit_pages
+from postkeep.controllers.web import exports as export_pages
 from postkeep.controllers.web import language as language_pages
+from postkeep.controllers.web import lists as list_pages
 from postkeep.controllers.web import pages
 from postkeep.controllers.web import posts as post_pages
 from postkeep.controllers.web import sessions as session_pages
@@ -63,7 +66,7 @@ TAGS: Final = [
 
 
 _API: Final = (lists, posts, edits, by_name, accounts, sessions, transfer, health)
-_PAGES: Final = (post_pages, session_pages, account_pages, language_pages)
+_PAGES: Final = (list_pages, post_pages, edit_pages, session_pages, account_pages, export_pages, language_pages)
 
 
 class Postkeep(FastAPI):

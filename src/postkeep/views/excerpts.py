@@ -1,10 +1,11 @@
 """Posts as a list of them shows them: what they begin with."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Self
 
 from postkeep.domain.posts import ListedPost
+from postkeep.domain.search import Query, Snippet
 
 _LOOKED_AT: Final = 2000
 _HEADING_LENGTH: Final = 60
@@ -20,14 +21,15 @@ class Excerpt(NamedTuple):
     Attributes:
         id: Of the post.
         heading: Its title, or else how its text begins.
-        beginning: How its text begins, or goes on behind the heading.
+        pieces: How its text begins, or goes on behind the heading; or else where the words stand in it that were
+            searched for. Each with whether it is such a word.
         status: Draft, published or archived.
         created_date: RFC 3339.
     """
 
     id: str
     heading: str
-    beginning: str
+    pieces: Sequence[tuple[str, bool]]
     status: str
     created_date: str
 
@@ -41,12 +43,38 @@ class Excerpt(NamedTuple):
         else:
             heading = _shortened(first, _HEADING_LENGTH) or post.text.strip()[:_HEADING_LENGTH]
             beginning = _shortened(first if heading.endswith("…") else rest, _LENGTH)
-        return cls(post.id, heading, beginning, post.status, post.created_date)
+        return cls(post.id, heading, _plain(beginning), post.status, post.created_date)
+
+    @classmethod
+    def found(cls, post: ListedPost, query: Query) -> Self:
+        """Take what is shown of a post that was searched for."""
+        snippet = Snippet.of(post.text, query)
+        return cls.of(post)._replace(pieces=list(_pieces(snippet)))
+
+
+def found_excerpts(posts: Iterable[ListedPost], query: Query) -> list[Excerpt]:
+    """Take what is shown of posts that were searched for."""
+    return [Excerpt.found(post, query) for post in posts]
 
 
 def excerpts(posts: Iterable[ListedPost]) -> list[Excerpt]:
     """Take what is shown of posts."""
     return [Excerpt.of(post) for post in posts]
+
+
+def _plain(text: str) -> list[tuple[str, bool]]:
+    """Return a text as pieces, if it is any, none of which was searched for."""
+    return [(text, False)] if text else []
+
+
+def _pieces(snippet: Snippet) -> Iterator[tuple[str, bool]]:
+    """Cut a snippet where its matches begin and end."""
+    at = 0
+    for start, stop in snippet.matches:
+        yield snippet.text[at:start], False
+        yield snippet.text[start:stop], True
+        at = stop
+    yield snippet.text[at:], False
 
 
 def _shortened(text: str, length: int) -> str:

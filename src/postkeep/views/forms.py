@@ -1,11 +1,12 @@
 """Forms: what somebody typed, what it means, and what is wrong with it."""
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 from postkeep.domain.accounts import Email, Password
 from postkeep.domain.errors import Invalid, PostkeepError, TooLarge
-from postkeep.domain.posts import MAX_BODY_BYTES, Status, Text, Title, parse_text, parse_title
+from postkeep.domain.posts import MAX_BODY_BYTES, Post, Status, Text, Title, parse_text, parse_title
 from postkeep.views.sessions import email_or_nobody
 
 T = TypeVar("T")
@@ -15,6 +16,8 @@ MAX_WRITING_BYTES: Final = 6 * MAX_BODY_BYTES + 16 * 1024
 
 A byte of a text travels as three (%D0), and a line feed as six: browsers make two characters of it (%0D%0A).
 """
+
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 _FIELDS: Final = {"email_taken": "email", "wrong_password": "password", "text_too_long": "text"}
 """Which field a refusal is about that does not say so itself."""
@@ -32,6 +35,13 @@ class StatusInvalid(Invalid):
 
     code = "status_invalid"
     field = "status"
+
+
+class VersionInvalid(Invalid):
+    """An edit says which version of the post it starts from."""
+
+    code = "version_invalid"
+    field = "form"
 
 
 class TextTooLong(TooLarge):
@@ -55,6 +65,16 @@ class Entered:
         """
         self._given = {name: value.replace("\r\n", "\n") for name, value in (given or {}).items()}
         self.errors: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, post: Post) -> Self:
+        """Take a post as it is, to be written anew."""
+        given = {"title": post.title or "", "text": post.text, "status": post.status.value}
+        return cls({**given, "version": str(post.version)})
+
+    def start_from(self, version: int) -> None:
+        """Have the form start from another version, which whoever sends it has seen by then."""
+        self._given["version"] = str(version)
 
     def __getitem__(self, field: str) -> str:
         """Return what was typed into a field."""
@@ -143,9 +163,29 @@ def read_post(entered: Entered) -> tuple[Text, Title | None, Status]:
     return text, title, status
 
 
-def _parse_status(given: str) -> Status:
-    """Read a status; a form without one is a published post, as with the API."""
+def parse_status(given: str) -> Status:
+    """Read a status.
+
+    Raises:
+        StatusInvalid: There is no such status.
+    """
     try:
-        return Status(given) if given else Status.PUBLISHED
+        return Status(given)
     except ValueError:
         raise StatusInvalid from None
+
+
+def read_version(entered: Entered) -> int:
+    """Read the version that an edit starts from.
+
+    Raises:
+        VersionInvalid: It is none.
+    """
+    if _VERSION.fullmatch(entered["version"]) is None:
+        raise VersionInvalid
+    return int(entered["version"])
+
+
+def _parse_status(given: str) -> Status:
+    """Read a status; a form without one is a published post, as with the API."""
+    return parse_status(given) if given else Status.PUBLISHED

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack, aclosing
-from datetime import UTC, datetime
 from typing import Annotated, Any, BinaryIO, Final
 
 from fastapi import APIRouter, Query, Request, Response, status
@@ -12,6 +11,7 @@ from pydantic_core import PydanticKnownError
 from starlette.types import Receive, Scope, Send
 
 from postkeep.controllers.dependencies import CurrentCaller, Exports, Imports
+from postkeep.controllers.downloads import download
 from postkeep.controllers.errors import (
     BodyTooLarge,
     MediaTypeUnsupported,
@@ -29,15 +29,12 @@ from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.imports import Entry
 from postkeep.services.ports import StorageUnavailable
 from postkeep.views.bodies import LONG_BODY, declared_length
-from postkeep.views.exports import FORMATS, JSON_LINES, ZIP, Format
+from postkeep.views.exports import JSON_LINES, ZIP, Format
 from postkeep.views.imports import INCOMING_POST, REPORT_LINE, report_lines
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
 _LINES: Final = (JSON_LINES, "application/x-ndjson")
-
-_SLOWEST: Final = 256 * 1024
-"""Bytes per second: who takes an export has so much more time than for other answers."""
 
 _LONGEST_SECONDS: Final = 3600.0
 """An import ends when all of it was looked at; this is for what nobody thought of."""
@@ -99,16 +96,7 @@ async def export_posts(
     caller: CurrentCaller, exports: Exports, request: Request, format_asked: FormatAsked = Format.JSON
 ) -> Response:
     """Answer all posts of the caller as they are at this moment, as a file to keep."""
-    export = await exports.begin(caller.account_id)
-    written = FORMATS[format_asked]
-    name = f"postkeep-{datetime.now(UTC):%Y-%m-%d}.{written.ending}"
-    return LongAnswer(
-        written.write(export.parts),
-        seconds=request.app.state.answer_seconds + caller.stamp.list_bytes / _SLOWEST,
-        recalled=export.recalled,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-        media_type=written.media_type,
-    )
+    return await download(caller, exports, request, format_asked)
 
 
 @router.post("/import", operation_id="importPosts", response_class=Response, responses=IMPORT, openapi_extra=_BODY)

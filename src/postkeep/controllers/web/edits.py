@@ -1,0 +1,74 @@
+"""Edits: a post that is written anew, and one that is given another status."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from postkeep.controllers.dependencies import Posts
+from postkeep.controllers.web.dependencies import CurrentVisit, SignedIn, SmallForm, Visit, WritingForm
+from postkeep.controllers.web.route import PageRoute
+from postkeep.domain.edits import Changes, VersionConflict, Versions
+from postkeep.domain.errors import PostkeepError
+from postkeep.domain.posts import PostAbsent, parse_post_id
+from postkeep.domain.sessions import SignedOut
+from postkeep.services.posts import PostService
+from postkeep.services.sessions import Caller
+from postkeep.views.forms import Entered, parse_status, read_post, read_version
+from postkeep.views.pages import see_other
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/posts/{post_id}/edit")
+async def show_edit(post_id: str, caller: SignedIn, visit: CurrentVisit, posts: Posts) -> Response:
+    """Show a post on a sheet to write on, with the version that an edit starts from."""
+    post = await posts.get(caller.account_id, parse_post_id(post_id))
+    return visit.show("edit", entered=Entered.of(post), post_id=post_id)
+
+
+@router.post("/posts/{post_id}/edit")
+async def edit_post(post_id: str, visit: CurrentVisit, entered: WritingForm, posts: Posts) -> Response:
+    """Keep what a post says now. Whatever is in the way of that, what was written comes back."""
+    try:
+        if visit.caller is None:
+            raise SignedOut
+        await _edit(visit.caller, post_id, entered, posts)
+    except VersionConflict as error:
+        return await _show_both(visit, post_id, entered, posts, error)
+    except PostAbsent as error:
+        # Nothing is left that it could change, but it can still be kept: as a new post.
+        return visit.show_again("write", entered, error)
+    except PostkeepError as error:
+        return visit.show_again("edit", entered, error, post_id=post_id)
+    return see_other(f"/posts/{post_id}?done=edited")
+
+
+@router.post("/posts/{post_id}/status")
+async def change_status(post_id: str, caller: SignedIn, entered: SmallForm, posts: Posts) -> Response:
+    """Give a post another status, if it is still the one that was shown."""
+    changes = Changes(status=parse_status(entered["status"]))
+    try:
+        await posts.edit(caller.account_id, parse_post_id(post_id), changes, Versions.only(read_version(entered)))
+    except VersionConflict:
+        return see_other(f"/posts/{post_id}?done=outdated")
+    return see_other(f"/posts/{post_id}?done=status")
+
+
+async def _edit(caller: Caller, post_id: str, entered: Entered, posts: PostService) -> None:
+    """Make the edit that a form asks for."""
+    text, title, status = read_post(entered)
+    changes = Changes(text=text, title=title, sets_title=True, status=status)
+    await posts.edit(caller.account_id, parse_post_id(post_id), changes, Versions.only(read_version(entered)))
+
+
+async def _show_both(
+    visit: Visit, post_id: str, entered: Entered, posts: PostService, error: VersionConflict
+) -> Response:
+    """Show what was written beside what another edit has made of the post; saving once more replaces that."""
+    try:
+        if visit.caller is None:
+            raise SignedOut
+        theirs = await posts.get(visit.caller.account_id, parse_post_id(post_id))
+    except PostkeepError as gone:
+        return visit.show_again("write", entered, gone)
+    entered.start_from(theirs.version)
+    return visit.show_again("conflict", entered, error, post_id=post_id, theirs=theirs)

@@ -1,0 +1,101 @@
+"""Lists of posts: the newest ones, those of a status, those with some words."""
+
+from contextlib import aclosing
+from typing import Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from postkeep.controllers.dependencies import Cursors, Posts, Search
+from postkeep.controllers.web.dependencies import CurrentVisit, Visit
+from postkeep.controllers.web.route import PageRoute
+from postkeep.domain.lists import Listing, Summary
+from postkeep.domain.posts import Status
+from postkeep.domain.search import Query, parse_query
+from postkeep.services.posts import LongPage, Page, PostService
+from postkeep.services.sessions import Caller
+from postkeep.views.excerpts import Excerpt, excerpts, found_excerpts
+from postkeep.views.forms import Entered, parse_status
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+POSTS_PER_PAGE: Final = 20
+
+
+@router.get("/")
+async def show_posts(visit: CurrentVisit, posts: Posts, search: Search, cursors: Cursors) -> Response:
+    """Show somebody's posts, newest first; to everybody else, what this is."""
+    if visit.caller is None:
+        return visit.show("landing", entered=Entered())
+    author, listing, query = visit.caller.account_id, _listing(visit), _query(visit)
+    sought = "" if query is None else query.given
+    cursor = visit.request.query_params.get("cursor")
+    before = None if cursor is None else cursors.read(author, cursor, listing, sought)
+    size = visit.caller.stamp.list_bytes
+    if query is None:
+        page: Page | LongPage = await posts.page(author, listing, limit=POSTS_PER_PAGE, before=before, size=size)
+    else:
+        page = await search.find(author, query, listing, limit=POSTS_PER_PAGE, before=before)
+    following = None if page.last is None else cursors.write(author, page.last, listing, sought)
+    return visit.show(
+        "posts",
+        address=_address(listing.status, sought),
+        counts=_counts(await _summary(visit.caller, posts), sought),
+        following=following and _address(listing.status, sought, following),
+        excerpts=await _excerpts(page, query),
+        is_first=before is None,
+        sought=sought,
+        listed=listing.status,
+    )
+
+
+def _listing(visit: Visit) -> Listing:
+    """Say which posts are meant.
+
+    Raises:
+        StatusInvalid: Those of a status that there is not.
+    """
+    given = visit.request.query_params.get("status", "")
+    return Listing(status=parse_status(given) if given else None)
+
+
+def _query(visit: Visit) -> Query | None:
+    """Say what is searched for, if anything: a field with nothing in it asks for nothing.
+
+    Raises:
+        QueryInvalid: More than anybody may ask for.
+    """
+    given = visit.request.query_params.get("q", "").strip()
+    return parse_query(given) if given else None
+
+
+async def _summary(caller: Caller, posts: PostService) -> Summary:
+    """Count somebody's posts."""
+    return await posts.summarise(caller.account_id, size=caller.stamp.list_bytes)
+
+
+def _counts(summary: Summary, sought: str) -> list[tuple[Status | None, int, str]]:
+    """Return how many posts there are of each status, and where those are shown in which the same is found."""
+    counted = (
+        (None, summary.posts),
+        (Status.DRAFT, summary.drafts),
+        (Status.PUBLISHED, summary.published),
+        (Status.ARCHIVED, summary.archived),
+    )
+    return [(status, count, _address(status, sought)) for status, count in counted]
+
+
+def _address(status: Status | None, sought: str, cursor: str = "") -> str:
+    """Return where a list is shown."""
+    asked = {"q": sought, "status": status or "", "cursor": cursor}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return f"/?{query}" if query else "/"
+
+
+async def _excerpts(page: Page | LongPage, query: Query | None) -> list[Excerpt]:
+    """Take what is shown of a page; of one that is too long to be held as a whole, part by part."""
+    if isinstance(page, Page):
+        return excerpts(page.posts) if query is None else found_excerpts(page.posts, query)
+    async with aclosing(page.parts) as parts:
+        return [excerpt async for part in parts for excerpt in excerpts(part)]
