@@ -18,7 +18,13 @@ from postkeep.views.pages import Pages
 POSTS: Final = "/"
 """Where somebody's posts are shown."""
 
-_COMPRESSED: Final = (b"text/html", b"text/css", b"image/svg+xml", b"application/manifest+json")
+_COMPRESSED: Final = (
+    b"text/html",
+    b"text/css",
+    b"text/javascript",
+    b"image/svg+xml",
+    b"application/manifest+json",
+)
 _HEAVY_BYTES: Final = 64 * 1024
 
 

@@ -8,8 +8,22 @@ from typing import Final, NamedTuple
 STATIC: Final = Path(__file__).parent / "static"
 PREFIX: Final = "/static/"
 
-_TYPES: Final = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png"}
-_FILES: Final = ("page.css", "icon.svg", "icon-192.png", "icon-512.png", "touch-icon.png")
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+_FILES: Final = (
+    "page.css",
+    "writing.js",
+    "posts.js",
+    "keys.js",
+    "icon.svg",
+    "icon-192.png",
+    "icon-512.png",
+    "touch-icon.png",
+)
 _MANIFEST: Final = "manifest.webmanifest"
 _HASH_BYTES: Final = 6
 

@@ -7,6 +7,7 @@ from typing import Final, Self, TypeVar
 from postkeep.domain.accounts import Email, Password
 from postkeep.domain.errors import Invalid, PostkeepError, TooLarge
 from postkeep.domain.posts import MAX_BODY_BYTES, Post, Status, Text, Title, parse_text, parse_title
+from postkeep.views.markdown import MAX_BYTES
 from postkeep.views.sessions import email_or_nobody
 
 T = TypeVar("T")
@@ -16,6 +17,9 @@ MAX_WRITING_BYTES: Final = 6 * MAX_BODY_BYTES + 16 * 1024
 
 A byte of a text travels as three (%D0), and a line feed as six: browsers make two characters of it (%0D%0A).
 """
+
+MAX_PREVIEW_BYTES: Final = 3 * MAX_BYTES + 1024
+"""Likewise for a text that is to be rendered, which a script sends with its line feeds as they are."""
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 

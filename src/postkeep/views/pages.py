@@ -96,6 +96,7 @@ class Pages:
             path=scope["path"],
             here=_address(scope),
             signed_in=visitor is not None,
+            visitor_id="" if visitor is None else str(visitor.account_id),
             **context,
         )
         return HTMLResponse(html, status, {**HEADERS, "Content-Language": language, **(headers or {})})

@@ -563,7 +563,7 @@ class TestSpeed:
             ann.write(f"post {number} " + "many different words " * 50, title=f"Title {number}")
         page = ann.get("/", **{"Accept-Encoding": "gzip"})
         parts = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text))
-        assert {path.rpartition(".")[2] for path in parts} == {"css", "svg", "png", "webmanifest"}
+        assert {path.rpartition(".")[2] for path in parts} == {"css", "js", "svg", "png", "webmanifest"}
         total = int(page.headers["content-length"])
         for path in parts:
             answer = ann.get(path, **{"Accept-Encoding": "gzip"})

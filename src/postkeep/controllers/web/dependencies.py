@@ -19,7 +19,7 @@ from postkeep.services.sessions import Caller
 from postkeep.services.visits import VisitService
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 from postkeep.views.cookies import session_cookie_name, set_cookie
-from postkeep.views.forms import MAX_WRITING_BYTES, Entered
+from postkeep.views.forms import MAX_PREVIEW_BYTES, MAX_WRITING_BYTES, Entered
 from postkeep.views.pages import Pages, see_other
 
 _HEAVY_BYTES = 64 * 1024
@@ -96,6 +96,12 @@ async def _writing_form(request: Request) -> AsyncGenerator[Entered]:
         yield entered
 
 
+async def _preview_form(request: Request) -> AsyncGenerator[Entered]:
+    """Read a form with a text that is to be rendered."""
+    async for entered in _read_form(request, MAX_PREVIEW_BYTES):
+        yield entered
+
+
 async def _read_form(request: Request, limit: int) -> AsyncGenerator[Entered]:
     """Read a form; its room is its own until the request is answered.
 
@@ -144,5 +150,6 @@ SignedIn: TypeAlias = Annotated[Caller, Depends(_signed_in)]
 """Who visits. It comes before a form among a page's parameters: nobody's form is read before that."""
 
 SmallForm: TypeAlias = Annotated[Entered, Depends(_small_form)]
+PreviewForm: TypeAlias = Annotated[Entered, Depends(_preview_form)]
 WritingForm: TypeAlias = Annotated[Entered, Depends(_writing_form)]
 Visits: TypeAlias = Annotated[VisitService, Depends(_visits)]

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from postkeep.controllers.dependencies import Posts
-from postkeep.controllers.web.dependencies import CurrentVisit, SignedIn, WritingForm
+from postkeep.controllers.web.dependencies import CurrentVisit, PreviewForm, SignedIn, WritingForm
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.errors import PostkeepError
 from postkeep.domain.posts import parse_post_id
@@ -37,6 +37,12 @@ async def add_post(visit: CurrentVisit, entered: WritingForm, posts: Posts) -> R
     except PostkeepError as error:
         return visit.show_again("write", entered, error)
     return see_other(f"/posts/{post.id}?done=added")
+
+
+@router.post("/posts/preview")
+async def preview(_caller: SignedIn, visit: CurrentVisit, entered: PreviewForm) -> Response:
+    """Show what a text would look like, as Markdown; nothing of it is kept."""
+    return visit.show("preview", html=await _markdown.render(entered["text"]))
 
 
 @router.get("/posts/{post_id}")

@@ -1,0 +1,49 @@
+// One key for what is done often; the overlay lists them.
+"use strict";
+(() => {
+  const help = document.querySelector("#keys");
+  const opener = document.querySelector("[data-keys]");
+
+  const entries = () => [...document.querySelectorAll(".entry h2 a")];
+  const types = (target) => target.isContentEditable || target.matches("input:not([type=radio]), textarea, select");
+
+  function step(by) {
+    const links = entries();
+    const at = links.indexOf(document.activeElement);
+    const next = at < 0 ? links[by > 0 ? 0 : links.length - 1] : links[at + by];
+    next?.focus();
+    next?.closest("li").scrollIntoView({ block: "nearest" });
+  }
+
+  function edit() {
+    const chosen = entries().find((link) => link === document.activeElement);
+    const here = document.querySelector("[data-key=e]");
+    if (chosen) location.assign(`${chosen.href}/edit`);
+    else if (here && here.checkVisibility()) here.click();
+  }
+
+  function find() {
+    const field = document.querySelector("#q");
+    if (field) field.select();
+    else location.assign("/#q");
+  }
+
+  const doers = {
+    n: () => location.assign("/posts/new"),
+    j: () => step(1),
+    k: () => step(-1),
+    e: edit,
+    "/": find,
+    "?": () => help.showModal(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const taken = event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented;
+    if (taken || help.open || types(event.target) || !Object.hasOwn(doers, event.key)) return;
+    event.preventDefault();
+    doers[event.key]();
+  });
+  opener.hidden = false;
+  opener.addEventListener("click", () => help.showModal());
+  help.addEventListener("click", ({ target }) => target === help && help.close());
+})();

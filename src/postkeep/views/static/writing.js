@@ -1,0 +1,184 @@
+// Nothing typed is lost: what is on the sheet stays in this browser until it is saved, whatever comes in between.
+"use strict";
+(() => {
+  const KEPT_AFTER_MS = 300;
+  const PREVIEWED_BYTES = 64 * 1024;
+  const OURS = "postkeep:draft:";
+
+  const { account } = document.body.dataset;
+  const encoder = new TextEncoder();
+  let timer = 0;
+
+  const sheet = () => document.querySelector("form[data-draft]");
+  const prefix = (id) => `${OURS}${account}:${id}:`;
+  const size = (text) => encoder.encode(text).length;
+
+  function values(form) {
+    const { title, text, status, version } = form.elements;
+    return { title: title.value, text: text.value, status: status.value, version: version?.value ?? "0" };
+  }
+
+  function differs(form) {
+    const { title, text, status } = form.elements;
+    const chosen = [...status].some((radio) => radio.checked !== radio.defaultChecked);
+    return chosen || title.value !== title.defaultValue || text.value !== text.defaultValue;
+  }
+
+  function drafts(id) {
+    return Object.keys(localStorage).filter((name) => name.startsWith(prefix(id)));
+  }
+
+  function forget(id) {
+    clearTimeout(timer);
+    for (const name of drafts(id)) localStorage.removeItem(name);
+  }
+
+  // One draft of each post, under the version that it was written for.
+  function keep() {
+    clearTimeout(timer);
+    const form = sheet();
+    if (!form || !account || "saved" in form.dataset) return;
+    forget(form.dataset.draft);
+    if (!("refused" in form.dataset) && !differs(form)) return;
+    const now = values(form);
+    try {
+      localStorage.setItem(prefix(form.dataset.draft) + now.version, JSON.stringify(now));
+    } catch {
+      tell(form, form.dataset.full);
+    }
+  }
+
+  function restore(form) {
+    const [name] = drafts(form.dataset.draft);
+    if (!name) return;
+    const { title, text, status, version } = JSON.parse(localStorage.getItem(name));
+    form.elements.title.value = title;
+    form.elements.text.value = text;
+    form.elements.status.value = status;
+    if (!differs(form)) return forget(form.dataset.draft);
+    // An edit of another version is one that somebody else's has come before: saving it shows both.
+    if (form.elements.version) form.elements.version.value = version;
+    form.querySelector("[data-restored]").hidden = false;
+  }
+
+  function discard(form) {
+    forget(form.dataset.draft);
+    const { version } = form.elements;
+    form.reset();
+    if (version) version.value = version.defaultValue;
+    form.querySelector("[data-restored]").hidden = true;
+    count(form);
+    form.elements.text.focus();
+  }
+
+  function count(form) {
+    const shown = form.querySelector("[data-count]");
+    const number = new Intl.NumberFormat(document.documentElement.lang);
+    const kept = size(form.elements.text.value) + size(form.elements.title.value);
+    const most = Number(shown.dataset.most);
+    shown.textContent = shown.dataset.says.replace("{kept}", number.format(kept)).replace("{most}", number.format(most));
+    shown.classList.toggle("error", kept > most);
+    shown.hidden = false;
+  }
+
+  function tell(form, text) {
+    const told = form.querySelector("[data-told]");
+    told.textContent = text;
+    told.hidden = !text;
+  }
+
+  function show(html) {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    if (!page.querySelector("form[data-draft]")) return false;
+    document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
+    document.title = page.title;
+    begin();
+    const wrong = document.querySelector("main [role=alert], main [aria-invalid]");
+    wrong?.setAttribute("tabindex", "-1");
+    wrong?.focus();
+    return true;
+  }
+
+  async function save(form) {
+    const id = form.dataset.draft;
+    const button = form.querySelector("button:not([type])");
+    keep();
+    tell(form, "");
+    button.disabled = true;
+    try {
+      const body = new URLSearchParams(new FormData(form));
+      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+      if (answer.ok && answer.redirected && new URL(answer.url).searchParams.has("done")) {
+        forget(id);
+        form.dataset.saved = "";
+        location.assign(answer.url);
+        return;
+      }
+      if (!show(await answer.text())) tell(form, form.dataset.failed);
+      else if (sheet().dataset.draft !== id) forget(id);
+    } catch {
+      tell(form, form.dataset.offline);
+    }
+    button.disabled = false;
+  }
+
+  async function preview(form) {
+    const shown = form.querySelector("[data-previewed]");
+    if (size(form.elements.text.value) > PREVIEWED_BYTES) return tell(form, form.dataset.long);
+    tell(form, "");
+    try {
+      const body = new URLSearchParams({ text: form.elements.text.value });
+      const answer = await fetch("/posts/preview", { method: "POST", body, headers: { Accept: "text/html" } });
+      const made = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-preview-of]");
+      if (!answer.ok || !made) return tell(form, form.dataset.failed);
+      shown.replaceChildren(made);
+      shown.hidden = false;
+      shown.focus();
+    } catch {
+      tell(form, form.dataset.offline);
+    }
+  }
+
+  function begin() {
+    const form = sheet();
+    if (!form) return;
+    if ("refused" in form.dataset) keep();
+    else if (account) restore(form);
+    form.querySelector("[data-preview]").hidden = false;
+    count(form);
+  }
+
+  document.addEventListener("input", ({ target }) => {
+    if (!target.form || target.form !== sheet()) return;
+    clearTimeout(timer);
+    timer = setTimeout(keep, KEPT_AFTER_MS);
+    count(target.form);
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches("[action='/log-out']")) {
+      // Nobody else at this browser is to see them.
+      for (const name of Object.keys(localStorage)) if (name.startsWith(OURS)) localStorage.removeItem(name);
+      if (sheet()) sheet().dataset.saved = "";
+    } else if (event.target === sheet()) {
+      event.preventDefault();
+      save(event.target);
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !sheet()?.contains(event.target)) return;
+    event.preventDefault();
+    if (!sheet().querySelector("button:not([type])").disabled) sheet().requestSubmit();
+  });
+  document.addEventListener("click", ({ target }) => {
+    const form = sheet();
+    if (!form) return;
+    if (target.closest("[data-drop-draft]")) {
+      forget(form.dataset.draft);
+      form.dataset.saved = "";
+    } else if (target.closest("[data-discard]")) discard(form);
+    else if (target.closest("[data-preview]")) preview(form);
+  });
+  addEventListener("pagehide", keep);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && keep());
+  begin();
+})();
