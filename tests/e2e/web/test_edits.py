@@ -120,11 +120,12 @@ class TestLists:
 
     def test_each_status_has_its_list_and_its_number(self, ann: Visitor) -> None:
         """Also right after something has changed."""
+        paths: list[str] = []
         for number, status in enumerate(("draft", "published", "published", "archived")):
-            path = ann.write(f"post {number}", status=status)
+            paths.append(ann.write(f"post {number}", status=status))
             assert f'All <span class="number-of">{number + 1}</span>' in ann.get("/").text
         assert ann.headings("/?status=published") == ["post 2", "post 1"]
-        ann.submit(f"{path}/status", status="published", version="1")
+        ann.submit(f"{paths[-1]}/status", status="published", version="1")
         assert ann.headings("/?status=published") == ["post 3", "post 2", "post 1"]
         shown = ann.get("/?status=archived").text
         assert "No post has this status." in shown
