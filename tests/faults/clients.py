@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -361,6 +362,7 @@ class Client:
         content = None if body is None else json.dumps(body).encode()
         operation.outcome = Outcome.INFO
         connection = self._choose.choice([each for each in self.connections if not each.turn.locked()])
+        begun = time.monotonic_ns()
         try:
             async with connection.turn, asyncio.timeout(self._seconds):
                 answer = await connection.ask(method, path, headers, content)
@@ -369,6 +371,8 @@ class Client:
             return None
         except (CutError, TimeoutError):
             return None
+        finally:
+            operation.waited = max(operation.waited, time.monotonic_ns() - begun)
         operation.status = answer.status
         operation.outcome = _outcome(answer.status)
         received = answer.body + json.dumps(answer.headers).encode()

@@ -77,6 +77,7 @@ class Operation:
         shown: What a list showed.
         foreign: Marks of other users that were found in what was received.
         problem: What is wrong with the answer itself.
+        waited: For how long its client waited for an answer, at most, in nanoseconds.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Operation:
     shown: list[Item] = field(default_factory=list[Item])
     foreign: list[str] = field(default_factory=list[str])
     problem: str = ""
+    waited: int = 0
 
     @property
     def is_ok(self) -> bool:

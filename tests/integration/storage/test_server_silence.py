@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from postkeep.domain.accounts import Account
-from postkeep.services.ports import StorageUnavailable
+from postkeep.services.ports import StorageUnavailable, UnitOfWork
 from postkeep.storage import patience as patience_module
 from postkeep.storage import server as server_module
 from postkeep.storage import server_pool
@@ -66,7 +66,7 @@ ASKING: list[Callable[[Opened, Account], Awaitable[None]]] = [look_up, add, look
 async def test_db_12_a_silent_database_is_unavailable(
     server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
 ) -> None:
-    """Frozen, or behind a wire that drops packets (DB-13): many ask, all are refused, and then all is as before."""
+    """Frozen: many ask, all are refused, and then all is as before."""
     for module in (patience_module, server_module, server_pool):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
     proxy = Proxy(server.url)
@@ -87,6 +87,56 @@ async def test_db_12_a_silent_database_is_unavailable(
         # What was cut off may have been done, as the answer said; whatever was done is counted.
         assert len(now) == len(kept) + 4 * POOL
         assert (await opened.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes)) == len(now)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+async def test_db_13_a_wire_that_drops_packets_is_as_good_as_none(
+    server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
+) -> None:
+    """Nobody hears of anything, not even that a connection is over: all are refused, and new connections are good."""
+    for module in (patience_module, server_module, server_pool):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(server.storage)
+        proxy.swallows = True
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*(ask(opened, account) for _ in range(4 * POOL)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StorageUnavailable}
+        proxy.swallows = False
+        monkeypatch.undo()
+        await until_answered(opened, account)
+        await opened.storage.check()
+        await asyncio.gather(*(add(opened, account) for _ in range(4 * POOL)))
+        assert await opened.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes) == 4 * POOL
+
+
+async def test_db_13_what_was_locked_on_a_dead_wire_is_free_again(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server knows nothing of its client's end: it is told beforehand how long a silent one may hold a lock."""
+    monkeypatch.setattr(server_pool, "ORPHAN_SECONDS", 2)
+    monkeypatch.setattr(patience_module, "PATIENCE_SECONDS", SHORT)
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(server.storage)
+
+        async def unit(work: UnitOfWork) -> None:
+            await work.accounts.claim_access(account.id)
+            proxy.swallows = True
+            await work.accounts.find(account.id)
+
+        with pytest.raises(StorageUnavailable):
+            await opened.storage.transact(account.id, unit)
+        async with asyncio.timeout(20):
+            await until_added(server, account)
+
+
+async def until_added(opened: Opened, account: Account) -> None:
+    """Write until it is done."""
+    while True:
+        with suppress(StorageUnavailable):
+            return await add(opened, account)
 
 
 async def test_db_14_those_who_leave_do_not_leave_connections_behind(server: Opened) -> None:
