@@ -27,8 +27,8 @@ class Proxy:
         late: Lets late COMMITs go.
         is_down: Whether new connections are refused.
         flowing: Set as long as bytes are passed on; without it, everybody waits.
-        swallows: Whether packets are dropped: what comes goes nowhere, and neither end hears of the other's. Connections
-            on which something was lost so stay dead, and open at the server.
+        swallows: Whether packets are dropped: what comes goes nowhere, and neither end hears of the other's.
+            Connections on which something was lost so stay dead, and open at the server.
         latency: Says how many seconds later than they came the next bytes go on, to either side.
     """
 

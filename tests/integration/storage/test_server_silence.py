@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from asyncmy.errors import OperationalError
 
 from postkeep.domain.accounts import Account
 from postkeep.services.ports import StorageUnavailable, UnitOfWork
@@ -13,7 +14,7 @@ from postkeep.storage import server as server_module
 from postkeep.storage import server_pool
 from tests.builders import a_post
 from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
-from tests.integration.storage.opened import Opened, open_server
+from tests.integration.storage.opened import Opened, ask, open_server
 from tests.integration.storage.proxy import Proxy
 from tests.integration.storage.test_server_faults import failing_statements
 
@@ -175,6 +176,21 @@ async def test_db_10_a_server_that_sends_one_away_is_asked_again_elsewhere(fresh
         await keep_posts(fresh.storage, post := a_post(author=account.id))
     assert len(tried) == 2
     await assert_counted(fresh.storage, account, post)
+
+
+async def test_db_08_a_node_that_is_not_ready_is_left(fresh: Opened) -> None:
+    """1047, four times: each connection is dropped, so that the next one may lead to another node; then it is 503."""
+    account = await keep_account(fresh.storage)
+    seen: set[int] = set()
+
+    async def unit(work: UnitOfWork) -> None:
+        ((connection,),) = await ask(work, "SELECT CONNECTION_ID()")
+        seen.add(int(str(connection)))
+        raise OperationalError(1047, "WSREP has not yet prepared node for application use")
+
+    with pytest.raises(StorageUnavailable):
+        await fresh.storage.transact(account.id, unit)
+    assert len(seen) == 4
 
 
 def test_every_error_is_of_one_kind() -> None:
