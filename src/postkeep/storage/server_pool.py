@@ -286,6 +286,9 @@ def runs_on(connection: Connection) -> Run:
                 return Result(cursor.rowcount, rows)
         except IntegrityError as error:
             raise ConstraintBroken(str(error)) from error
+        except RuntimeError as error:
+            # asyncmy's word on a server that asks for a file of this machine, which it does not get.
+            raise OperationalError(_SERVER_LOST, str(error)) from error
 
     return run
 
