@@ -31,7 +31,7 @@ _OUTDATED: Final = 0.1
 _SENDINGS: Final = 4
 """How often an add is sent with its key as long as nobody knows what came of it."""
 
-_KEY_IN_USE: Final = "idempotency_key_in_use"
+_IN_USE: Final = 409
 _MAY_REFUSE_KEYS: Final = frozenset({401, 409, 422, 429})
 """What a key that was used before may be refused with: other content, or a session or a limit that is over."""
 
@@ -231,7 +231,6 @@ class Client:
             if is_big:
                 self._user.long[operation.post] = None
         self._complete(operation, answer)
-
         if operation.is_ok and key and self._session is not None and self._choose.random() < self._habits.misused:
             await self._misuse(session, key)
 
@@ -240,10 +239,9 @@ class Client:
         path, named = self._choose.choice(ADDS), {"idempotency-key": operation.key} if operation.key else {}
         answer, is_open = None, False
         for _ in range(_SENDINGS if operation.key else 1):
-            operation.code = ""
             answer = await self._ask(operation, "POST", path, post, session, named=named)
             # One that is still being worked on is one of ours.
-            is_open = is_open or operation.outcome is Outcome.INFO or operation.code == _KEY_IN_USE
+            is_open = is_open or operation.outcome is Outcome.INFO or operation.status == _IN_USE
             if operation.is_ok or not is_open or (answer is not None and answer.status in {401, 422}):
                 break
             await asyncio.sleep(_PAUSE_SECONDS)

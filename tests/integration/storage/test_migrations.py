@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -255,6 +256,50 @@ def test_db_30_a_migration_killed_at_any_statement_converges(
             break
         killed_at.append(number)
     assert len(killed_at) > 2 * len(REVISIONS)
+
+
+UPGRADE_UNTIL = """
+import os, signal, sys
+from sqlalchemy import Engine, event, make_url
+from postkeep.storage.migrate import upgrade
+
+left = int(sys.argv[2])
+
+def hear(*_):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(Engine, sys.argv[3], hear)
+upgrade(make_url(sys.argv[1]))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("moment", ["before_cursor_execute", "after_cursor_execute"])
+def test_db_30_a_migration_killed_with_its_process_converges(
+    bare: Bare, request: pytest.FixtureRequest, tmp_path: Path, moment: str
+) -> None:
+    """Kill -9 before, or after, the first, the second, ... statement, and what a dead client held is let go of."""
+    kills = 0
+    for number in count(1):
+        (folder := tmp_path / str(number)).mkdir()
+        with a_bare_database(bare.kind, request, folder) as fresh:
+            url = fresh.url.render_as_string(hide_password=False)
+            killed = subprocess.run(
+                [sys.executable, "-c", UPGRADE_UNTIL, url, str(number), moment], check=False, capture_output=True
+            )
+            upgrade(fresh.url)
+            assert fresh.state() == SchemaState(REVISION, OLDEST)
+            assert fresh.tables() == TABLES | {"alembic_version"}
+        if killed.returncode != -signal.SIGKILL:
+            assert killed.returncode == 0, killed.stderr
+            break
+        kills += 1
+    print(f"{bare.kind}: {kills} kills")  # noqa: T201 - pytest shows it with -s
+    assert kills > 2 * len(REVISIONS)
 
 
 def kill_at(number: int, patch: pytest.MonkeyPatch) -> None:
