@@ -198,7 +198,10 @@ def test_sv_01_rolling_restarts_behind_a_proxy_cut_nobody_off(
     """Two servers of one database, restarted in turn while people add and list: every answer is whole and no error."""
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(PostkeepServer(tmp_path / str(number), two_of(server)).running()) for number in range(2)
+            stack.enter_context(
+                PostkeepServer(tmp_path / str(number), two_of(server), start_seconds=90).running()  # a hundred starts
+            )
+            for number in range(2)
         ]
         (folder := tmp_path / "haproxy").mkdir()
         haproxy = stack.enter_context(Haproxy(servers[0], folder, more=servers[1:]).running())

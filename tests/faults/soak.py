@@ -20,6 +20,9 @@ SECONDS: Final = 900
 _HABITS: Final = Habits(add=30, delete=28, list=36, pages=6, refresh=4, reuse=0, logout=0, alone=0, steal=2, big=0.002)
 """As everybody does who does not log in all the time: hashing passwords is refused where too many ask at once."""
 
+_SETTINGS: Final = {"POSTKEEP_CACHE_BYTES": str(4 * 1024 * 1024)}
+"""What is remembered is bounded, and with the usual bound still grows towards it after a quarter of an hour."""
+
 _PATIENCE: Final = 60
 """All of them log in at once."""
 
@@ -87,7 +90,15 @@ async def soak(database: str, folder: Path, *, seconds: float = SECONDS, seed: i
     """
     warm, hot = Phase((), seconds * _WARM_PART), Phase((), seconds * (1 - _WARM_PART))
     plan = Plan(
-        database, (warm, hot), seed=seed, habits=_HABITS, clients=CLIENTS, patience=_PATIENCE, shared=20, own=20
+        database,
+        (warm, hot),
+        seed=seed,
+        habits=_HABITS,
+        clients=CLIENTS,
+        patience=_PATIENCE,
+        shared=20,
+        own=20,
+        settings=_SETTINGS,
     )
     growth = Growth()
     async with Run.begun(plan, folder) as the:
