@@ -76,6 +76,11 @@ class Proxy:
             for writer in pair:
                 writer.close()
 
+    def end_dead(self) -> None:
+        """Tell both ends of the connections on which something was lost, as a server does whose patience is over."""
+        for writer in self._dead:
+            writer.close()
+
     def half_close(self, *, towards_server: bool) -> None:
         """Say to one side of all connections that nothing more will come, and let the other side speak on."""
         for client_out, server_out in list(self._pairs):
