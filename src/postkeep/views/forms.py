@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from postkeep.domain.accounts import Email, Password
 from postkeep.domain.errors import Invalid, PostkeepError, TooLarge
-from postkeep.domain.posts import MAX_BODY_BYTES, Status, Text, Title, parse_text, parse_title
+from postkeep.domain.posts import MAX_BODY_BYTES, Status, Text, Title, parse_status, parse_text, parse_title
 from postkeep.views.sessions import email_or_nobody
 
 T = TypeVar("T")
@@ -25,13 +25,6 @@ class EntriesRefused(Invalid):
 
     code = "entries_refused"
     field = "form"
-
-
-class StatusInvalid(Invalid):
-    """A post is a draft, published or archived."""
-
-    code = "status_invalid"
-    field = "status"
 
 
 class TextTooLong(TooLarge):
@@ -145,7 +138,4 @@ def read_post(entered: Entered) -> tuple[Text, Title | None, Status]:
 
 def _parse_status(given: str) -> Status:
     """Read a status; a form without one is a published post, as with the API."""
-    try:
-        return Status(given) if given else Status.PUBLISHED
-    except ValueError:
-        raise StatusInvalid from None
+    return parse_status(given) if given else Status.PUBLISHED
