@@ -20,7 +20,7 @@ from bench.load import Void
 from bench.machine import time_fixed_work
 from bench.measure import Measured
 from bench.postkeep import Postkeep
-from bench.report import write
+from bench.report import kept_from, write
 
 _LOADS: Final = ("hits", "cold", "adds", "edits", "mix")
 _PARTS: Final = ("starts", *_LOADS, "pages", "search", "long", "memory", "guard", "strain", "enumeration")
@@ -44,7 +44,8 @@ def main() -> None:
     text = write(begun, starts, tables, run.paces, sys.argv[1:])
     print(text)
     if given.write is not None:
-        given.write.write_text(text)
+        earlier = given.write.read_text() if given.write.exists() else ""
+        given.write.write_text(text + kept_from(earlier))
 
 
 class Run:

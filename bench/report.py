@@ -49,6 +49,9 @@ processors, and the smallest figures are nearest to the truth.
 
 _WIDTH: Final = 120
 
+_FAULTS: Final = "## Nothing acknowledged is lost"
+"""What stands from here on in a report is of other runs: python -m tests.faults."""
+
 
 def write(
     begun: datetime,
@@ -86,6 +89,12 @@ def write(
         lines += [f"## {table.title}", "", *([textwrap.fill(table.note, _WIDTH), ""] if table.note else [])]
         lines += [*table_of(table), ""]
     return "\n".join([*lines, "## How to read this", "", _WHAT])
+
+
+def kept_from(earlier: str) -> str:
+    """Return what a report keeps of an earlier one: the part that this tool does not measure."""
+    _, heading, rest = earlier.partition(_FAULTS)
+    return f"\n{heading}{rest}" if heading else ""
 
 
 def _shown(arguments: Sequence[str]) -> str:

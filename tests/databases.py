@@ -112,6 +112,11 @@ class MariaDbProcess:
         return make_url(f"mysql+asyncmy://root@127.0.0.1:{self.port}/")
 
     @property
+    def _temporary(self) -> Path:
+        """Where its temporary tables lie."""
+        return self.folder / "tmp"
+
+    @property
     def _common(self) -> tuple[str, ...]:
         """What both of its programs must be told."""
         user = pwd.getpwuid(os.getuid()).pw_name
@@ -119,6 +124,7 @@ class MariaDbProcess:
 
     def install(self) -> None:
         """Make its files."""
+        self._temporary.mkdir()
         alone = ("--auth-root-authentication-method=normal", "--skip-test-db")
         subprocess.run([_installed("mariadb-install-db"), *self._common, *alone], check=True, capture_output=True)
 
@@ -127,7 +133,9 @@ class MariaDbProcess:
         folder = self.folder
         where = (f"--socket={folder}/s", f"--pid-file={folder}/pid", f"--log-error={folder}/errors.log")
         listen = (f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve")
-        command = [_installed("mariadbd"), *self._common, *where, *listen, *FAST, *self.options]
+        # A server that starts removes what others keep in a folder that they share.
+        own = (f"--tmpdir={self._temporary}",)
+        command = [_installed("mariadbd"), *self._common, *where, *own, *listen, *FAST, *self.options]
         self.process = subprocess.Popen(command)
         return self.process
 

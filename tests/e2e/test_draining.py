@@ -1,5 +1,6 @@
 """Ending on SIGTERM without cutting anybody off (CASES.md: SV-01, SV-02, SV-09)."""
 
+import asyncio
 import signal
 import threading
 import time
@@ -103,6 +104,65 @@ def test_all_workers_drain(tmp_path: Path) -> None:
         assert len(server.events("draining")) == 2
 
 
+async def calls_until_nobody_listens(server: PostkeepServer, outcomes: Counter[str]) -> None:
+    """Ask again and again, each time over a new connection, and count what comes of it."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:
+            outcomes["reset while connecting"] += 1
+            return
+        try:
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = await reader.readuntil(b"\r\n\r\n")
+            outcomes[answer.split(b" ")[1].decode()] += 1
+        except (OSError, asyncio.IncompleteReadError) as error:
+            outcomes[type(error).__name__] += 1
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_sv_01_whoever_was_let_in_is_answered(tmp_path: Path, workers: int) -> None:
+    """Many come anew all the time, up to the end: each is answered or finds the door closed."""
+    settings = {**settings_for(), "POSTKEEP_DRAIN_SECONDS": "1", "POSTKEEP_ACCESS_LOG": "off"}
+    server = PostkeepServer(tmp_path, settings, options=("--workers", str(workers)))
+    outcomes = Counter[str]()
+    with server.running():
+        callers = [asyncio.create_task(calls_until_nobody_listens(server, outcomes)) for _ in range(16)]
+        await asyncio.sleep(0.5)
+        server.signal(signal.SIGTERM)
+        await asyncio.gather(*callers)
+    assert outcomes.keys() == {"200"}, outcomes
+
+
+def test_sv_01_a_request_that_has_begun_to_come_is_answered(tmp_path: Path) -> None:
+    """Half a head is there when the door closes; the rest of it comes a little later, as over a slow line."""
+    with PostkeepServer(tmp_path, {**settings_for(), "POSTKEEP_DRAIN_SECONDS": "1"}).running() as server:
+        with Wire(server) as wire:
+            wire.send(READINESS[:20])
+            server.signal(signal.SIGTERM)
+            await_nobody_listening(server)
+            wire.send(READINESS[20:])
+            answer = wire.answer()
+            assert (answer.status, answer.header("connection")) == (503, "close")
+        assert server.wait() in {0, -signal.SIGTERM}
+
+
+def await_nobody_listening(server: PostkeepServer) -> None:
+    """Wait until a server has closed its door."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            Wire(server).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.05)
+    pytest.fail("somebody still listens")
+
+
 @dataclass
 class Client:
     """Somebody who adds and lists all the time, through a proxy.
@@ -138,7 +198,10 @@ def test_sv_01_rolling_restarts_behind_a_proxy_cut_nobody_off(
     """Two servers of one database, restarted in turn while people add and list: every answer is whole and no error."""
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(PostkeepServer(tmp_path / str(number), two_of(server)).running()) for number in range(2)
+            stack.enter_context(
+                PostkeepServer(tmp_path / str(number), two_of(server), start_seconds=90).running()  # a hundred starts
+            )
+            for number in range(2)
         ]
         (folder := tmp_path / "haproxy").mkdir()
         haproxy = stack.enter_context(Haproxy(servers[0], folder, more=servers[1:]).running())

@@ -20,6 +20,7 @@ from tests.e2e.api.test_sessions import session_row
 from tests.e2e.clients import Person, a_text, connect, problem_of
 from tests.e2e.conftest import beside
 from tests.e2e.crowds import at_once
+from tests.e2e.memory_limits import memory_limited
 from tests.e2e.raw import Wire
 from tests.e2e.servers import PostkeepServer
 
@@ -251,6 +252,33 @@ def test_sv_04_a_dead_worker_comes_back(two_workers: PostkeepServer) -> None:
     with connect(two_workers.url) as one, connect(two_workers.url) as other:
         person.at(one).add("after")
         assert person.at(other).texts() == ["after"]
+
+
+def test_sv_05_a_worker_that_takes_too_much_memory_is_replaced(two_workers: PostkeepServer) -> None:
+    """The kernel kills it, another one takes its place, and what it acknowledged is there."""
+    people = [Person.signs_up(two_workers.http) for _ in range(4)]
+    acknowledged: list[list[str]] = [[] for _ in people]
+    before, greedy = len(two_workers.events("started")), workers_of(two_workers)[0]
+    with memory_limited(greedy, 8) as is_limited:
+        if not is_limited:
+            pytest.skip("this process may not limit another one's memory")
+        deadline = time.monotonic() + 60
+        while greedy in workers_of(two_workers):
+            assert time.monotonic() < deadline
+            at_once(8, partial(add_much, two_workers, people, acknowledged))
+        assert eventually(lambda: len(two_workers.events("started")) == before + 1)
+    for person, ids in zip(people, acknowledged, strict=True):
+        assert {*ids} <= {post["id"] for post in person.posts()}
+    assert sum(map(len, acknowledged)) > 0
+
+
+def add_much(server: PostkeepServer, people: Sequence[Person], acknowledged: list[list[str]], number: int) -> None:
+    """Add a post of almost a megabyte over a connection of its own, as one of several, if there is an answer."""
+    mine = number % len(people)
+    with connect(server.url, connections=1) as http, suppress(httpx2.TransportError):
+        answer = people[mine].at(http).adds({"text": f"{number} " + "x" * 900_000})
+        assert answer.status_code == 201, answer.text
+        acknowledged[mine].append(answer.json()["postID"])
 
 
 def test_sv_06_while_no_worker_lives_the_next_ones_are_awaited(two_workers: PostkeepServer) -> None:

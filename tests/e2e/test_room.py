@@ -1,6 +1,7 @@
-"""How many may be connected at once, and how much they may send (CASES.md, SZ-16)."""
+"""How many may be connected at once, and how much they may send (CASES.md, SZ-16, SV-10)."""
 
 import json
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,7 @@ def asks(server: PostkeepServer) -> tuple[int, str | None]:
         return answer.status, answer.header("retry-after")
 
 
-def test_sz_16_one_connection_too_many_is_told_to_come_again(small: PostkeepServer) -> None:
+def test_sv_10_sz_16_one_connection_too_many_is_told_to_come_again(small: PostkeepServer) -> None:
     """At once and in the same form as everything else; as soon as one has gone, the next one is served."""
     person = Person.signs_up(small.http)
     small.http.close()
@@ -149,6 +150,32 @@ def test_where_the_system_allows_no_more_what_fits_is_used(tmp_path: Path) -> No
         for wire in wires:
             wire.close()
         assert asks_until_served(server)
+
+
+@pytest.mark.long
+def test_sv_10_beyond_two_thousand_connections_the_answer_is_no(tmp_path: Path) -> None:
+    """At once, and as long as it lasts; nobody waits in a queue, and those who are in are served to their end."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, allowed[1]), allowed[1]))
+    wires: list[Wire] = []
+    try:
+        with PostkeepServer(tmp_path, {**settings_for(), "POSTKEEP_BODY_SECONDS": "300"}).running() as server:
+            person = Person.signs_up(server.http)
+            server.http.close()
+            del server.__dict__["http"]
+            wires += [busy(server, person, size=100) for _ in range(2000)]
+            assert [asks(server) for _ in range(100)] == [(503, "1")] * 100
+            resident = server.resident_bytes()
+            assert [asks(server) for _ in range(300)] == [(503, "1")] * 300
+            assert server.resident_bytes() - resident < 4 * MEBIBYTE
+            for wire in wires[::400]:
+                wire.send(a_post(100)[1:])
+                assert wire.answer().status == 201
+            assert asks_until_served(server)
+    finally:
+        for wire in wires:
+            wire.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
 
 
 def is_refused(wire: Wire) -> bool:

@@ -14,6 +14,7 @@ from tests.faults.disks import small_disk
 from tests.faults.hunt import PREY, hunt
 from tests.faults.plans import phase_of, phases_for, plan_for_ci
 from tests.faults.run import Plan, run
+from tests.faults.soak import soak
 
 _HABITS: Final = {"mixed": MIXED, "hoard": HOARD}
 
@@ -31,6 +32,8 @@ examples:
   python -m tests.faults --database sqlite --nemeses 'kill-server*200'
   python -m tests.faults --database both --nemeses pairs --seconds 20 --settle 10 --seeds 1 2 3
   python -m tests.faults --database sqlite --nemeses 'full-disk*5' --disk-mib 96
+  python -m tests.faults --database mariadb --nemeses 'silence-database*3'
+  python -m tests.faults --database both --soak --seconds 900
   python -m tests.faults --mutants
 """
 
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     good = True
     for seed in given.seeds:
         for database in ("sqlite", "mariadb") if given.database == "both" else (given.database,):
-            good = _run(given, database, seed) and good
+            good = (_soak if given.soak else _run)(given, database, seed) and good
     return 0 if good else 1
 
 
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clients", type=int, default=16, help="default: 16")
     parser.add_argument("--settle", type=float, default=0.2, help="seconds from healing to final reads (default: 0.2)")
     parser.add_argument("--disk-mib", type=int, metavar="MIB", help="put the database on a file system of this size")
+    parser.add_argument("--soak", action="store_true", help="a hundred clients, and nothing that strikes")
     parser.add_argument("--folder", type=Path, help="where histories and logs go (default: a new one in TMPDIR)")
     parser.add_argument("--mutants", nargs="*", metavar="NAME", help="hunt these planted bugs, or all, instead")
     return parser
@@ -83,6 +87,14 @@ def _run(given: argparse.Namespace, database: str, seed: int) -> bool:
         figures = asyncio.run(run(plan, folder, tell=_say))
     _say(f"{figures}\n  history: {folder}")
     return figures.is_good
+
+
+def _soak(given: argparse.Namespace, database: str, seed: int) -> bool:
+    """Soak, and print the figures; return whether nothing was wrong."""
+    folder = _new_folder(given.folder, f"soak-{database}-{seed}-")
+    figures, growth = asyncio.run(soak(database, folder, seconds=given.seconds, seed=seed))
+    _say(f"{figures}\n  {growth}\n  history: {folder}")
+    return figures.is_good and not figures.statuses
 
 
 def _plan(given: argparse.Namespace, database: str) -> Plan:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -27,6 +28,13 @@ _LONG_GOES: Final = 0.3
 _OUTDATED: Final = 0.1
 """How often an edit starts from a version that its client knows to be none any more."""
 
+_SENDINGS: Final = 4
+"""How often an add is sent with its key as long as nobody knows what came of it."""
+
+_IN_USE: Final = 409
+_MAY_REFUSE_KEYS: Final = frozenset({401, 409, 422, 429})
+"""What a key that was used before may be refused with: other content, or a session or a limit that is over."""
+
 _MANY: Final = 300
 """More posts than that are read in the largest pages there are."""
 
@@ -48,6 +56,8 @@ class Habits:
         steal: Try to delete or edit a post of somebody else.
         most: So many posts a user has at most, more or less.
         big: Which share of the posts is as long as a post may be.
+        keyed: Which share of them comes with a key.
+        misused: Which share of the keys comes again with another post.
     """
 
     add: int = 26
@@ -62,11 +72,25 @@ class Habits:
     steal: int = 2
     most: int = 30
     big: float = 0.02
+    keyed: float = 0.3
+    misused: float = 0.1
 
 
 MIXED: Final = Habits()
 HOARD: Final = Habits(
-    add=950, edit=10, delete=20, list=1, pages=1, refresh=8, reuse=1, logout=1, alone=1, steal=4, most=60_000, big=0.0
+    add=950,
+    edit=10,
+    delete=20,
+    list=1,
+    pages=1,
+    refresh=8,
+    reuse=1,
+    logout=1,
+    alone=1,
+    steal=4,
+    most=60_000,
+    big=0.0,
+    keyed=0.05,
 )
 """Mostly adding: for as many acknowledged posts as can be."""
 
@@ -192,19 +216,50 @@ class Client:
         return step
 
     async def _add(self, session: _Session) -> None:
-        """Add a post that nobody else adds. There is room here for a key by which it could be sent again."""
+        """Add a post that nobody else adds; some with a key, by which it is sent again while its outcome is open."""
         self._count += 1
         uid = f"{self._user.name}:{self.name}:{self._count}:{self._choose.getrandbits(64):016x}"
         is_big = self._choose.random() < self._habits.big
         post = self._user.write(uid, self._choose, big=is_big)
-        operation = self._invoke(Kind.ADD, session=session.id, uid=uid, digest=digest_of(post))
-        answer = await self._ask(operation, "POST", self._choose.choice(ADDS), post, session)
+        key = f"key-{self._choose.getrandbits(64):016x}" if self._choose.random() < self._habits.keyed else ""
+        operation = self._invoke(Kind.ADD, session=session.id, key=key, uid=uid, digest=digest_of(post))
+        answer = await self._send(operation, post, session)
         added = self._json(operation, answer)
         if added is not None:
             operation.post = added["postID"]
             self._user.posts[operation.post] = Known(uid, 1)
             if is_big:
                 self._user.long[operation.post] = None
+        self._complete(operation, answer)
+        if operation.is_ok and key and self._session is not None and self._choose.random() < self._habits.misused:
+            await self._misuse(session, key)
+
+    async def _send(self, operation: Operation, post: object, session: _Session) -> Answer | None:
+        """Send a post; one with a key again and again until it is known what came of it, or patience ends."""
+        path, named = self._choose.choice(ADDS), {"idempotency-key": operation.key} if operation.key else {}
+        answer, is_open = None, False
+        for _ in range(_SENDINGS if operation.key else 1):
+            answer = await self._ask(operation, "POST", path, post, session, named=named)
+            # One that is still being worked on is one of ours.
+            is_open = is_open or operation.outcome is Outcome.INFO or operation.status == _IN_USE
+            if operation.is_ok or not is_open or (answer is not None and answer.status in {401, 422}):
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        if is_open and not operation.is_ok:
+            # What was sent first may have been done, or may be yet, whatever was said of it later.
+            operation.outcome = Outcome.INFO
+        return answer
+
+    async def _misuse(self, session: _Session, key: str) -> None:
+        """Send another post with a key that was used; it must be refused, and never be there."""
+        self._count += 1
+        uid = f"{self._user.name}:{self.name}:{self._count}:{self._choose.getrandbits(64):016x}"
+        post = self._user.write(uid, self._choose, big=False)
+        operation = self._invoke(Kind.ADD, session=session.id, key=key, uid=uid, digest=digest_of(post))
+        named = {"idempotency-key": key}
+        answer = await self._ask(operation, "POST", self._choose.choice(ADDS), post, session, named=named)
+        if answer is not None and answer.status < 500 and answer.status not in _MAY_REFUSE_KEYS:
+            operation.problem = f"a key that was used for another post is answered with {answer.status}"
         self._complete(operation, answer)
 
     async def _edit(self, session: _Session) -> None:
@@ -361,6 +416,7 @@ class Client:
         content = None if body is None else json.dumps(body).encode()
         operation.outcome = Outcome.INFO
         connection = self._choose.choice([each for each in self.connections if not each.turn.locked()])
+        begun = time.monotonic_ns()
         try:
             async with connection.turn, asyncio.timeout(self._seconds):
                 answer = await connection.ask(method, path, headers, content)
@@ -369,6 +425,8 @@ class Client:
             return None
         except (CutError, TimeoutError):
             return None
+        finally:
+            operation.waited = max(operation.waited, time.monotonic_ns() - begun)
         operation.status = answer.status
         operation.outcome = _outcome(answer.status)
         received = answer.body + json.dumps(answer.headers).encode()

@@ -23,7 +23,8 @@ ROOT: Final = Path(__file__).parents[2]
 _CONNECTIONS: Final = 3
 """So many each client keeps: workers share one listening socket, so which worker takes which is left to chance."""
 
-_STOP_SECONDS: Final = 30
+_STOP_SECONDS: Final = 90
+"""Longer than anybody waits for an answer."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class Figures:
         seconds: From the first operation to the last one.
         strikes: How often each nemesis struck.
         unavailable_ms: From each kill until the first post was acknowledged that was sent after it.
+        slowest_ms: How long the slowest answer took, or what came in its place.
         statuses: How often each status was answered, of 500 and more.
         flaws: What server and database did that no fault excuses.
     """
@@ -39,6 +40,7 @@ class Figures:
     seconds: float
     strikes: Mapping[str, int]
     unavailable_ms: Sequence[float]
+    slowest_ms: float
     statuses: Mapping[int, int]
     flaws: Sequence[str]
 
@@ -51,7 +53,8 @@ class Figures:
         kills = [strike.at for strike in strikes if strike.name in NEMESES and NEMESES[strike.name].is_kill]
         counted = Counter(strike.name for strike in strikes)
         down = outages(history, kills)
-        return cls(stage.database, seed, verdict, seconds, counted, down, statuses, stage.flaws)
+        slowest = max((each.waited for each in history), default=0) / 1e6
+        return cls(stage.database, seed, verdict, seconds, counted, down, slowest, statuses, stage.flaws)
 
     @property
     def is_void(self) -> bool:
@@ -80,7 +83,8 @@ class Figures:
         lines = [
             "; ".join(first),
             f"  strikes: {struck}",
-            f"  never read by any list: {verdict.never_read:,}; answers of 5xx: {dict(sorted(self.statuses.items()))}",
+            f"  never read by any list: {verdict.never_read:,}; slowest answer: {self.slowest_ms:,.0f} ms",
+            f"  answers of 5xx: {dict(sorted(self.statuses.items()))}",
             *(f"  FLAW {flaw}" for flaw in self.flaws),
             *(f"  {violation}" for violation in verdict.violations[:_SHOWN]),
         ]

@@ -54,7 +54,7 @@ class Item(NamedTuple):
 
 @dataclass(slots=True)
 class Operation:
-    """One thing that a client asked for. An add is one however often it is sent, if ever clients send it again.
+    """One thing that a client asked for. An add is one however often it is sent with its key.
 
     Attributes:
         name: No other operation of the history has it.
@@ -67,6 +67,7 @@ class Operation:
         status: Of the answer; 0 without one.
         code: The problem's code, where the answer was one.
         session: Whose access or refresh token was sent, or was got by logging in.
+        key: The Idempotency-Key of an add.
         uid: Of the post to add.
         digest: Of the post to add, or of what an edit makes of it.
         post: The id of the post that was added, or is to be edited or deleted.
@@ -77,6 +78,7 @@ class Operation:
         shown: What a list showed.
         foreign: Marks of other users that were found in what was received.
         problem: What is wrong with the answer itself.
+        waited: For how long its client waited for an answer, at most, in nanoseconds.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Operation:
     status: int = 0
     code: str = ""
     session: str = ""
+    key: str = ""
     uid: str = ""
     digest: str = ""
     post: str = ""
@@ -99,6 +102,7 @@ class Operation:
     shown: list[Item] = field(default_factory=list[Item])
     foreign: list[str] = field(default_factory=list[str])
     problem: str = ""
+    waited: int = 0
 
     @property
     def is_ok(self) -> bool:
@@ -127,8 +131,8 @@ class Operation:
 
 
 _FIELDS: Final = tuple(each.name for each in fields(Operation))
-_ASKED: Final = ("client", "user", "kind", "invoked", "session", "uid", "digest", "post", "base", "token")
-_TOLD: Final = tuple(name for name in _FIELDS if name not in {"name", "client", "user", "kind", "invoked", "uid"})
+_ASKED: Final = ("client", "user", "kind", "invoked", "session", "key", "uid", "digest", "post", "base", "token")
+_TOLD: Final = tuple(name for name in _FIELDS if name not in {*_ASKED[:4], "name", "key", "uid"})
 
 
 class Recorder:

@@ -15,14 +15,16 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, delete
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.idempotency import KeyUse
 from postkeep.domain.lists import Listing, Sort
 from postkeep.domain.posts import Post, PostId
 from postkeep.domain.sessions import Session
 from postkeep.server import response_cache
 from postkeep.server.callers import Callers
+from postkeep.services import idempotency
 from postkeep.services import posts as posts_service
 from postkeep.services import sessions as sessions_service
-from postkeep.services.ports import Stamp, UnitOfWork
+from postkeep.services.ports import Stamp, StorageUnavailable, UnitOfWork
 from postkeep.services.posts import Page, PostService
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.storage import edits as edits_storage
@@ -279,6 +281,42 @@ def _lose_logins() -> None:
     _put(sessions_service, "_admission", admit)
 
 
+def _keep_keys_apart() -> None:
+    """A key is kept in a transaction of its own, after its post's; now and then the process dies between the two."""
+
+    async def add_apart(self: Any, post: Post, use: KeyUse) -> Post:
+        async def find(work: UnitOfWork) -> KeyUse | None:
+            return await work.keys.find(use)
+
+        async def keep_post(work: UnitOfWork) -> None:
+            await work.posts.add(post, self._quota)
+
+        async def keep_key(work: UnitOfWork) -> None:
+            await work.accounts.claim_access(post.author)
+            await work.keys.add(use)
+
+        known = await self._storage.read(find)
+        if known is not None:
+            return idempotency._as_added(post, use, known)
+        await self._storage.transact(post.author, keep_post)
+        if random.random() < _NOW_AND_THEN:
+            raise StorageUnavailable
+        await self._storage.transact(post.author, keep_key)
+        return post
+
+    _put(idempotency.KeyedAdds, "_add_once", add_apart)
+
+
+def _answer_any_body() -> None:
+    """A key that comes with another post is taken for a repetition."""
+    as_added = idempotency._as_added
+
+    def answer(post: Post, use: KeyUse, before: KeyUse) -> Post:
+        return as_added(post, replace(use, body_hash=before.body_hash), before)
+
+    _put(idempotency, "_as_added", answer)
+
+
 MUTANTS: Final = {
     "remembers-for-ever": Mutant(Invariant.I1, _remember_for_ever),
     "shares-memory": Mutant(Invariant.I3, _share_memory),
@@ -298,5 +336,7 @@ MUTANTS: Final = {
     "forgets-revocation": Mutant(Invariant.I5, _forget_revocation),
     "stays-logged-in": Mutant(Invariant.I5, _stay_logged_in),
     "loses-logins": Mutant(Invariant.I5, _lose_logins),
+    "keeps-keys-apart": Mutant(Invariant.I4, _keep_keys_apart),
+    "answers-any-body": Mutant(Invariant.I4, _answer_any_body),
 }
 """All of them by their names."""

@@ -17,6 +17,7 @@ MARIADB: Final = frozenset({"mariadb"})
 SQLITE: Final = frozenset({"sqlite"})
 
 SMALL_POOL: Final = "2"
+SILENT_SECONDS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,23 @@ async def _freeze_database(stage: Stage, choose: random.Random) -> None:
     stage.mariadb.process.send_signal(signal.SIGCONT)
 
 
+async def _silence_database(stage: Stage, _: random.Random) -> None:
+    """Have MariaDB say nothing for longer than anybody waits."""
+    assert stage.mariadb is not None
+    assert stage.mariadb.process is not None
+    stage.mariadb.process.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(SILENT_SECONDS)
+    stage.mariadb.process.send_signal(signal.SIGCONT)
+
+
+async def _swallow(stage: Stage, choose: random.Random) -> None:
+    """Have whatever is sent between server and database get lost on the way for a while, and nobody be told."""
+    assert stage.proxy is not None
+    stage.proxy.swallows = True
+    await asyncio.sleep(choose.uniform(0.2, 3))
+    stage.proxy.swallows = False
+
+
 async def _cut_commits(stage: Stage, choose: random.Random) -> None:
     """Cut the wire at the next few COMMITs: before they arrive, before they are answered, or so that they come late."""
     assert stage.proxy is not None
@@ -194,6 +212,7 @@ NEMESES: Final = {
         Nemesis("kill-database", _kill_database, 2, MARIADB, is_kill=True),
         Nemesis("restart-database", _restart_database, 2, MARIADB),
         Nemesis("freeze-database", _freeze_database, 2, MARIADB),
+        Nemesis("swallow", _swallow, 2, MARIADB),
         Nemesis("cut-commits", _cut_commits, 0.3, MARIADB),
         Nemesis("cut-everything", _cut_everything, 1, MARIADB),
         Nemesis("half-close", _half_close, 1, MARIADB),
@@ -205,5 +224,13 @@ NEMESES: Final = {
 }
 """All of them by their names."""
 
-FULL_DISK: Final = Nemesis("full-disk", _fill_disk, 2)
-"""Needs a database on a small file system, and that the right to mount one: so it has to be asked for."""
+BY_NAME: Final = {
+    nemesis.name: nemesis
+    for nemesis in (
+        # Needs a database on a small file system, and the right to mount one.
+        Nemesis("full-disk", _fill_disk, 2),
+        # Takes half a minute.
+        Nemesis("silence-database", _silence_database, 10, MARIADB),
+    )
+}
+"""Those that have to be asked for."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from tests.faults.nemeses import FULL_DISK, NEMESES, Nemesis
+from tests.faults.nemeses import BY_NAME, NEMESES, Nemesis
 from tests.faults.run import Phase, Plan
 
 CI: Final = {
@@ -15,6 +15,7 @@ CI: Final = {
         "kill-worker+latency",
         "read-only+cut-everything",
         "freeze-database+half-close",
+        "swallow",
         "restart-database+small-pool",
     ),
 }
@@ -51,8 +52,9 @@ def _nemesis(word: str) -> Nemesis:
     """Return a nemesis by its name, how often it is to strike at least, and at what pace."""
     words, _, every = word.partition("@")
     name, _, least = words.partition("*")
-    found = FULL_DISK if name == FULL_DISK.name else NEMESES.get(name)
+    known = {**NEMESES, **BY_NAME}
+    found = known.get(name)
     if found is None:
-        message = f"{name!r} is none of {', '.join([*NEMESES, FULL_DISK.name])}"
+        message = f"{name!r} is none of {', '.join(known)}"
         raise ValueError(message)
     return replace(found, least=int(least or 0), every=float(every or found.every))

@@ -50,6 +50,7 @@ class Plan:
         habits: What the clients do.
         clients: How many there are.
         processes: In how many processes they are.
+        patience: How long they wait for an answer, in seconds.
         shared: How many users have more than one client.
         own: How many have one each.
         workers: How many processes serve them.
@@ -65,6 +66,7 @@ class Plan:
     habits: Habits = MIXED
     clients: int = 16
     processes: int = 2
+    patience: float = 10
     shared: int = 4
     own: int = 4
     workers: int = WORKERS
@@ -95,7 +97,7 @@ class Run:
     async def begun(cls, plan: Plan, folder: Path) -> AsyncGenerator["Run"]:
         """Set everything up; leave no process behind."""
         users = [User.anew(f"u{number}") for number in range(plan.shared + plan.own)]
-        crew = Crew(users, plan.clients, plan.processes, plan.own, plan.habits, seed=plan.seed)
+        crew = Crew(users, plan.clients, plan.processes, plan.own, plan.habits, plan.patience, plan.seed)
         async with AsyncExitStack() as stack:
             file = stack.enter_context((folder / "final.jsonl").open("a", encoding="utf-8"))
             stage = await stack.enter_async_context(set_up(folder, plan, users))
@@ -116,6 +118,17 @@ class Run:
         await read_everywhere(self.stage, self._users, self._recorder)
         await read_table(self.stage, self._users, self._recorder)
 
+    async def end(self) -> None:
+        """End the server, and look through what it leaves."""
+        await self.stage.stop_server()
+        await check_files(self.stage)
+
+    def figures(self, seed: int, folder: Path) -> Figures:
+        """Write down what was done, and judge all of it."""
+        _write_strikes(self.stage, folder)
+        history = history_in(folder)
+        return Figures.of(self.stage, seed, history, judge(history))
+
 
 async def run(plan: Plan, folder: Path, *, tell: Callable[[str], None] | None = None) -> Figures:
     """Carry out a plan.
@@ -134,11 +147,8 @@ async def run(plan: Plan, folder: Path, *, tell: Callable[[str], None] | None = 
             await the.go_through(phase, random.Random(f"{plan.seed} {number}"), settle=plan.settle)
             if tell is not None:
                 tell(f"{time.monotonic() - begun:7.1f} s  {plan.database}: {phase}")
-        await the.stage.stop_server()
-        await check_files(the.stage)
-    _write_strikes(the.stage, folder)
-    history = history_in(folder)
-    return Figures.of(the.stage, plan.seed, history, judge(history))
+        await the.end()
+    return the.figures(plan.seed, folder)
 
 
 def history_in(folder: Path) -> Sequence[Operation]:

@@ -187,7 +187,8 @@ class Stage:
         """Have MariaDB run and take writes, and let everything pass."""
         proxy.cuts.clear()
         proxy.latency = None
-        proxy.is_down = False
+        proxy.is_down = proxy.swallows = False
+        proxy.end_dead()
         proxy.late.set()
         assert mariadb.process is not None
         if mariadb.process.poll() is not None:

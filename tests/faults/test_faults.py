@@ -11,6 +11,7 @@ from tests.faults.clients import HOARD
 from tests.faults.disks import small_disk
 from tests.faults.plans import phase_of, phases_for, plan_for_ci
 from tests.faults.run import Plan, run
+from tests.faults.soak import soak
 
 DATABASES = ["sqlite", "mariadb"]
 
@@ -60,3 +61,29 @@ def test_db_16_a_disk_that_is_full_five_times_loses_nothing(database: str, mib: 
             assert is_good(plan, tmp_path)
     except subprocess.CalledProcessError:
         pytest.skip("this process may not mount a file system")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_db_12_a_database_that_is_frozen_for_half_a_minute_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Each answer comes within five seconds, all the time; then everything goes on."""
+    plan = Plan("mariadb", [phase_of("silence-database*3", 30)], seed=41, settle=1)
+    figures = asyncio.run(run(plan, tmp_path))
+    assert figures.is_good, figures
+    assert figures.slowest_ms <= 5_000, figures
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("database", DATABASES)
+def test_sv_16_nothing_fails_and_nothing_grows_in_a_quarter_of_an_hour(database: str, tmp_path: Path) -> None:
+    """A hundred clients: no answer of 5xx, no file more, and less than a megabyte of memory in an hour for each worker.
+
+    In ten minutes that is less than what memory goes up and down by, so the line through all samples says it.
+    """
+    figures, growth = asyncio.run(soak(database, tmp_path))
+    print(figures, growth)  # noqa: T201 - pytest shows it where the test fails
+    assert figures.is_good
+    assert not figures.statuses
+    assert growth.more_files <= 0
+    assert growth.mib_per_hour < 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tests.faults.contents import Contents, judge_isolation, owners_of
 from tests.faults.editions import Editions
 from tests.faults.history import Kind, Operation, Outcome
+from tests.faults.keys import judge_keys
 from tests.faults.registers import Registers
 from tests.faults.sessions import Sessions
 from tests.faults.violations import Violation
@@ -48,6 +49,7 @@ def judge(history: Sequence[Operation]) -> Verdict:
         *Editions(history, owners).judge(),
         *judge_isolation(history, owners),
         *Contents(history).judge(),
+        *judge_keys(history),
         *Sessions(history).judge(),
     ]
     outcomes = Counter(operation.outcome for operation in history)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from postkeep.cli import account, backup, healthcheck, migrate, openapi, posts, serve
+from postkeep.cli import account, backup, doctor, healthcheck, migrate, openapi, posts, serve
 from postkeep.domain.errors import Misconfigured, PostkeepError
 
 REFUSED = 1
@@ -22,6 +22,7 @@ Exit codes: 0 done; 1 refused, with the reason; 2 wrong usage; 3 cannot start (a
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
 app.command("healthcheck")(healthcheck.healthcheck)
+app.command("doctor")(doctor.doctor)
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(account.app, name="account")
 app.add_typer(posts.app, name="posts")

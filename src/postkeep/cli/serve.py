@@ -3,13 +3,15 @@
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from postkeep.cli import open_files
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings, load_settings
+
+_APP: Final = "postkeep.main:app"
 
 
 def serve(
@@ -92,19 +94,24 @@ def _run(settings: Settings, *, reload: bool) -> None:
     """Run uvicorn until it is told to end; what it would log or say of itself stays off, because we do that."""
     import uvicorn
 
-    options: dict[str, Any] = {"reload": True, "reload_dirs": [str(Path(__file__).parent.parent)]} if reload else {}
-    uvicorn.run(
-        "postkeep.main:app",
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        http="postkeep.server.guard:GuardedProtocol",
-        ws="none",
-        loop="auto",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-        **options,
-    )
+    options: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers,
+        "http": "postkeep.server.guard:GuardedProtocol",
+        "ws": "none",
+        "loop": "auto",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": settings.shutdown_seconds,
+    }
+    if reload:
+        uvicorn.run(_APP, **options, reload=True, reload_dirs=[str(Path(__file__).parent.parent)])
+    elif settings.workers > 1:
+        from postkeep.server.workers import Workers
+
+        Workers(uvicorn.Config(_APP, **options), drain_seconds=settings.drain_seconds).run()
+    else:
+        uvicorn.run(_APP, **options)

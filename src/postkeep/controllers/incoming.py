@@ -18,10 +18,17 @@ from postkeep.domain.incoming import (
     IdInvalid,
     IncomingPost,
     PostTooLarge,
-    StatusInvalid,
     VersionInvalid,
 )
-from postkeep.domain.posts import Status, TextInvalid, TitleInvalid, parse_text, parse_title
+from postkeep.domain.posts import (
+    Status,
+    StatusInvalid,
+    TextInvalid,
+    TitleInvalid,
+    parse_status,
+    parse_text,
+    parse_title,
+)
 from postkeep.services.imports import Entry
 from postkeep.views.post_files import read_file, read_note
 
@@ -232,7 +239,7 @@ def _read_post(values: Mapping[str, object]) -> IncomingPost | PostkeepError:
         return IncomingPost(
             text=parse_text(_text(values.get("text"), TextInvalid)),
             title=None if values.get("title") is None else parse_title(_text(values["title"], TitleInvalid)),
-            status=_status(values.get("status", Status.PUBLISHED)),
+            status=parse_status(_text(values.get("status", Status.PUBLISHED), StatusInvalid)),
             version=_version(values.get("version", 1)),
             id=_id(values.get("id")),
             created_date=_moment(values.get("created_date")),
@@ -247,14 +254,6 @@ def _text(given: object, error: type[Invalid]) -> str:
     if not isinstance(given, str):
         raise error
     return given
-
-
-def _status(given: object) -> Status:
-    """Read a status."""
-    try:
-        return Status(_text(given, StatusInvalid))
-    except ValueError:
-        raise StatusInvalid from None
 
 
 def _version(given: object) -> int:

@@ -268,7 +268,7 @@ def _moment(date: int, time: int) -> datetime | None:
 def _with_long_ones(extra: bytes, *short: int) -> list[int]:
     """Return sizes and offset, those that do not fit into their places as they stand in the field for long ones."""
     found = list(short)
-    long_ones = _extra_field(extra, 1)
+    long_ones = _extra_field(extra, 1) if _MOST_32 in short else b""
     for place, value in enumerate(short):
         if value == _MOST_32:
             if len(long_ones) < _LONG.size:
@@ -280,9 +280,11 @@ def _with_long_ones(extra: bytes, *short: int) -> list[int]:
 
 def _extra_field(extra: bytes, wanted: int) -> bytes:
     """Return one of a line's further fields, or nothing."""
-    while len(extra) >= _FIELD.size:
-        kind, size = _FIELD.unpack_from(extra)
+    position = 0
+    while position + _FIELD.size <= len(extra):
+        kind, size = _FIELD.unpack_from(extra, position)
+        position += _FIELD.size
         if kind == wanted:
-            return extra[_FIELD.size : _FIELD.size + size]
-        extra = extra[_FIELD.size + size :]
+            return extra[position : position + size]
+        position += size
     return b""

@@ -29,13 +29,6 @@ class DateInvalid(Invalid):
     field = "created_date"
 
 
-class StatusInvalid(Invalid):
-    """A status is draft, published or archived."""
-
-    code = "status_invalid"
-    field = "status"
-
-
 class VersionInvalid(Invalid):
     """A version is a whole number from 1 to 1,073,741,824."""
 

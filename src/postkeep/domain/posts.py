@@ -55,6 +55,13 @@ class TitleInvalid(Invalid):
     field = "title"
 
 
+class StatusInvalid(Invalid):
+    """A status is draft, published or archived."""
+
+    code = "status_invalid"
+    field = "status"
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """How much one account may hold.
@@ -89,6 +96,18 @@ def parse_post_id(given: str) -> PostId:
     if parsed is None:
         raise PostAbsent
     return PostId(parsed)
+
+
+def parse_status(given: str) -> Status:
+    """Read a status by its name.
+
+    Raises:
+        StatusInvalid: There is no such status.
+    """
+    try:
+        return Status(given)
+    except ValueError:
+        raise StatusInvalid from None
 
 
 def parse_text(given: str) -> Text:

@@ -28,7 +28,7 @@ _LEAD: Final = 40
 """How many of them stand before the first match."""
 
 _SLACK: Final = 20
-"""How many may be left out for words to stay whole."""
+"""How many may be left out for words to stay whole, and how many added for the last character to."""
 
 _FINAL_SIGMA: Final = "\N{GREEK SMALL LETTER FINAL SIGMA}"
 _SIGMA: Final = "\N{GREEK SMALL LETTER SIGMA}"
@@ -162,7 +162,8 @@ def _window(text: str, at: int) -> tuple[int, int]:
         if _has_space(tail):
             end -= len(list(takewhile(lambda character: not character.isspace(), reversed(tail))))
             end -= len(text[at + 1 : end]) - len(text[at + 1 : end].rstrip())
-        while end < len(text) and _goes_on(text, end):
+        longest = min(len(text), end + _SLACK)
+        while end < longest and _goes_on(text, end):
             end += 1
     return begin, end
 

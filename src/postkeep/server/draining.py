@@ -1,11 +1,34 @@
-"""Ending without cutting anybody off: first no more is asked for, then no more is taken."""
+"""Ending without cutting anybody off: first no more is asked for, then no more is let in, then no more is taken."""
 
 import asyncio
+import ctypes
+import multiprocessing
+import os
 import signal
+import socket
+import struct
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
+from typing import Final
+
+LAST_SECONDS: Final = 0.5
+"""So long before the end nobody is let in any more: whoever was has been taken by then, and has said what it wants."""
+
+_OPEN_FILES: Final = Path("/proc/self/fd")
+
+_ATTACH_FILTER: Final = getattr(socket, "SO_ATTACH_FILTER", 26)
+_ALL: Final = 0xFFFFFFFF
+_NO_SYN: Final = (
+    (0x30, 0, 0, 13),  # load the byte with TCP's flags
+    (0x54, 0, 0, 0x12),  # of which only SYN and ACK count
+    (0x15, 0, 1, 0x02),  # SYN alone asks for a connection:
+    (0x06, 0, 0, 0),  # drop it
+    (0x06, 0, 0, _ALL),  # and let pass whatever else there is
+)
+"""A program for the kernel. Source: Linux, networking/filter.rst; RFC 9293 3.1."""
 
 
 @contextmanager
@@ -27,6 +50,9 @@ def sigterm_delayed(seconds: float, begin: Callable[[], None]) -> Generator[None
 
     def start() -> None:
         begin()
+        # Several workers have one listener, and others may go on: their parent knows whether all of them end.
+        if multiprocessing.parent_process() is None:
+            loop.call_later(seconds - LAST_SECONDS, let_nobody_in, _listeners())
         loop.call_later(seconds, ends, signal.SIGTERM, None)
 
     def hear(_number: int, _frame: FrameType | None) -> None:
@@ -38,3 +64,31 @@ def sigterm_delayed(seconds: float, begin: Callable[[], None]) -> Generator[None
         yield
     finally:
         signal.signal(signal.SIGTERM, ends)
+
+
+def let_nobody_in(listeners: Iterable[socket.socket]) -> None:
+    """Have the kernel drop what asks for a new connection, in all processes that share these sockets.
+
+    A listener that is closed resets the connections that nobody has taken yet, with what their clients have sent. Here
+    they can all be taken first. Whoever comes meanwhile hears nothing, tries again after a second as TCP does, and then
+    finds that nobody listens. Only Linux can do it.
+    """
+    for listener in listeners:
+        with suppress(OSError):
+            _attach(listener, _NO_SYN)
+
+
+def _attach(listener: socket.socket, program: Iterable[tuple[int, int, int, int]]) -> None:
+    """Give a socket a filter of incoming packets."""
+    steps = [struct.pack("HBBI", *step) for step in program]
+    code = ctypes.create_string_buffer(b"".join(steps))
+    listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HL", len(steps), ctypes.addressof(code)))
+
+
+def _listeners() -> Iterator[socket.socket]:
+    """Return the sockets that this process listens on, each only for a moment. Source: proc(5), socket(7)."""
+    names = [link.name for link in _OPEN_FILES.iterdir()] if _OPEN_FILES.is_dir() else []
+    for name in names:
+        with suppress(OSError), socket.socket(fileno=os.dup(int(name))) as found:
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield found

@@ -83,6 +83,11 @@ class GuardedProtocol(IntakeProtocol):
         if self._connections.is_draining:
             self.cycle.keep_alive = False
 
+    def shutdown(self) -> None:
+        """End with the answer under way, or at once; a request that has begun to come is answered while it drains."""
+        if not (self._connections.is_draining and self.phase()[0] is Phase.HEAD):
+            super().shutdown()
+
     def expire(self, phase: Phase) -> None:
         """End it, because its time is over, and tell the client where that can be told."""
         if phase is Phase.HEAD:

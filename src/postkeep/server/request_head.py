@@ -14,7 +14,7 @@ MAX_LINE_BYTES: Final = 8000
 
 MAX_HEADERS: Final = 100
 
-ALLOWED_SOMEWHERE: Final = "DELETE, GET, HEAD, POST"
+ALLOWED_SOMEWHERE: Final = "DELETE, GET, HEAD, PATCH, POST"
 """For what names no path: the methods that some path takes. A test compares them with the API's description."""
 
 _SINGULAR: Final = (b"host", b"authorization", b"content-length", b"content-type", b"cookie")

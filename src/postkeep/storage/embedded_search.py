@@ -19,8 +19,8 @@ from postkeep.storage.writer import read_rows, unavailable
 
 log = logging.getLogger(__name__)
 
-_STEPS: Final = 1000
-"""After so many steps of SQLite's, some dozens of posts, the time is looked at."""
+_STEPS: Final = 10
+"""After so many steps of SQLite's, about once for each post, the time is looked at: one long one can take a second."""
 
 
 class EmbeddedSearch:

@@ -31,7 +31,15 @@ SQL_MODE: Final = (
 )
 
 _CONNECT_SECONDS: Final = 5
-_RECYCLE_SECONDS: Final = 1800
+ORPHAN_SECONDS: Final = 60
+"""So long a server keeps a connection on which nothing is said, with the locks of its transaction.
+
+Where packets are dropped, the server does not hear that its client has left, and by default waits for eight hours.
+"""
+
+_RECYCLE_SECONDS: Final = 45
+"""A connection that was idle for as long is replaced, before the server ends it."""
+
 _CLOSE_SECONDS: Final = 1.0
 """How long a server is waited for when connections are closed in good order."""
 
@@ -187,6 +195,7 @@ class Connections:
         """
         _, named = _DIALECT.create_connect_args(_driver_url(url))
         options: dict[str, Any] = {**named, **_options(url), "autocommit": autocommit, "pool_recycle": _RECYCLE_SECONDS}
+        options["init_command"] += f", wait_timeout = {ORPHAN_SECONDS}"
         if statement_seconds is not None:
             options["init_command"] += _ENDING.format(statement_seconds, round(statement_seconds * 1000))
         self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
@@ -277,6 +286,9 @@ def runs_on(connection: Connection) -> Run:
                 return Result(cursor.rowcount, rows)
         except IntegrityError as error:
             raise ConstraintBroken(str(error)) from error
+        except RuntimeError as error:
+            # asyncmy's word on a server that asks for a file of this machine, which it does not get.
+            raise OperationalError(_SERVER_LOST, str(error)) from error
 
     return run
 

@@ -11,8 +11,10 @@ _LOOKED_AT: Final = 2000
 _HEADING_LENGTH: Final = 60
 _LENGTH: Final = 240
 
-_MARKS: Final = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|```.*$|[-=*_ ]{3,}$)|\*\*|`", re.MULTILINE)
-"""Marks of Markdown that say nothing where a text is one line."""
+_MARKS: Final = re.compile(
+    r"^[ \t]*+(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|```.*$|[-=*_][-=*_ ]{2,}$)|\*\*|`", re.MULTILINE
+)
+"""Marks of Markdown that say nothing where a text is one line; white space before them is looked at once only."""
 
 
 class Excerpt(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Final, Self, TypeVar
 
 from postkeep.domain.accounts import Email, Password
 from postkeep.domain.errors import Invalid, PostkeepError, TooLarge
-from postkeep.domain.posts import MAX_BODY_BYTES, Post, Status, Text, Title, parse_text, parse_title
+from postkeep.domain.posts import MAX_BODY_BYTES, Post, Status, Text, Title, parse_status, parse_text, parse_title
 from postkeep.views.markdown import MAX_BYTES
 from postkeep.views.sessions import email_or_nobody
 
@@ -32,13 +32,6 @@ class EntriesRefused(Invalid):
 
     code = "entries_refused"
     field = "form"
-
-
-class StatusInvalid(Invalid):
-    """A post is a draft, published or archived."""
-
-    code = "status_invalid"
-    field = "status"
 
 
 class VersionInvalid(Invalid):
@@ -165,18 +158,6 @@ def read_post(entered: Entered) -> tuple[Text, Title | None, Status]:
     if len(text.encode()) + len((title or "").encode()) > MAX_BODY_BYTES:
         raise TextTooLong
     return text, title, status
-
-
-def parse_status(given: str) -> Status:
-    """Read a status.
-
-    Raises:
-        StatusInvalid: There is no such status.
-    """
-    try:
-        return Status(given)
-    except ValueError:
-        raise StatusInvalid from None
 
 
 def read_version(entered: Entered) -> int:

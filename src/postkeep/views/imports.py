@@ -10,6 +10,7 @@ from postkeep.domain.errors import PostkeepError
 from postkeep.domain.incoming import MAX_ID_LENGTH, MAX_VERSION
 from postkeep.domain.posts import TITLE_MAX_LENGTH, Status
 from postkeep.services.imports import Kind, Outcome
+from postkeep.views.posts import NOT_BLANK
 
 _write: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -21,8 +22,8 @@ INCOMING_POST: Final[dict[str, Any]] = {
     "additionalProperties": False,
     "properties": {
         "id": {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_ID_LENGTH},
-        "title": {"type": ["string", "null"], "minLength": 1, "maxLength": TITLE_MAX_LENGTH},
-        "text": {"type": "string", "minLength": 1, "examples": ["Bought milk."]},
+        "title": {"type": ["string", "null"], "maxLength": TITLE_MAX_LENGTH, **NOT_BLANK},
+        "text": {"type": "string", "examples": ["Bought milk."], **NOT_BLANK},
         "status": {"type": "string", "enum": [each.value for each in Status]},
         "version": {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
         "created_date": _DATE,

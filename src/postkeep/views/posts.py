@@ -28,7 +28,7 @@ from postkeep.views.fields import Body, Moment, Parsed
 
 _quoted: Final = JSONEncoder(ensure_ascii=False).encode
 
-_NOT_BLANK: Final = {"minLength": 1, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
+NOT_BLANK: Final = {"minLength": 1, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
 """What the domain asks of texts and titles: no U+0000, and at least one character that is not white space."""
 
 
@@ -37,7 +37,7 @@ GivenText: TypeAlias = Annotated[
     Parsed(
         parse_text,
         {
-            **_NOT_BLANK,
+            **NOT_BLANK,
             "description": "Kept exactly as sent; at least one character is not white space.",
             "examples": ["Bought milk."],
         },
@@ -46,7 +46,7 @@ GivenText: TypeAlias = Annotated[
 """A post's text."""
 
 GivenTitle: TypeAlias = Annotated[
-    Title, Parsed(parse_title, {**_NOT_BLANK, "maxLength": TITLE_MAX_LENGTH, "examples": ["Today"]})
+    Title, Parsed(parse_title, {**NOT_BLANK, "maxLength": TITLE_MAX_LENGTH, "examples": ["Today"]})
 ]
 """A post's title."""
 

@@ -168,6 +168,13 @@ def test_what_nobody_can_read_is_refused_whole(server: PostkeepServer) -> None:
     assert ann.posts() == []
 
 
+def test_one_import_may_follow_another_at_once(sqlite_server: PostkeepServer) -> None:
+    """Whoever has the whole report is not told that this import is still under way."""
+    ann = Person.signs_up(sqlite_server.http)
+    answers = [imports(ann, b'{"text":"mine"}\n', query="?dry_run=true") for _ in range(100)]
+    assert {answer.status_code for answer in answers} == {200}
+
+
 def test_nobody_gets_anything_without_a_token(sqlite_server: PostkeepServer) -> None:
     """Not even the body is asked for."""
     with Wire(sqlite_server) as wire:

@@ -6,10 +6,12 @@ Source: https://schemathesis.readthedocs.io/en/stable/reference/hooks/
 # The library's own types leave much unsaid.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import io
 import itertools
 import json
 import os
 import secrets
+import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -17,7 +19,9 @@ from typing import Any, Final, TypeAlias
 import jwt
 import requests
 import schemathesis
+from hypothesis import strategies
 from schemathesis import AuthContext, CheckContext, HookContext, Response
+from schemathesis.specs.openapi.checks import has_only_additional_properties_in_non_body_parameters
 
 Case: TypeAlias = Any  # Any: the library's own class leaves its parts untyped
 
@@ -46,17 +50,41 @@ _BEYOND_SCHEMAS: Final = {
 }
 """Which codes a 422 to data that the schema allows may have; schemathesis.toml says why."""
 
+_BEYOND_LINES: Final = {"date_invalid", "text_invalid", "title_invalid"}
+"""Which codes a line or a file may have in the report of an import that the schema allows: when is now, only a server
+knows; that no letter may be half of one, no pattern says."""
+
 _SECRET: Final = {"text", "title", "password", "current_password", "new_password", "refresh_token", "access_token"}
 
 
 @schemathesis.serializer("application/jsonl")
 def lines_of(_context: Any, value: Any) -> bytes:  # Any: as above, and JSON is anything
-    """Write what is brought in: a line for each; what is no list, as it is."""
-    return (
-        b"".join(json.dumps(each).encode() + b"\n" for each in value)
-        if isinstance(value, list)
-        else str(value).encode()
-    )
+    """Write what is brought in: a line for each; what is no list, in one that no post has."""
+    lines = value if isinstance(value, list) else [[value]]
+    return b"".join(json.dumps(each).encode() + b"\n" for each in lines)
+
+
+@schemathesis.deserializer("application/jsonl")
+def values_of(_context: Any, response: Response) -> list[Any]:  # Any: as above
+    """Read an answer that has a line of JSON for each value."""
+    return _read_lines(response)
+
+
+def _read_lines(response: Response) -> list[Any]:
+    """Return the values."""
+    return [json.loads(line) for line in response.content.splitlines()]
+
+
+def _zipped(texts: list[str]) -> bytes:
+    """Return a ZIP with a file for each text."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number, text in enumerate(texts):
+            archive.writestr(f"{number}.md", text)
+    return file.getvalue()
+
+
+schemathesis.openapi.media_type("application/zip", strategies.lists(strategies.text(), max_size=3).map(_zipped))
 
 
 _spare: list[str] = []
@@ -79,10 +107,12 @@ def before_load_schema(_context: HookContext, raw_schema: dict[str, Any]) -> Non
 
 @schemathesis.hook
 def before_add_examples(context: HookContext, examples: list[Case]) -> None:
-    """Add what no description can hold: a token, a post and a session that are there."""
+    """Add what no description can hold: a token, a post and a session that are there, and an address that is not."""
     operation: Any = context.operation  # Any: as above
     url = operation.schema.get_base_url().rstrip("/")
     match operation.definition.raw["operationId"]:
+        case "signup" | "signupByName":
+            example = operation.Case(body={"email": _new_address(), "password": PASSWORD})
         case "refresh":
             example = operation.Case(body={"refresh_token": _log_in(url)["refresh_token"]})
         case "deletePostByQuery":
@@ -134,6 +164,23 @@ def refused_for_what_no_schema_says(_ctx: CheckContext, response: Response, case
     assert codes <= _BEYOND_SCHEMAS.get(_name(case), set()), f"{codes} in the answer to data that the schema allows"
 
 
+@schemathesis.check
+def refused_line_by_line(_ctx: CheckContext, response: Response, case: Case) -> None:
+    """Hold a report to the lines that it is of: those that the schema allows are taken, others are refused."""
+    if _name(case) != "importPosts" or response.status_code != requests.codes.ok or case.meta is None:
+        return
+    *lines, last = _read_lines(response)
+    parts = {place.value for place, part in case.meta.components.items() if part.mode.is_negative}
+    assert last["complete"], last
+    if "body" in parts:
+        assert last["refused"], "a line that the schema does not allow was taken"
+    elif parts:
+        assert has_only_additional_properties_in_non_body_parameters(case), f"what is wrong in {parts} is in no line"
+    else:
+        codes = {line["code"] for line in lines if line["outcome"] == "refused"}
+        assert codes <= _BEYOND_LINES, f"{codes} in the report on data that the schema allows"
+
+
 def _name(case: Case) -> str:
     """Return the operation's id."""
     name: str = case.operation.definition.raw["operationId"]
@@ -142,8 +189,12 @@ def _name(case: Case) -> str:
 
 def _somebody(url: str) -> str:
     """Open an account and return its token."""
-    address = f"nobody-{_mark}-{next(_numbers)}@example.com"
-    return _ask(f"{url}/signup", {"email": address, "password": PASSWORD})["access_token"]
+    return _ask(f"{url}/signup", {"email": _new_address(), "password": PASSWORD})["access_token"]
+
+
+def _new_address() -> str:
+    """Return an e-mail address that no account has."""
+    return f"nobody-{_mark}-{next(_numbers)}@example.com"
 
 
 def _log_in(url: str) -> dict[str, str]:

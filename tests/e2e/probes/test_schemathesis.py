@@ -136,6 +136,7 @@ def probed(request: pytest.FixtureRequest, database: str, folder: Path) -> Gener
         assert server.events("storage_failed") == server.events("storage_busy") == []
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("database", ["sqlite", "mariadb"])
 def test_az_12_the_server_does_what_its_description_says(
     request: pytest.FixtureRequest, tmp_path: Path, database: str
@@ -146,6 +147,7 @@ def test_az_12_the_server_does_what_its_description_says(
         assert secrets_in(server.log, {PASSWORD, *run.secrets()}) == []
 
 
+@pytest.mark.timeout(600)
 def test_az_12_nobody_gets_in_without_a_token(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Who does not log in gets what the description says is open to all, and 401 otherwise."""
     with probed(request, "sqlite", tmp_path) as server:

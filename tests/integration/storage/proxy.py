@@ -27,6 +27,8 @@ class Proxy:
         late: Lets late COMMITs go.
         is_down: Whether new connections are refused.
         flowing: Set as long as bytes are passed on; without it, everybody waits.
+        swallows: Whether packets are dropped: what comes goes nowhere, and neither end hears of the other's.
+            Connections on which something was lost so stay dead, and open at the server.
         latency: Says how many seconds later than they came the next bytes go on, to either side.
     """
 
@@ -37,10 +39,12 @@ class Proxy:
         self.is_down = False
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.swallows = False
         self.latency: Callable[[], float] | None = None
         self._url = url
         self._tasks: set[asyncio.Task[None]] = set()
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._dead: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -72,6 +76,11 @@ class Proxy:
             for writer in pair:
                 writer.close()
 
+    def end_dead(self) -> None:
+        """Tell both ends of the connections on which something was lost, as a server does whose patience is over."""
+        for writer in self._dead:
+            writer.close()
+
     def half_close(self, *, towards_server: bool) -> None:
         """Say to one side of all connections that nothing more will come, and let the other side speak on."""
         for client_out, server_out in list(self._pairs):
@@ -92,7 +101,9 @@ class Proxy:
         try:
             await self._serve_between(client_in, client_out, server_in, server_out)
         finally:
-            self._pairs.discard(pair)
+            # One that is dead is closed with everything else.
+            if server_out not in self._dead:
+                self._pairs.discard(pair)
 
     async def _serve_between(
         self,
@@ -110,10 +121,8 @@ class Proxy:
                 if self.cuts and chunk[4:] == b"\x03COMMIT":
                     await self._cut(self.cuts.pop(0), chunk, back, client_out, server_out)
                     break
-                await self._pass_time()
-                server_out.write(chunk)
-                await server_out.drain()
-        server_out.close()
+                await self._pass_on(chunk, server_out)
+        self._end(server_out)
         await asyncio.gather(back, return_exceptions=True)
 
     async def _cut(
@@ -136,12 +145,22 @@ class Proxy:
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError, RuntimeError):
             while chunk := await source.read(65536):
-                await self._pass_time()
-                target.write(chunk)
-                await target.drain()
-        target.close()
+                await self._pass_on(chunk, target)
+        self._end(target)
 
-    async def _pass_time(self) -> None:
+    async def _pass_on(self, chunk: bytes, target: asyncio.StreamWriter) -> None:
         await self.flowing.wait()
         if self.latency is not None:
             await asyncio.sleep(self.latency())
+        if not self._is_dead(target):
+            target.write(chunk)
+            await target.drain()
+
+    def _end(self, target: asyncio.StreamWriter) -> None:
+        if not self._is_dead(target):
+            target.close()
+
+    def _is_dead(self, target: asyncio.StreamWriter) -> bool:
+        if self.swallows:
+            self._dead.update(*(pair for pair in self._pairs if target in pair))
+        return target in self._dead

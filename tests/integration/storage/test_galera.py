@@ -1,6 +1,6 @@
-"""A Galera cluster: every read waits for what other nodes have committed before it (CASES.md: CA-20).
+"""A Galera cluster: reads wait for what other nodes have committed, and nodes may say no (CASES.md: CA-20, DB-08).
 
-One node is enough to see that it is asked to; that it then does is Galera's own promise.
+One node is enough to see that it is asked to wait; that it then does is Galera's own promise.
 """
 
 from collections.abc import Generator
@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from postkeep.services.ports import UnitOfWork
+from postkeep.services.ports import StorageUnavailable, UnitOfWork
 from postkeep.storage.migrate import upgrade
 from tests.builders import a_post
-from tests.contracts.kept import assert_counted, keep_account, keep_posts
+from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
 from tests.databases import MariaDbServer, free_port
 from tests.integration.storage.opened import Opened, ask, open_server
 
@@ -78,6 +78,25 @@ async def test_ca_20_every_read_waits_for_the_other_nodes(galera_url: URL) -> No
         account = await keep_account(opened.storage)
         await keep_posts(opened.storage, *(posts := [a_post(author=account.id) for _ in range(3)]))
         await assert_counted(opened.storage, account, *posts)
+
+
+@pytest.mark.skipif(not PROVIDER.exists(), reason="no Galera, and no root")  # bin/test installs it wherever it may
+async def test_db_08_a_node_that_is_not_ready_is_unavailable(galera_url: URL) -> None:
+    """1047, as from one without a majority: each connection that says so is dropped, and the answer is 503."""
+    async with open_server("mariadb", galera_url, pool_size=3) as opened:
+        account = await keep_account(opened.storage)
+        await opened.rows("SET GLOBAL wsrep_reject_queries = ALL")
+        try:
+            for ask_it in (find_account(opened.storage, account.id), keep_posts(opened.storage, a_post())):
+                with pytest.raises(StorageUnavailable):
+                    await ask_it
+            with pytest.raises(StorageUnavailable):
+                await opened.storage.check()
+        finally:
+            await opened.rows("SET GLOBAL wsrep_reject_queries = NONE")
+        await opened.storage.check()
+        await keep_posts(opened.storage, post := a_post(author=account.id))
+        await assert_counted(opened.storage, account, post)
 
 
 async def test_a_server_by_itself_waits_for_nobody(mariadb_opened: Opened) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -31,6 +32,7 @@ from tests.builders import a_post
 from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
 from tests.databases import Server
 from tests.integration.storage.opened import SERVERS, Opened, open_embedded, open_server
+from tests.integration.storage.shapes import shapes_of, taken_away
 
 PROJECT = Path(__file__).parents[3]
 SCRIPTS = ScriptDirectory.from_config(alembic_config(URL.create("sqlite")))
@@ -256,6 +258,50 @@ def test_db_30_a_migration_killed_at_any_statement_converges(
     assert len(killed_at) > 2 * len(REVISIONS)
 
 
+UPGRADE_UNTIL = """
+import os, signal, sys
+from sqlalchemy import Engine, event, make_url
+from postkeep.storage.migrate import upgrade
+
+left = int(sys.argv[2])
+
+def hear(*_):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(Engine, sys.argv[3], hear)
+upgrade(make_url(sys.argv[1]))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("moment", ["before_cursor_execute", "after_cursor_execute"])
+def test_db_30_a_migration_killed_with_its_process_converges(
+    bare: Bare, request: pytest.FixtureRequest, tmp_path: Path, moment: str
+) -> None:
+    """Kill -9 before, or after, the first, the second, ... statement, and what a dead client held is let go of."""
+    kills = 0
+    for number in count(1):
+        (folder := tmp_path / str(number)).mkdir()
+        with a_bare_database(bare.kind, request, folder) as fresh:
+            url = fresh.url.render_as_string(hide_password=False)
+            killed = subprocess.run(
+                [sys.executable, "-c", UPGRADE_UNTIL, url, str(number), moment], check=False, capture_output=True
+            )
+            upgrade(fresh.url)
+            assert fresh.state() == SchemaState(REVISION, OLDEST)
+            assert fresh.tables() == TABLES | {"alembic_version"}
+        if killed.returncode != -signal.SIGKILL:
+            assert killed.returncode == 0, killed.stderr
+            break
+        kills += 1
+    print(f"{bare.kind}: {kills} kills")  # noqa: T201 - pytest shows it with -s
+    assert kills > 2 * len(REVISIONS)
+
+
 def kill_at(number: int, patch: pytest.MonkeyPatch) -> None:
     """Have the engines that migrations make kill everything at a statement."""
     sent = [0]
@@ -417,6 +463,53 @@ async def assert_follows(opened: Opened, revision: str, oldest: str, *, fits: bo
         await opened.rows("UPDATE alembic_version SET version_num = :to", to=REVISION)
         await opened.rows("UPDATE schema_support SET oldest_revision = :to", to=OLDEST)
     await opened.storage.check()
+
+
+SERVED = REVISIONS[REVISIONS.index(OLDEST) : -1]
+"""What the newest schema says that it serves, besides its own release."""
+
+
+@pytest.mark.parametrize("revision", SERVED)
+def test_db_32_a_schema_takes_nothing_away_from_a_release_that_it_serves(bare: Bare, revision: str) -> None:
+    """Whatever the release reads is there, and whatever it writes is taken: servers are replaced one by one."""
+    command.upgrade(bare.config, revision)
+    served = bare.ask(shapes_of)
+    upgrade(bare.url)
+    assert taken_away(served, bare.ask(shapes_of)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("DROP TABLE idempotency_keys", "idempotency_keys is gone"),
+        ("ALTER TABLE posts RENAME COLUMN title TO name", "posts.title is another one, or gone"),
+        ("ALTER TABLE posts ADD COLUMN tags VARCHAR(99) NOT NULL DEFAULT 'none'", None),
+        ("ALTER TABLE posts ADD COLUMN tags VARCHAR(99)", None),
+        ("CREATE TABLE tags (name VARCHAR(99) NOT NULL)", None),
+        ("CREATE INDEX ix_posts_title ON posts (account_id, title)", None),
+        ("CREATE UNIQUE INDEX uq_posts_title ON posts (account_id, title)", "posts: unique ['account_id', 'title']"),
+    ],
+    ids=["table", "column", "default", "nullable", "new-table", "index", "unique"],
+)
+def test_db_32_what_a_schema_takes_away_is_told(tmp_path: Path, change: str, told: str | None) -> None:
+    """A check that found nothing would hold nobody to anything; what is only added is nobody's loss."""
+    bare = Bare("embedded", URL.create("sqlite", database=str(tmp_path / "postkeep.db")))
+    upgrade(bare.url)
+    served = bare.ask(shapes_of)
+    bare.run(change)
+    found = taken_away(served, bare.ask(shapes_of))
+    assert (told in found) if told else found == []
+
+
+@pytest.mark.parametrize("definition", ["VARCHAR(100) NULL", "VARCHAR(201) NULL", "VARCHAR(200) NOT NULL"])
+def test_db_32_a_column_that_changes_is_told(database_server: Server, definition: str) -> None:
+    """Narrower, wider or asked for: a release that knows the old one need not manage."""
+    with database_server.database() as url:
+        bare = Bare("server", url)
+        upgrade(url)
+        served = bare.ask(shapes_of)
+        bare.run(f"ALTER TABLE posts MODIFY COLUMN title {definition}")
+        assert "posts.title is another one, or gone" in taken_away(served, bare.ask(shapes_of))
 
 
 def test_the_schema_of_an_engine_in_memory_is_made_on_it() -> None:

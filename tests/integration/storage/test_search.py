@@ -129,6 +129,22 @@ async def test_a_search_in_a_file_ends_by_itself(tmp_path: Path) -> None:
         assert len((await find(opened.storage, author, "ü")).posts) == 300
 
 
+async def test_a_search_in_a_few_long_posts_ends_by_itself(tmp_path: Path) -> None:
+    """To look for one long word in one long text may take a second, so the time is looked at after each."""
+    async with open_embedded(tmp_path / "postkeep.db") as opened:
+        author = (await keep_account(opened.storage)).id
+        await keep_posts(opened.storage, *(a_post(author=author, text=Text("a" * 1000)) for _ in range(3)))
+        query = parse_query("a" * 150 + "b")
+        hurried = EmbeddedSearch(tmp_path / "postkeep.db", seconds=0)
+        try:
+            with pytest.raises(SearchUnavailable):
+                await hurried.run(
+                    *embedded_search(author, EVERYTHING, query, before=None), Finds(query, limit=1, about_bytes=1)
+                )
+        finally:
+            await hurried.close()
+
+
 async def test_a_broken_file_is_no_search_that_takes_too_long(tmp_path: Path) -> None:
     """Whoever looks at the answers must be able to tell."""
     async with open_embedded(tmp_path / "postkeep.db") as opened:

@@ -310,6 +310,24 @@ class TestLocks:
             await assert_counted(server.storage, other, post)
             assert await find_account(server.storage, slow.id) == slow
 
+    async def test_db_21_looking_for_a_post_that_is_not_there_locks_no_gap(self, server: Opened) -> None:
+        """Under REPEATABLE READ all who add nearby would wait, and two such would be a deadlock."""
+        looking, adding = await keep_account(server.storage), await keep_account(server.storage)
+        looked, added = asyncio.Event(), asyncio.Event()
+
+        async def look(work: UnitOfWork) -> None:
+            assert not await work.posts.remove(looking.id, a_post().id)
+            looked.set()
+            await added.wait()
+
+        removing = asyncio.create_task(server.storage.transact(looking.id, look))
+        async with asyncio.timeout(30):
+            await looked.wait()
+            await keep_posts(server.storage, post := a_post(author=adding.id))
+            added.set()
+            await removing
+        await assert_counted(server.storage, adding, post)
+
     async def test_db_20_every_connection_reads_committed(self, fresh: Opened) -> None:
         """Set on each, whatever the server's default is; and a unit sees what was committed while it ran."""
         accounts = [await keep_account(fresh.storage) for _ in range(3)]

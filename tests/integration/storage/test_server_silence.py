@@ -5,15 +5,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from asyncmy.errors import OperationalError
 
 from postkeep.domain.accounts import Account
-from postkeep.services.ports import StorageUnavailable
+from postkeep.services.ports import StorageUnavailable, UnitOfWork
 from postkeep.storage import patience as patience_module
 from postkeep.storage import server as server_module
 from postkeep.storage import server_pool
 from tests.builders import a_post
 from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
-from tests.integration.storage.opened import Opened, open_server
+from tests.integration.storage.opened import Opened, ask, open_server
 from tests.integration.storage.proxy import Proxy
 from tests.integration.storage.test_server_faults import failing_statements
 
@@ -66,7 +67,7 @@ ASKING: list[Callable[[Opened, Account], Awaitable[None]]] = [look_up, add, look
 async def test_db_12_a_silent_database_is_unavailable(
     server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
 ) -> None:
-    """Frozen, or behind a wire that drops packets (DB-13): many ask, all are refused, and then all is as before."""
+    """Frozen: many ask, all are refused, and then all is as before."""
     for module in (patience_module, server_module, server_pool):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
     proxy = Proxy(server.url)
@@ -87,6 +88,56 @@ async def test_db_12_a_silent_database_is_unavailable(
         # What was cut off may have been done, as the answer said; whatever was done is counted.
         assert len(now) == len(kept) + 4 * POOL
         assert (await opened.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes)) == len(now)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+async def test_db_13_a_wire_that_drops_packets_is_as_good_as_none(
+    server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
+) -> None:
+    """Nobody hears of anything, not even that a connection is over: all are refused, and new connections are good."""
+    for module in (patience_module, server_module, server_pool):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(server.storage)
+        proxy.swallows = True
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*(ask(opened, account) for _ in range(4 * POOL)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StorageUnavailable}
+        proxy.swallows = False
+        monkeypatch.undo()
+        await until_answered(opened, account)
+        await opened.storage.check()
+        await asyncio.gather(*(add(opened, account) for _ in range(4 * POOL)))
+        assert await opened.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes) == 4 * POOL
+
+
+async def test_db_13_what_was_locked_on_a_dead_wire_is_free_again(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server knows nothing of its client's end: it is told beforehand how long a silent one may hold a lock."""
+    monkeypatch.setattr(server_pool, "ORPHAN_SECONDS", 2)
+    monkeypatch.setattr(patience_module, "PATIENCE_SECONDS", SHORT)
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(server.storage)
+
+        async def unit(work: UnitOfWork) -> None:
+            await work.accounts.claim_access(account.id)
+            proxy.swallows = True
+            await work.accounts.find(account.id)
+
+        with pytest.raises(StorageUnavailable):
+            await opened.storage.transact(account.id, unit)
+        async with asyncio.timeout(20):
+            await until_added(server, account)
+
+
+async def until_added(opened: Opened, account: Account) -> None:
+    """Write until it is done."""
+    while True:
+        with suppress(StorageUnavailable):
+            return await add(opened, account)
 
 
 async def test_db_14_those_who_leave_do_not_leave_connections_behind(server: Opened) -> None:
@@ -125,6 +176,21 @@ async def test_db_10_a_server_that_sends_one_away_is_asked_again_elsewhere(fresh
         await keep_posts(fresh.storage, post := a_post(author=account.id))
     assert len(tried) == 2
     await assert_counted(fresh.storage, account, post)
+
+
+async def test_db_08_a_node_that_is_not_ready_is_left(fresh: Opened) -> None:
+    """1047, four times: each connection is dropped, so that the next one may lead to another node; then it is 503."""
+    account = await keep_account(fresh.storage)
+    seen: set[int] = set()
+
+    async def unit(work: UnitOfWork) -> None:
+        ((connection,),) = await ask(work, "SELECT CONNECTION_ID()")
+        seen.add(int(str(connection)))
+        raise OperationalError(1047, "WSREP has not yet prepared node for application use")
+
+    with pytest.raises(StorageUnavailable):
+        await fresh.storage.transact(account.id, unit)
+    assert len(seen) == 4
 
 
 def test_every_error_is_of_one_kind() -> None:

@@ -40,6 +40,7 @@ def test_an_id_of_its_creation_is_kept() -> None:
         str(new_id(THEN - timedelta(milliseconds=1))),
         "ffffffff-ffff-7fff-bfff-ffffffffffff",
     ],
+    ids=["none", "words", "number", "version-4", "another-time", "far-future"],
 )
 def test_any_other_id_is_replaced_by_one_that_is_always_the_same(given: str | None) -> None:
     """Minted from the creation; another account's, another text's, another title's and another name's differ."""

@@ -185,6 +185,14 @@ def test_a_snippet_cuts_no_character_in_two(offset: int) -> None:
         assert len(snippet.text) < SNIPPET_LENGTH + 2 * len(piece) + 2
 
 
+@pytest.mark.parametrize("mark", ["\u0301", "\u200d", "\u0e31"])
+def test_a_snippet_ends_where_a_character_does_not(mark: str) -> None:
+    """A character may have any number of marks, so a text may be one; what is shown of it is as short as ever."""
+    snippet = Snippet.of("milk" + mark * 10_000, parse_query(f"milk {mark}"))
+    assert len(snippet.text) <= SNIPPET_LENGTH + 21
+    assert len(snippet.matches) <= SNIPPET_LENGTH + 21
+
+
 @given(texts, queries, texts)
 def test_a_snippet_marks_what_was_found(before: str, query: str, behind: str) -> None:
     """Whatever is around it: in order, inside of the piece, and each is a word that was searched for."""

@@ -38,11 +38,11 @@ class Story:
         self.operations.append(operation)
         return operation
 
-    def add(self, uid: str, invoked: int, completed: int | None, *, status: int = 0) -> None:
+    def add(self, uid: str, invoked: int, completed: int | None, *, status: int = 0, key: str = "") -> None:
         """Add a post; whose it is stands in its uid."""
         user, digest = uid.partition(":")[0], f"digest of {uid}"
         known = f"id-{uid}" if completed is not None and not status else ""
-        self.tell(Kind.ADD, invoked, completed, user=user, status=status, uid=uid, digest=digest, post=known)
+        self.tell(Kind.ADD, invoked, completed, user=user, status=status, uid=uid, digest=digest, post=known, key=key)
 
     def delete(self, uid: str, invoked: int, completed: int | None, *, status: int = 0, user: str = "") -> None:
         """Delete a post."""

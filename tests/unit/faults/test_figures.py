@@ -15,7 +15,7 @@ from tests.unit.faults.histories import Story
 def figures_of(story: Story, *, ok: int = LEAST_OK, flaws: tuple[str, ...] = ()) -> Figures:
     """Return the figures of a run in which so much succeeded."""
     verdict = replace(judge(story.operations), ok=ok)
-    return Figures("sqlite", 1, verdict, 10, strikes={}, unavailable_ms=[], statuses={}, flaws=flaws)
+    return Figures("sqlite", 1, verdict, 10, strikes={}, unavailable_ms=[], slowest_ms=0, statuses={}, flaws=flaws)
 
 
 def test_a_run_without_a_fault_is_good() -> None:

@@ -121,13 +121,22 @@ class _Report(LongAnswer):
         """Take its lines, and what to close behind them."""
         never = asyncio.get_running_loop().create_future()
         headers = {"Cache-Control": "no-store"}
-        super().__init__(lines, seconds=_LONGEST_SECONDS, recalled=never, headers=headers, media_type=JSON_LINES)
+        parts = _ending(lines, held)
+        super().__init__(parts, seconds=_LONGEST_SECONDS, recalled=never, headers=headers, media_type=JSON_LINES)
         self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it. What it is made of is closed also where not even its first line was asked for."""
         with self._held:
             await super().__call__(scope, receive, send)
+
+
+async def _ending(lines: AsyncGenerator[bytes], held: ExitStack) -> AsyncGenerator[bytes]:
+    """Give out the lines; the import is over before their client sees the end, and may begin the next one."""
+    with held:
+        async with aclosing(lines):
+            async for line in lines:
+                yield line
 
 
 def _media_type(request: Request) -> str:

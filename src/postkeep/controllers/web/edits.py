@@ -8,11 +8,11 @@ from postkeep.controllers.web.dependencies import CurrentVisit, SignedIn, SmallF
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.edits import Changes, VersionConflict, Versions
 from postkeep.domain.errors import PostkeepError
-from postkeep.domain.posts import PostAbsent, parse_post_id
+from postkeep.domain.posts import PostAbsent, parse_post_id, parse_status
 from postkeep.domain.sessions import SignedOut
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller
-from postkeep.views.forms import Entered, parse_status, read_post, read_version
+from postkeep.views.forms import Entered, read_post, read_version
 from postkeep.views.pages import see_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

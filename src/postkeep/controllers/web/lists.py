@@ -11,12 +11,12 @@ from postkeep.controllers.dependencies import Cursors, Posts, Search
 from postkeep.controllers.web.dependencies import CurrentVisit, Visit
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.lists import Listing, Summary
-from postkeep.domain.posts import Status
+from postkeep.domain.posts import Status, parse_status
 from postkeep.domain.search import Query, parse_query
 from postkeep.services.posts import LongPage, Page, PostService
 from postkeep.services.sessions import Caller
 from postkeep.views.excerpts import Excerpt, excerpts, found_excerpts
-from postkeep.views.forms import Entered, parse_status
+from postkeep.views.forms import Entered
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

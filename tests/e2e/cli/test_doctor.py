@@ -1,0 +1,97 @@
+"""postkeep doctor: whoever was woken at night reads what is the matter, and what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.databases import MariaDbServer, free_port
+from tests.e2e.cli.commands import beside, postkeep
+from tests.e2e.servers import PostkeepServer
+
+SECRET = {"POSTKEEP_SECRET_KEY": "x7Kq2-vT9wLm4_ZpR8sYb3Nc6HdJf1Ga"}
+
+
+def verdicts(out: str) -> dict[str, str]:
+    """Return how bad each place was found."""
+    return {finding["place"]: finding["verdict"] for finding in json.loads(out)}
+
+
+def test_a_server_that_is_well_is_found_well(server: PostkeepServer) -> None:
+    """On each database, and while it serves."""
+    done = beside(server, "doctor")
+    assert done.code == 0, done.out
+    assert "ERROR" not in done.out
+    assert "schema" in done.out
+    assert set(verdicts(beside(server, "doctor", "--json").out).values()) <= {"ok", "warning"}
+
+
+def test_it_changes_nothing(tmp_path: Path) -> None:
+    """Before the first start, too: a doctor that makes a database would hide that there is none."""
+    done = postkeep("doctor", settings={}, folder=tmp_path)
+    assert done.code == 0
+    assert "is not there yet" in done.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path) -> None:
+    """With the word that was probably meant; nothing else can be looked at."""
+    done = postkeep("doctor", "--json", settings={"POSTKEEP_PROT": "1"}, folder=tmp_path)
+    assert done.code == 1
+    (finding,) = json.loads(done.out)
+    assert finding["place"] == "settings"
+    assert "did you mean POSTKEEP_PORT?" in finding["said"]
+
+
+def test_files_that_others_may_read_are_named(tmp_path: Path) -> None:
+    """Each with what to do."""
+    data = tmp_path / "postkeep-data"
+    data.mkdir(mode=0o700)
+    (data / "postkeep.db").touch(0o600)
+    (data / "postkeep.db").chmod(0o644)
+    done = postkeep("doctor", "--json", settings=SECRET, folder=tmp_path)
+    assert done.code == 1
+    assert verdicts(done.out)["files"] == "error"
+    assert "postkeep.db: run chmod go=" in done.out
+
+
+def test_a_database_server_that_is_away_is_one_line(tmp_path: Path) -> None:
+    """And the other findings are there all the same."""
+    url = f"mysql://postkeep:password@127.0.0.1:{free_port()}/postkeep"
+    done = postkeep("doctor", "--json", settings={**SECRET, "POSTKEEP_DATABASE_URL": url}, folder=tmp_path)
+    assert done.code == 1
+    assert verdicts(done.out) == {"settings": "ok", "secret": "ok", "disk": "ok", "database": "error"}
+    assert "Is it running" in done.out
+    assert "password@" not in done.out
+
+
+def test_a_schema_that_is_not_there_says_which_command_makes_it(tmp_path: Path, mariadb: MariaDbServer) -> None:
+    """As the start would."""
+    with mariadb.database() as url:
+        settings = {**SECRET, "POSTKEEP_DATABASE_URL": url.render_as_string(hide_password=False)}
+        done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+    assert done.code == 1
+    assert verdicts(done.out)["schema"] == "error"
+    assert "postkeep migrate upgrade" in done.out
+    assert verdicts(done.out)["clock"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("settings", "place", "verdict"),
+    [
+        ({"POSTKEEP_HOST": "0.0.0.0"}, "names", "warning"),  # noqa: S104 - nobody listens
+        ({"POSTKEEP_HOST": "0.0.0.0"}, "proxies", "warning"),  # noqa: S104 - nobody listens
+        ({"POSTKEEP_METRICS_PORT": "8000", "POSTKEEP_PORT": "8000"}, "metrics", "error"),
+        ({"POSTKEEP_SECRET_KEY": "short"}, "secret", "error"),
+        ({"POSTKEEP_DATABASE_URL": "sqlite://"}, "database", "warning"),
+    ],
+    ids=["names", "proxies", "metrics", "secret", "memory"],
+)
+def test_what_will_not_go_well_is_said_before(
+    settings: dict[str, str], place: str, verdict: str, tmp_path: Path
+) -> None:
+    """A wrong mix of settings is found here, and not by the first client."""
+    done = postkeep("doctor", "--json", settings={**SECRET, **settings}, folder=tmp_path)
+    assert verdicts(done.out)[place] == verdict
+    assert done.code == (1 if verdict == "error" else 0)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,122 @@
+"""A soak: many clients for a quarter of an hour while nothing strikes. Nothing fails, and nothing grows."""
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.faults.clients import Habits
+from tests.faults.figures import Figures
+from tests.faults.run import Phase, Plan, Run
+from tests.faults.stage import Stage
+
+CLIENTS: Final = 100
+SECONDS: Final = 900
+
+_HABITS: Final = Habits(add=30, delete=28, list=36, pages=6, refresh=4, reuse=0, logout=0, alone=0, steal=2, big=0.002)
+"""As everybody does who does not log in all the time: hashing passwords is refused where too many ask at once."""
+
+_SETTINGS: Final = {"POSTKEEP_CACHE_BYTES": str(4 * 1024 * 1024)}
+"""What is remembered is bounded, and with the usual bound still grows towards it after a quarter of an hour."""
+
+_PATIENCE: Final = 60
+"""All of them log in at once."""
+
+_WARM_PART: Final = 1 / 3
+_EVERY_SECONDS: Final = 5
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a server's processes have at a moment.
+
+    Attributes:
+        at: When, in seconds of the monotonic clock.
+        mib: Their resident memory.
+        files: How many files and sockets they have open.
+    """
+
+    at: float
+    mib: float
+    files: int
+
+
+@dataclass
+class Growth:
+    """What a server's processes had in the course of time, once everything was warm."""
+
+    samples: list[Sample] = field(default_factory=list[Sample])
+
+    async def watch(self, stage: Stage) -> None:
+        """Look at a server's workers again and again."""
+        while True:
+            self.samples.append(_sample(stage.workers()))
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    @property
+    def mib_per_hour(self) -> float:
+        """How fast their memory grew, by the line that fits best."""
+        line = statistics.linear_regression([each.at for each in self.samples], [each.mib for each in self.samples])
+        return line.slope * 3600
+
+    @property
+    def more_files(self) -> int:
+        """By how many the files of the last third outnumber those of the first one, on average."""
+        third = len(self.samples) // 3
+        first, last = self.samples[:third], self.samples[-third:]
+        return round(statistics.mean(each.files for each in last) - statistics.mean(each.files for each in first))
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        mib, files = [each.mib for each in self.samples], [each.files for each in self.samples]
+        return (
+            f"memory of all workers {mib[0]:.0f} to {mib[-1]:.0f} MiB (at most {max(mib):.0f}),"
+            f" {self.mib_per_hour:+.1f} MiB/h; open files {min(files)} to {max(files)}, {self.more_files:+d}"
+        )
+
+
+async def soak(database: str, folder: Path, *, seconds: float = SECONDS, seed: int = 1) -> tuple[Figures, Growth]:
+    """Have many clients use a server, and watch what it takes after the first third of the time.
+
+    Args:
+        database: "sqlite" or "mariadb".
+        folder: Where everything is to lie; the history stays there.
+        seconds: How long, in all.
+        seed: Of everything that is chosen.
+    """
+    warm, hot = Phase((), seconds * _WARM_PART), Phase((), seconds * (1 - _WARM_PART))
+    plan = Plan(
+        database,
+        (warm, hot),
+        seed=seed,
+        habits=_HABITS,
+        clients=CLIENTS,
+        patience=_PATIENCE,
+        shared=20,
+        own=20,
+        settings=_SETTINGS,
+    )
+    growth = Growth()
+    async with Run.begun(plan, folder) as the:
+        await the.go_through(warm, random.Random(seed), settle=0)
+        watching = asyncio.create_task(growth.watch(the.stage))
+        try:
+            await the.go_through(hot, random.Random(seed), settle=0)
+        finally:
+            watching.cancel()
+        await the.end()
+    return the.figures(seed, folder), growth
+
+
+def _sample(processes: Sequence[int]) -> Sample:
+    """Look at processes. Source: proc(5)."""
+    kib = files = 0
+    for process in processes:
+        status = Path(f"/proc/{process}/status").read_text("ascii")
+        kib += next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+        files += len(list(Path(f"/proc/{process}/fd").iterdir()))
+    return Sample(time.monotonic(), kib / 1024, files)

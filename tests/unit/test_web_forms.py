@@ -1,0 +1,53 @@
+"""Forms as browsers send them, read."""
+
+import tracemalloc
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postkeep.controllers.errors import FormInvalid
+from postkeep.controllers.route import MAX_FORM_FIELDS
+from postkeep.controllers.web.dependencies import parse_form
+
+texts = st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: text.replace("\r", ""))
+
+
+@given(texts)
+def test_what_was_typed_is_read(text: str) -> None:
+    """Whatever it is, and beside another field."""
+    entered = parse_form(urlencode({"title": "a=b&c", "text": text}).encode())
+    assert (entered["title"], entered["text"]) == ("a=b&c", text)
+
+
+@given(st.text(st.sampled_from("ab=+%4D0dgé"), max_size=12))
+def test_escapes_mean_what_they_mean_to_others(written: str) -> None:
+    """The standard library reads them the same; what is no escape stays."""
+    try:
+        expected = parse_qsl(f"text={written}", keep_blank_values=True, errors="strict")[0][1]
+    except UnicodeDecodeError:
+        with pytest.raises(FormInvalid):
+            parse_form(f"text={written}".encode())
+    else:
+        assert parse_form(f"text={written}".encode())["text"] == expected
+
+
+@pytest.mark.parametrize("body", [b"a=1&a=2", b"a=%ff", b"\xff=1", b"&" * MAX_FORM_FIELDS])
+def test_what_is_no_form_of_ours_is_refused(body: bytes) -> None:
+    """Twice the same, not UTF-8, or too much."""
+    with pytest.raises(FormInvalid):
+        parse_form(body)
+
+
+@pytest.mark.parametrize("piece", [b"%41", b"%41a", b"+%41", b"%D0%B0", b"%%41", b"a"])
+def test_a_form_takes_no_more_room_than_some_of_its_size(piece: bytes) -> None:
+    """Anybody may send megabytes of escapes, which the standard library makes as many objects of."""
+    body = b"text=" + piece * (64 * 1024 // len(piece))
+    tracemalloc.start()
+    try:
+        parse_form(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 12 * len(body)
