@@ -114,6 +114,7 @@ def test_op_07_no_label_says_who(watched: Watched) -> None:
     watched.http.get(f"/api/v1/posts/{post_id}", headers=person.authorization)
     watched.http.request("BREW", "/pot", headers=person.authorization)
     watched.http.get("/nowhere/at/all")
+    watched.http.get("/log-in")
     told = watched.scrape_with_token().text
     for secret in (person.email, post_id, "/nowhere", "BREW", "127.0.0.1"):
         assert secret not in told
@@ -121,6 +122,7 @@ def test_op_07_no_label_says_who(watched: Watched) -> None:
         r'postkeep_http_requests_total\{method="GET",route="/api/v1/posts/\{postID\}",status="200"\}', told
     )
     assert 'route="none"' in told
+    assert 'route="/log-in"' in told
     assert 'method="other"' in told
 
 

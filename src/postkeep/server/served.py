@@ -61,6 +61,8 @@ class Witness:
             await self._app(scope, receive, answer)
         finally:
             state = scope["state"]
+            # The API knows who calls, the pages who visits.
+            known = state.get("caller") or state.get("visitor")
             self._tell(
                 Served(
                     method=scope["method"],
@@ -70,6 +72,6 @@ class Witness:
                     seconds=time.perf_counter() - begun,
                     size=size,
                     cache=state.get("cache"),
-                    account=getattr(state.get("caller"), "account_id", None),
+                    account=getattr(known, "account_id", None),
                 )
             )

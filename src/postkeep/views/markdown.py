@@ -14,6 +14,9 @@ from markupsafe import Markup, escape
 MAX_BYTES: Final = 64 * 1024
 """A longer text is shown as it is: rendering a megabyte takes seconds."""
 
+PATIENCE_SECONDS: Final = 1.0
+"""Some texts are made to take seconds; whoever waits behind them is better served with the text as it is."""
+
 _TAGS: Final = frozenset(
     {
         *("h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "blockquote", "pre"),
@@ -28,18 +31,30 @@ _LOWEST: Final = 6
 class Markdown:
     """Renders texts, one at a time and beside everything else, so that nobody waits for a long one."""
 
-    def __init__(self) -> None:
-        """Take CommonMark with tables and struck words, without HTML of the text's own."""
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Take CommonMark with tables and struck words, without HTML of the text's own.
+
+        Args:
+            patience_seconds: How long a text waits for its turn.
+        """
+        self._patience_seconds = patience_seconds
         self._parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
         self._parser.add_render_rule("image", _link_to_image)
         self._turn = asyncio.Lock()
 
     async def render(self, text: str) -> Markup | None:
-        """Return a text's HTML, or None for one that is too long."""
+        """Return a text's HTML, or None for one that is too long, or while others take too long."""
         if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
             return None
-        async with self._turn:
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                await self._turn.acquire()
+        except TimeoutError:
+            return None
+        try:
             return await asyncio.to_thread(self.render_now, text)
+        finally:
+            self._turn.release()
 
     def render_now(self, text: str) -> Markup:
         """Return a text's HTML: what the renderer made of it, and of that only what a list of tags allows.

@@ -22,6 +22,7 @@ class PageRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_in_order(request: Request) -> Response:
+            request.state.route = self.path_format
             if request.method not in SAFE_METHODS:
                 check_origin(request.scope)
             request.state.visitor = visitor = await _find_visitor(request)
