@@ -18,13 +18,13 @@ from postkeep.domain.incoming import (
     IdInvalid,
     IncomingPost,
     PostTooLarge,
-    VersionInvalid,
 )
 from postkeep.domain.posts import (
     Status,
     StatusInvalid,
     TextInvalid,
     TitleInvalid,
+    VersionInvalid,
     parse_status,
     parse_text,
     parse_title,

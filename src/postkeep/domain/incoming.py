@@ -29,13 +29,6 @@ class DateInvalid(Invalid):
     field = "created_date"
 
 
-class VersionInvalid(Invalid):
-    """A version is a whole number from 1 to 1,073,741,824."""
-
-    code = "version_invalid"
-    field = "version"
-
-
 class IdInvalid(Invalid):
     """An id is a text of 1 to 200 characters."""
 

@@ -62,6 +62,13 @@ class StatusInvalid(Invalid):
     field = "status"
 
 
+class VersionInvalid(Invalid):
+    """A version is a whole number from 1 to 1,073,741,824."""
+
+    code = "version_invalid"
+    field = "version"
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """How much one account may hold.

@@ -6,7 +6,17 @@ from typing import Final, Self, TypeVar
 
 from postkeep.domain.accounts import Email, Password
 from postkeep.domain.errors import Invalid, PostkeepError, TooLarge
-from postkeep.domain.posts import MAX_BODY_BYTES, Post, Status, Text, Title, parse_status, parse_text, parse_title
+from postkeep.domain.posts import (
+    MAX_BODY_BYTES,
+    Post,
+    Status,
+    Text,
+    Title,
+    VersionInvalid,
+    parse_status,
+    parse_text,
+    parse_title,
+)
 from postkeep.views.markdown import MAX_BYTES
 from postkeep.views.sessions import email_or_nobody
 
@@ -31,13 +41,6 @@ class EntriesRefused(Invalid):
     """Something that was typed does not follow the rules; the form says what."""
 
     code = "entries_refused"
-    field = "form"
-
-
-class VersionInvalid(Invalid):
-    """An edit says which version of the post it starts from."""
-
-    code = "version_invalid"
     field = "form"
 
 
