@@ -33,12 +33,20 @@ FAST = (
 )
 
 
+# Below those that the system gives to whoever connects somewhere, of which other tests use thousands at any moment.
+_PORTS = range(10_000, 32_000)
+
+
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port of loopback that nobody has at this moment, and that no other worker of this run is given."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        # Not by `random`, whose seed all workers share.
+        port = secrets.choice(_PORTS[mine::workers])
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True)
