@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import uvicorn
-from starlette.types import ASGIApp, Receive
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from postkeep.server.connections import Connections, Deadlines
 
 OPTIONS: Final[Mapping[str, Any]] = {
     "http": "postkeep.server.guard:GuardedProtocol",
@@ -16,10 +18,19 @@ OPTIONS: Final[Mapping[str, Any]] = {
 }
 """Those of `postkeep serve`."""
 
+_CONNECTIONS: Final = 2000
+
 
 def serve(app: ASGIApp, port: int) -> None:
     """Serve a function on loopback until SIGTERM."""
-    uvicorn.run(app, host="127.0.0.1", port=port, **OPTIONS)
+
+    async def with_connections(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            # What our protocol class counts connections in; nobody looks at them here.
+            scope["state"]["connections"] = Connections(Deadlines(), _CONNECTIONS)
+        await app(scope, receive, send)
+
+    uvicorn.run(with_connections, host="127.0.0.1", port=port, **OPTIONS)
 
 
 async def read_body(receive: Receive) -> bytes:
