@@ -128,6 +128,7 @@ def test_op_07_no_label_says_who(watched: Watched) -> None:
 
 def test_every_metric_is_described_and_the_dashboard_shows_none_that_is_not_there(watched: Watched) -> None:
     """Whoever was woken reads docs/metrics.md, and every panel has something to show."""
+    watched.http.post("/login", json={"email": "nobody@example.org", "password": "an event to count"})
     told = watched.scrape_with_token().text
     names = set(re.findall(r"^(postkeep_\w+?)(?:_bucket|_sum|_count)?[{ ]", told, re.MULTILINE))
     described = set(re.findall(r"^\| `(postkeep_\w+)` \|", (ROOT / "docs/metrics.md").read_text("utf-8"), re.MULTILINE))
