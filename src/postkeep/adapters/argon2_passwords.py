@@ -37,10 +37,10 @@ _NICEST: Final = 19
 
 
 class Argon2Passwords:
-    """Hashes in as many threads as there are cores, with a bounded queue. See `services.ports.PasswordHasher`.
+    """Hashes in threads, with a bounded queue. See `services.ports.PasswordHasher`.
 
-    More threads would not be faster, each hash takes 19 MiB, and the event loop must stay free: so the threads give way
-    to it where both want a core.
+    There are as many as there are cores but one, which is the event loop's, and they give way to it where they meet. A
+    thread for each core would hash faster, and others would wait half as long again for their lists meanwhile.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Argon2Passwords:
         """Start with no thread; they come as they are needed.
 
         Args:
-            threads: How many hashes at once; None for the number of cores.
+            threads: How many hashes at once; None for one core fewer than there are.
             queue: How many may wait besides.
             memory_kib: Memory of one hash, in KiB.
             passes: How often it goes over it.
         """
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
-        threads = threads or os.cpu_count() or 1
+        threads = threads or max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher", initializer=_give_way)
         self._at_once = threads
         self._room = threads + queue
