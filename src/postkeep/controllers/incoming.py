@@ -3,7 +3,8 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, Protocol, TypeVar
@@ -46,6 +47,9 @@ PART_BYTES: Final = 1024 * 1024
 
 _PART_LINES: Final = 1000
 _SHOWN_LENGTH: Final = 255
+_MOST_NAME: Final = 4096
+"""No longer path can be opened. Source: limits.h(0p), PATH_MAX as Linux has it."""
+
 _ENDINGS: Final = {".md", ".markdown"}
 # Python itself takes much else for a date. Source: RFC 3339 5.6.
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -74,7 +78,7 @@ class TooManyEntries(Invalid):
 
 
 class NameUnsafe(Invalid):
-    """A file's name is a path from the archive's top: no `..`, no drive, no backslash, nothing that is no character."""
+    """A file's name is a path from the archive's top: no `..`, drive or backslash; 4,096 printable characters at most."""
 
     code = "name_unsafe"
     field = "file"
@@ -219,15 +223,28 @@ class IncomingFiles:
         self._names.add(name)
 
 
-async def slices(parts: Iterator[T]) -> AsyncGenerator[T]:
-    """Have something be read in another thread, part by part."""
-    while (part := await asyncio.to_thread(next, parts, None)) is not None:
+async def slices(
+    parts: Iterator[T], turns: AbstractAsyncContextManager[object] | None = None
+) -> AsyncGenerator[T]:
+    """Have something be read in another thread, part by part.
+
+    Args:
+        parts: What to read.
+        turns: To be entered while a part is read, and left before it is given out.
+    """
+    while (part := await in_turn(turns, lambda: next(parts, None))) is not None:
         yield part
+
+
+async def in_turn(turns: AbstractAsyncContextManager[object] | None, work: Callable[[], T]) -> T:
+    """Do something in another thread, once it is its turn."""
+    async with turns or nullcontext():
+        return await asyncio.to_thread(work)
 
 
 def _is_safe(name: str) -> bool:
     """Whether a file's name leads nowhere but down."""
-    begins_well = not name.startswith("/") and name[1:2] != ":"
+    begins_well = not name.startswith("/") and name[1:2] != ":" and len(name) <= _MOST_NAME
     return begins_well and ".." not in name.split("/") and "\\" not in name and name.isprintable()
 
 
