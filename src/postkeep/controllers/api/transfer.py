@@ -20,20 +20,15 @@ from postkeep.controllers.errors import (
     documented,
     first_line,
 )
-from postkeep.controllers.incoming import (
-    Incoming,
-    IncomingFiles,
-    IncomingLines,
-    LineInvalid,
-    in_turn,
-    slices,
-)
+from postkeep.controllers.incoming import Incoming, in_turn, slices
+from postkeep.controllers.incoming_files import IncomingFiles
+from postkeep.controllers.incoming_lines import IncomingLines, LineInvalid
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
 from postkeep.controllers.spools import ImportUnderWay, NoRoom, Spools, TooManyImports
 from postkeep.controllers.zip_reading import ZipBomb, ZipInvalid
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
-from postkeep.services.imports import Entry
+from postkeep.services.entries import Entry
 from postkeep.services.ports import StorageUnavailable
 from postkeep.views.bodies import LONG_BODY, declared_length
 from postkeep.views.exports import JSON_LINES, ZIP, Format
