@@ -32,7 +32,7 @@ from postkeep.services.entries import Entry
 from postkeep.services.ports import StorageUnavailable
 from postkeep.views.bodies import LONG_BODY, declared_length
 from postkeep.views.exports import JSON_LINES, ZIP, Format
-from postkeep.views.imports import INCOMING_POST, REPORT_LINE, report_lines
+from postkeep.views.imports import report_lines
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
@@ -68,14 +68,14 @@ IMPORT: Final[Responses] = {
     ),
     status.HTTP_200_OK: {
         "description": "What became of each line or file, a line of JSON for each; the last one counts them.",
-        "content": {JSON_LINES: {"schema": {"type": "array", "items": REPORT_LINE}}},
+        "content": {JSON_LINES: {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/ImportReport"}}}},
     },
 }
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            JSON_LINES: {"schema": {"type": "array", "items": INCOMING_POST}},
+            JSON_LINES: {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/IncomingPost"}}},
             ZIP: {"schema": _FILE},
         },
     }
