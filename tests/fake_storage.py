@@ -97,9 +97,15 @@ class FakeStorage:
         if error is not None:
             raise error
 
-    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
+    async def read(
+        self,
+        query: Callable[[UnitOfWork], Coroutine[Any, Any, T]],
+        *,
+        weight: int = 0,
+        asker: AccountId | None = None,
+    ) -> T:
         """Answer a query."""
-        del weight
+        del weight, asker
         self._begin("read")
         found = _drive(query(FakeUnitOfWork(self.state.copy(), None, self.clock)))
         await asyncio.sleep(0)

@@ -16,6 +16,10 @@ MAX_AT_ONCE: Final = 1000
 """So many posts may be changed together."""
 
 
+MAX_BYTES_AT_ONCE: Final = 16 * 1024 * 1024
+"""So many bytes their titles and texts may have: all other writes may have to wait for it."""
+
+
 class EditEmpty(Invalid):
     """An edit changes at least one of text, title and status."""
 
@@ -28,6 +32,13 @@ class VersionsDisagree(Invalid):
 
     code = "versions_disagree"
     field = "version"
+
+
+class TooMuchAtOnce(Invalid):
+    """Posts that are changed together have at most 16 MiB of titles and texts; name fewer of them at a time."""
+
+    code = "too_much_at_once"
+    field = "posts"
 
 
 class VersionRequired(Unguarded):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.edits import PostsAbsent
+from postkeep.domain.edits import MAX_BYTES_AT_ONCE, PostsAbsent, TooMuchAtOnce
 from postkeep.domain.ids import parse_id
 from postkeep.domain.posts import PostId, Status
 from postkeep.services.ports import Clock, Storage, UnitOfWork
@@ -35,6 +35,7 @@ class BulkService:
 
         Raises:
             PostsAbsent: Some are not there, or belong to someone else; nothing was changed.
+            TooMuchAtOnce: They have too many bytes together.
             AccountGone: The account was removed or disabled meanwhile.
             StorageUnavailable: The database does not answer.
         """
@@ -58,6 +59,7 @@ class BulkService:
 
         Raises:
             PostsAbsent: Some are not there, or belong to someone else; nothing was deleted.
+            TooMuchAtOnce: They have too many bytes together.
             AccountGone: The account was removed or disabled meanwhile.
             StorageUnavailable: The database does not answer.
         """
@@ -75,6 +77,7 @@ class BulkService:
         """Change posts in one unit, and say in the author's own words which of them are not there."""
         parsed = {given: parse_id(given) for given in named}
         posts = [PostId(post_id) for post_id in parsed.values() if post_id is not None]
+        await self._refuse_too_much(author, posts, size)
         done: list[int] = []
 
         async def unit(work: UnitOfWork) -> None:
@@ -83,9 +86,21 @@ class BulkService:
                 raise PostsAbsent
 
         try:
-            await self._storage.transact(author, unit, weight=size)
+            await self._storage.transact(author, unit, weight=min(size, MAX_BYTES_AT_ONCE))
         except PostsAbsent as error:
             absent = [given for given, post_id in parsed.items() if post_id is None or str(post_id) in error.absent]
             log.info("posts_missed", extra={"account": author, "posts": len(absent)})
             raise PostsAbsent(absent) from None
         return done[-1]
+
+    async def _refuse_too_much(self, author: AccountId, posts: Sequence[PostId], size: int) -> None:
+        """Refuse what would take long, before anybody waits for it; who has less than that is not even asked.
+
+        Raises:
+            TooMuchAtOnce: They have too many bytes together.
+        """
+        if size <= MAX_BYTES_AT_ONCE:
+            return
+        sizes = await self._storage.read(lambda work: work.imports.sizes(author, posts), weight=size, asker=author)
+        if sum(sizes.values()) > MAX_BYTES_AT_ONCE:
+            raise TooMuchAtOnce

@@ -680,16 +680,23 @@ class Storage(Protocol):
         """
         ...
 
-    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
+    async def read(
+        self,
+        query: Callable[[UnitOfWork], Coroutine[Any, Any, T]],
+        *,
+        weight: int = 0,
+        asker: AccountId | None = None,
+    ) -> T:
         """Answer a query outside any transaction; it may run more than once and must not write.
 
         Args:
             query: Awaits nothing but its unit of work.
             weight: About how many bytes it will read, 0 if few. Heavy queries do not hold up others, and may take
                 longer.
+            asker: Who asks: one account's heavy queries wait for each other, however many it sends.
 
         Raises:
-            StorageUnavailable: The database does not answer in time.
+            StorageUnavailable: The database does not answer in time, or it was not the asker's turn.
         """
         ...
 

@@ -132,12 +132,16 @@ class PostService:
             return await self._long_page(author, listing, before, None)
         # Where there are long posts, even finding out how long they are takes its time.
         light = await self._storage.read(
-            lambda work: work.posts.list_light(author, listing, limit=limit + 1, before=before), weight=size
+            lambda work: work.posts.list_light(author, listing, limit=limit + 1, before=before),
+            weight=size,
+            asker=author,
         )
         if light:
             return _page(light, listing, limit)
         sizes = await self._storage.read(
-            lambda work: work.posts.list_sizes(author, listing, limit=limit + 1, before=before), weight=size
+            lambda work: work.posts.list_sizes(author, listing, limit=limit + 1, before=before),
+            weight=size,
+            asker=author,
         )
         size = sum(each + LISTED_BYTES for _, each in sizes)
         if size <= LONG_BYTES:
@@ -151,7 +155,7 @@ class PostService:
         # One more than asked for says whether there are more.
         asked = None if limit is None else limit + 1
         posts = await self._storage.read(
-            lambda work: work.posts.list_for(author, listing, limit=asked, before=before), weight=size
+            lambda work: work.posts.list_for(author, listing, limit=asked, before=before), weight=size, asker=author
         )
         return _page(posts, listing, limit)
 
@@ -181,7 +185,7 @@ class PostService:
             AccountGone: The account was removed meanwhile.
             StorageUnavailable: The database does not answer.
         """
-        summary = await self._storage.read(lambda work: work.posts.summarise(author), weight=size)
+        summary = await self._storage.read(lambda work: work.posts.summarise(author), weight=size, asker=author)
         if summary is None:
             raise AccountGone
         return summary

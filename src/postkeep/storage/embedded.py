@@ -4,9 +4,9 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -16,12 +16,13 @@ from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.storage.account_turns import AccountTurns
 from postkeep.storage.embedded_file import FileLock, WriteAheadLog, connect, create_embedded_engine
 from postkeep.storage.embedded_search import EmbeddedSearch
+from postkeep.storage.limits import HEAVY_BYTES, HEAVY_QUERIES, SEARCHES
 from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.search import Finds, embedded_search
-from postkeep.storage.search_turns import SearchTurns
 from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.streams import Streams
 from postkeep.storage.transaction import Transaction
@@ -29,9 +30,6 @@ from postkeep.storage.unit_of_work import SqlUnitOfWork
 from postkeep.storage.writer import Writer, read_rows, run_now, runs_on, unavailable
 
 T = TypeVar("T")
-
-HEAVY_BYTES: Final = 64 * 1024
-"""Queries that read more leave the event loop's thread; below it, changing threads costs more than reading."""
 
 
 class _Reader:
@@ -97,7 +95,8 @@ class EmbeddedStorage:
         self._heavy = _Reader(path)
         self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
         self._search = EmbeddedSearch(path)
-        self._search_turns = SearchTurns()
+        self._search_turns = AccountTurns(SEARCHES)
+        self._heavy_turns = AccountTurns(HEAVY_QUERIES)
         self._closed = False
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
@@ -108,13 +107,20 @@ class EmbeddedStorage:
         """Run a unit that counts attempts and commit it, together with others that wait."""
         await self._writer.run(None, unit, counting=True)
 
-    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
-        """Answer a query: a light one at once, a heavy one in another thread."""
+    async def read(
+        self,
+        query: Callable[[UnitOfWork], Coroutine[Any, Any, T]],
+        *,
+        weight: int = 0,
+        asker: AccountId | None = None,
+    ) -> T:
+        """Answer a query: a light one at once; a heavy one in another thread, where changing threads costs less."""
         if self._closed:
             raise StorageUnavailable
         if weight <= HEAVY_BYTES:
             return self._light.run(query)
-        return await self._in_thread(lambda: self._heavy.run(query))
+        async with nullcontext() if asker is None else self._heavy_turns.to_read(asker):
+            return await self._in_thread(lambda: self._heavy.run(query))
 
     async def stream(
         self,
@@ -155,7 +161,7 @@ class EmbeddedStorage:
         about_bytes: int,
     ) -> Found:
         """Find posts, in a thread of their own."""
-        async with self._search_turns.turn(author):
+        async with self._search_turns.to_search(author):
             if self._closed:
                 raise StorageUnavailable
             finds = Finds(query, limit=limit, about_bytes=about_bytes)
@@ -210,9 +216,15 @@ class InMemoryStorage:
         """Run a unit that counts attempts and commit it, together with others that wait."""
         await self._writer.run(None, unit, counting=True)
 
-    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
+    async def read(
+        self,
+        query: Callable[[UnitOfWork], Coroutine[Any, Any, T]],
+        *,
+        weight: int = 0,
+        asker: AccountId | None = None,
+    ) -> T:
         """Answer a query, in turn with the units."""
-        del weight
+        del weight, asker
         return await self._writer.run(None, query)
 
     async def stream(

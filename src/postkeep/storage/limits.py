@@ -11,6 +11,12 @@ BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 STREAMS: Final = 4
 """How many long lists are read at the same time, on connections of their own; see `Streams`."""
 
+HEAVY_BYTES: Final = 64 * 1024
+"""Queries that read more are heavy."""
+
+HEAVY_QUERIES: Final = 4
+"""How many of those run at the same time, one of each account, and never more than half of a server's connections."""
+
 SEARCHES: Final = 2
 """How many searches run at the same time, one of each account: on a server, on connections of their own."""
 

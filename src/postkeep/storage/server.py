@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Any, Final, TypeVar
 
 from asyncmy.errors import MySQLError
@@ -17,12 +17,12 @@ from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
-from postkeep.storage.limits import COUNTS, PATIENCE_SECONDS, STREAMS
+from postkeep.storage.account_turns import AccountTurns
+from postkeep.storage.limits import COUNTS, HEAVY_BYTES, HEAVY_QUERIES, PATIENCE_SECONDS, SEARCHES, STREAMS
 from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.search import Finds, server_search
-from postkeep.storage.search_turns import SearchTurns
 from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, read_rows, runs_on
 from postkeep.storage.server_search import ServerSearch
 from postkeep.storage.statements import Parameters, Statement
@@ -56,7 +56,8 @@ class ServerStorage:
         self._streams = Streams()
         self._reading = Connections(url, size=STREAMS, autocommit=True)
         self._search = ServerSearch(url)
-        self._search_turns = SearchTurns()
+        self._search_turns = AccountTurns(SEARCHES)
+        self._heavy_turns = AccountTurns(max(1, min(HEAVY_QUERIES, pool_size // 2)))
         self._checks = create_server_engine(url, pool_size=1, autocommit=True)
         self._patience = Patience()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -77,9 +78,17 @@ class ServerStorage:
         task.add_done_callback(self._end)
         await asyncio.shield(task)
 
-    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
+    async def read(
+        self,
+        query: Callable[[UnitOfWork], Coroutine[Any, Any, T]],
+        *,
+        weight: int = 0,
+        asker: AccountId | None = None,
+    ) -> T:
         """Answer a query; once more on another connection where the first is lost."""
-        async with self._patience.limit(weight):
+        # Waiting for a turn says nothing of the database, which is given its time only then.
+        turn = nullcontext() if asker is None or weight <= HEAVY_BYTES else self._heavy_turns.to_read(asker)
+        async with turn, self._patience.limit(weight):
             for run in range(_RUNS):
                 try:
                     async with self._queries.lent() as connection:
@@ -138,7 +147,7 @@ class ServerStorage:
             return server_search(author, listing, query, before=behind, limit=at_most)
 
         finds = Finds(query, limit=limit, about_bytes=about_bytes)
-        async with self._search_turns.turn(author):
+        async with self._search_turns.to_search(author):
             # One more than asked for says whether there are more.
             return await self._search.run(ask, listing.sort.place_of, finds, before=before, limit=limit + 1)
 

@@ -1,6 +1,5 @@
-"""Searching on real databases: what they take for the same letter, how long they may take, and whose turn it is."""
+"""Searching on real databases: what they take for the same letter, and how long they may take."""
 
-import asyncio
 import re
 import sqlite3
 from contextlib import closing
@@ -16,7 +15,6 @@ from postkeep.domain.lists import EVERYTHING, Listing, Place, Sort
 from postkeep.domain.posts import Text
 from postkeep.domain.search import fold, parse_query, variants
 from postkeep.services.ports import SearchUnavailable, StorageUnavailable
-from postkeep.storage import search_turns as turns_module
 from postkeep.storage.embedded_file import connect
 from postkeep.storage.embedded_search import EmbeddedSearch
 from postkeep.storage.lists import SUMMARY, list_statement
@@ -28,7 +26,6 @@ from postkeep.storage.search import (
     server_pattern,
     server_search,
 )
-from postkeep.storage.search_turns import SearchTurns
 from postkeep.storage.server_pool import Connections
 from postkeep.storage.server_search import ServerSearch
 from postkeep.storage.statements import Parameters, Statement, compiled
@@ -161,36 +158,6 @@ async def test_a_closed_storage_searches_no_more(tmp_path: Path) -> None:
         pass
     with pytest.raises(StorageUnavailable):
         await find(opened.storage, an_account_id(), "a")
-
-
-async def test_one_account_searches_once_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others need not wait for it; whoever waits too long is told so."""
-    monkeypatch.setattr(turns_module, "PATIENCE_SECONDS", 0.05)
-    turns, mine, yours, theirs = SearchTurns(2), an_account_id(), an_account_id(), an_account_id()
-    async with turns.turn(mine):
-        with pytest.raises(SearchUnavailable):
-            async with turns.turn(mine):
-                pass
-        async with turns.turn(yours):
-            with pytest.raises(SearchUnavailable):
-                async with turns.turn(theirs):
-                    pass
-    async with turns.turn(mine), turns.turn(theirs):
-        pass
-
-
-async def test_turns_come_in_order(anyio_backend: str) -> None:
-    """Whoever waited gets the next one."""
-    del anyio_backend
-    turns, author, done = SearchTurns(), an_account_id(), list[int]()
-
-    async def search(number: int) -> None:
-        async with turns.turn(author):
-            await asyncio.sleep(0)
-            done.append(number)
-
-    await asyncio.gather(*map(search, range(10)))
-    assert done == list(range(10))
 
 
 async def plan_of(opened: Opened, statement: Statement, values: Parameters) -> str:

@@ -7,9 +7,11 @@ import pytest
 from postkeep.domain.accounts import AccountGone, AccountStatus
 from postkeep.domain.edits import (
     ANY_VERSION,
+    MAX_BYTES_AT_ONCE,
     Changes,
     PostsAbsent,
     Revision,
+    TooMuchAtOnce,
     VersionConflict,
     VersionRequired,
     Versions,
@@ -120,6 +122,29 @@ async def test_all_that_are_absent_are_named_as_they_were_sent() -> None:
         assert caught.value.absent in ([named[0], *named[2:]], ["nonsense"])
     assert {post.id for post in world.kept} == {mine.id, theirs.id}
     assert {post.version for post in world.kept} == {1}
+
+
+async def test_what_would_keep_everybody_else_waiting_is_refused_before_it_begins() -> None:
+    """A thousand posts of a megabyte take many seconds to write, in which nobody else could."""
+    account = an_account()
+    world = a_world().with_account(account)
+    half = a_post(author=account.id, text=Text("x" * (MAX_BYTES_AT_ONCE // 2 - 1000)))
+    for post in (
+        half,
+        other := replace(half, id=a_post().id),
+        more := a_post(author=account.id, text=Text("y" * 3000)),
+    ):
+        world.with_post(post)
+    named, size = [str(post.id) for post in (half, other, more)], 2 * MAX_BYTES_AT_ONCE
+    for change in (
+        world.bulk.set_status(account.id, named, Status.DRAFT, size=size),
+        world.bulk.delete(account.id, named, size=size),
+    ):
+        with pytest.raises(TooMuchAtOnce):
+            await change
+    assert world.journal == ["read", "read"]
+    assert await world.bulk.delete(account.id, named[:2], size=size) == 2
+    assert world.kept == [more]
 
 
 async def test_nothing_changes_in_an_account_that_is_gone_or_while_nothing_answers() -> None:

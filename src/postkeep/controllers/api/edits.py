@@ -10,7 +10,14 @@ from postkeep.controllers.bodies import BodiesFull
 from postkeep.controllers.dependencies import Bulk, CurrentCaller, Posts
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, MediaTypeUnsupported, RequestInvalid, documented
 from postkeep.controllers.route import Route
-from postkeep.domain.edits import EditEmpty, PostsAbsent, VersionConflict, VersionRequired, VersionsDisagree
+from postkeep.domain.edits import (
+    EditEmpty,
+    PostsAbsent,
+    TooMuchAtOnce,
+    VersionConflict,
+    VersionRequired,
+    VersionsDisagree,
+)
 from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
@@ -42,7 +49,7 @@ _EDIT_ERRORS: Final = documented(
     TitleInvalid,
     QuotaExceeded,
 )
-_BULK_ERRORS: Final = documented(*_ERRORS, PostsAbsent, ChangeUnclear, PostsNamedTwice)
+_BULK_ERRORS: Final = documented(*_ERRORS, PostsAbsent, ChangeUnclear, PostsNamedTwice, TooMuchAtOnce)
 
 _PATCH: Final[dict[str, Any]] = {
     "requestBody": {"content": {MERGE_PATCH: {"schema": {"$ref": "#/components/schemas/PostEdit"}}}}

@@ -1,0 +1,59 @@
+"""Whose turn it is to ask for what takes long: a few at the same time, and one of each account."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
+
+from postkeep.domain.accounts import AccountId
+from postkeep.services.ports import SearchUnavailable, StorageUnavailable
+from postkeep.storage.limits import PATIENCE_SECONDS
+
+log = logging.getLogger(__name__)
+
+
+class AccountTurns:
+    """Who may ask. Any number may wait; whoever's turn does not come in time gets none."""
+
+    def __init__(self, size: int) -> None:
+        """Take how many may ask at the same time."""
+        self._turns = asyncio.Semaphore(size)
+        self._own: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def to_search(self, author: AccountId) -> AsyncGenerator[None]:
+        """Wait for a turn to search, and hold it.
+
+        Raises:
+            SearchUnavailable: It did not come in time.
+        """
+        async with AsyncExitStack() as held:
+            try:
+                await self._take(held, author)
+            except TimeoutError as error:
+                log.warning("search_refused", extra={"account": author})
+                raise SearchUnavailable from error
+            yield
+
+    @asynccontextmanager
+    async def to_read(self, author: AccountId) -> AsyncGenerator[None]:
+        """Wait for a turn for a heavy query, and hold it.
+
+        Raises:
+            StorageUnavailable: It did not come in time.
+        """
+        async with AsyncExitStack() as held:
+            try:
+                await self._take(held, author)
+            except TimeoutError as error:
+                log.warning("storage_busy", extra={"reason": "too many heavy queries"})
+                raise StorageUnavailable from error
+            yield
+
+    async def _take(self, held: AsyncExitStack, author: AccountId) -> None:
+        """Wait for the account's turn and then for one of all."""
+        own = self._own.setdefault(author, asyncio.Lock())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await held.enter_async_context(own)
+            await held.enter_async_context(self._turns)

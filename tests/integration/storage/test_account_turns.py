@@ -1,0 +1,74 @@
+"""Turns at what takes long: one account's wait for each other, and nobody else for them."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import pytest
+
+from postkeep.domain.accounts import AccountId
+from postkeep.services.ports import SearchUnavailable, StorageUnavailable, UnitOfWork
+from postkeep.storage import account_turns as turns_module
+from postkeep.storage.account_turns import AccountTurns
+from postkeep.storage.limits import HEAVY_BYTES
+from tests.builders import an_account_id
+from tests.integration.storage.opened import SERVERS, Opened
+
+A_CROWD = 30
+
+
+@pytest.mark.parametrize(
+    ("ask", "refusal"),
+    [(AccountTurns.to_search, SearchUnavailable), (AccountTurns.to_read, StorageUnavailable)],
+    ids=["search", "read"],
+)
+async def test_one_account_has_one_turn_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any], refusal: type[Exception]
+) -> None:
+    """Others need not wait for it; whoever waits too long is told so."""
+    monkeypatch.setattr(turns_module, "PATIENCE_SECONDS", 0.05)
+    turn = partial(ask, AccountTurns(2))
+    mine, yours, theirs = an_account_id(), an_account_id(), an_account_id()
+    async with turn(mine):
+        with pytest.raises(refusal):
+            async with turn(mine):
+                pass
+        async with turn(yours):
+            with pytest.raises(refusal):
+                async with turn(theirs):
+                    pass
+    async with turn(mine), turn(theirs):
+        pass
+
+
+async def test_turns_come_in_order(anyio_backend: str) -> None:
+    """Whoever waited gets the next one."""
+    del anyio_backend
+    turns, author, done = AccountTurns(2), an_account_id(), list[int]()
+
+    async def search(number: int) -> None:
+        async with turns.to_search(author):
+            await asyncio.sleep(0)
+            done.append(number)
+
+    await asyncio.gather(*map(search, range(10)))
+    assert done == list(range(10))
+
+
+@pytest.mark.parametrize("opened", ["embedded", *SERVERS], indirect=True)
+async def test_nobody_waits_behind_a_crowd_of_somebody_else_s_queries(opened: Opened) -> None:
+    """Who sends hundreds of requests for long lists has them answered one by one, and others between them."""
+    mine, yours = an_account_id(), an_account_id()
+    done: list[AccountId] = []
+
+    def query(asker: AccountId) -> Callable[[UnitOfWork], Coroutine[Any, Any, None]]:
+        async def run(work: UnitOfWork) -> None:
+            await work.posts.summarise(asker)
+            done.append(asker)
+
+        return run
+
+    askers = [*[mine] * A_CROWD, yours]
+    await asyncio.gather(*(opened.storage.read(query(each), weight=HEAVY_BYTES + 1, asker=each) for each in askers))
+    assert done.index(yours) < A_CROWD // 2
