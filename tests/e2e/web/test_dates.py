@@ -1,6 +1,7 @@
 """Times as readers see them: by their own clock with scripts, by everybody's without."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -33,6 +34,12 @@ def test_times_are_the_reader_s_own(browser: Browser, sqlite_server: PostkeepSer
     with context:
         desk = Desk(Visitor.signs_up(sqlite_server.url), context)
         path, page = desk.visitor.write("a duck"), desk.page
+        # An afternoon there, and the first minutes of another month.
+        sqlite_server.rows.change(
+            "UPDATE posts SET created_date = '2026-11-30 08:10:00.000000', updated_date = '2026-11-30 18:30:00.000000'"
+            " WHERE id = :id",
+            id=UUID(path.rpartition("/")[2]).bytes,
+        )
         for where in ("/", path, "/account"):
             page.goto(where)
             expect_local(page, language)

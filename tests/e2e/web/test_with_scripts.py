@@ -219,6 +219,7 @@ class TestDeleting:
         delete(page, paths[0], by_key=True)
         expect(page.get_by_role("button", name="Undo")).to_be_focused()
         page.clock.run_for(10 * UNDO_MS)
+        expect(page.get_by_role("button", name="Undo")).to_be_focused()
         assert len(desk.visitor.headings()) == 3
         page.keyboard.press("Tab")
         page.clock.run_for(UNDO_MS)
@@ -226,6 +227,7 @@ class TestDeleting:
         delete(page, paths[1])
         page.get_by_text("The post is about to be deleted.").hover()
         page.clock.run_for(10 * UNDO_MS)
+        expect(page.get_by_role("button", name="Undo")).to_be_visible()
         assert len(desk.visitor.headings()) == 2
         page.mouse.move(0, 0)
         page.clock.run_for(UNDO_MS)
