@@ -12,7 +12,9 @@ _HEADING_LENGTH: Final = 60
 _LENGTH: Final = 240
 
 _MARKS: Final = re.compile(
-    r"^[ \t]*+(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|```.*$|[-=*_][-=*_ ]{2,}$)|\*\*|`", re.MULTILINE
+    r"^[ \t]*+(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|```.*$|[-=*_][-=*_ ]{2,}$)"
+    r"|\*\*|`|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])",
+    re.MULTILINE,
 )
 """Marks of Markdown that say nothing where a text is one line; white space before them is looked at once only."""
 
