@@ -5,12 +5,17 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.nodejs import NODE
 from tests.e2e.printed import DOCS, programs
 from tests.e2e.servers import PostkeepServer, environment
 
 GENERATORS = DOCS.parent / ".cache" / "generators"
 """Where `bin/test` has installed them (bin/setup/generators.py)."""
+
+# Generating, compiling and running take five seconds, and many times that where everything else runs, too.
+pytestmark = pytest.mark.timeout(300)
 
 
 def run(*command: str | Path, folder: Path, **variables: str) -> str:
