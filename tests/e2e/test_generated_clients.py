@@ -2,29 +2,23 @@
 
 import os
 import re
-import shutil
 import subprocess
-import sys
-import venv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.nodejs import NODE, NPM
+from tests.e2e.nodejs import NODE
 from tests.e2e.printed import DOCS, programs
 from tests.e2e.servers import PostkeepServer, environment
 
-GENERATORS = Path(__file__).with_name("generators")
-"""What the generators are, to the byte: the pins of pip and of npm."""
+GENERATORS = DOCS.parent / ".cache" / "generators"
+"""Where `bin/test` has installed them (bin/setup/generators.py)."""
 
-CACHE = DOCS.parent / ".cache" / "generators"
-INSTALL_SECONDS = 300
-
-pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 100)
+# Generating, compiling and running take five seconds, and many times that where everything else runs, too.
+pytestmark = pytest.mark.timeout(300)
 
 
-def run(*command: str | Path, folder: Path, seconds: float = 100, **variables: str) -> str:
+def run(*command: str | Path, folder: Path, **variables: str) -> str:
     """Run a command in a folder, and return all that it prints."""
     done = subprocess.run(
         command,
@@ -35,46 +29,15 @@ def run(*command: str | Path, folder: Path, seconds: float = 100, **variables: s
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=seconds,
+        timeout=100,
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
-def installed(kind: str, pins: str, install: Callable[[Path], object]) -> Path:
-    """Return the folder of a generator, made anew where its pins have changed or it was left halfway.
-
-    Args:
-        kind: The folder's name.
-        pins: The file of `generators` that says what is installed.
-        install: Fills the folder, with all files of `generators` in it.
-    """
-    folder = CACHE / kind
-    done = folder / "installed"
-    wanted = (GENERATORS / pins).read_bytes()
-    if not done.is_file() or done.read_bytes() != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(GENERATORS, folder)
-        install(folder)
-        done.write_bytes(wanted)
-    return folder
-
-
-def install_python(folder: Path) -> None:
-    """Install the generator for Python, apart from this environment: it takes an older Typer."""
-    venv.create(folder / "environment", with_pip=False)
-    pip = (sys.executable, "-m", "pip", "--python", folder / "environment", "install", "--disable-pip-version-check")
-    run(*pip, "--no-deps", "--require-hashes", "-r", "requirements.txt", folder=folder, seconds=INSTALL_SECONDS)
-
-
-def install_typescript(folder: Path) -> None:
-    """Install the generator for TypeScript, and the compiler; npm goes by the hashes of package-lock.json."""
-    run(NODE, NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=folder, seconds=INSTALL_SECONDS)
-
-
 def test_a_generated_python_client_works_as_printed(sqlite_server: PostkeepServer, tmp_path: Path) -> None:
     """Whoever writes Python has a client by tomorrow."""
-    programs_at = installed("python", "requirements.txt", install_python) / "environment" / "bin"
+    programs_at = GENERATORS / "python" / "environment" / "bin"
     generate, _ = programs("clients.md", "sh")
     (program,) = programs("clients.md", "python")
     (tmp_path / "docs").symlink_to(DOCS)
@@ -89,7 +52,7 @@ def test_a_generated_python_client_works_as_printed(sqlite_server: PostkeepServe
 
 def test_a_generated_typescript_client_works_as_printed(sqlite_server: PostkeepServer) -> None:
     """Whoever writes TypeScript has one, too; the compiler holds the program to the types of the client."""
-    folder = installed("typescript", "package-lock.json", install_typescript)
+    folder = GENERATORS / "typescript"
     _, generate = programs("clients.md", "sh")
     (program,) = programs("clients.md", "ts")
     (folder / "docs").unlink(missing_ok=True)

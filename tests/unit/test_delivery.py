@@ -9,9 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "tests/e2e/generators/requirements.txt"]
-)
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "tests/e2e/generators/requirements.txt"])
 def test_op_11_every_package_is_pinned_with_its_hashes(name: str) -> None:
     """What is installed tomorrow is what was tested today, byte for byte, wherever it comes from."""
     pins = re.split(r"^(?=\S)", (ROOT / name).read_text("utf-8").replace("\n    #", ""), flags=re.MULTILINE)
