@@ -36,9 +36,7 @@ class Incoming(Protocol):
         ...
 
 
-async def slices(
-    parts: Iterator[T], turns: AbstractAsyncContextManager[object] | None = None
-) -> AsyncGenerator[T]:
+async def slices(parts: Iterator[T], turns: AbstractAsyncContextManager[object] | None = None) -> AsyncGenerator[T]:
     """Have something be read in another thread, part by part.
 
     Args:
