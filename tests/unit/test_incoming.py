@@ -258,6 +258,7 @@ def test_a_file_that_is_no_post_is_refused(content: bytes, code: str) -> None:
         ("C:/a.md", "name_unsafe"),
         ("a\\b.md", "name_unsafe"),
         ("a\nb.md", "name_unsafe"),
+        ("a/" * 2047 + "b.md", "name_unsafe"),
         ("a.zip", "not_markdown"),
         ("a.md.exe", "not_markdown"),
         (".DS_Store", "not_markdown"),

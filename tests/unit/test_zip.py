@@ -140,6 +140,22 @@ def test_what_lies_beyond_four_gigabytes_is_found(monkeypatch: pytest.MonkeyPatc
     assert read(marked) == [("a", b"a" * 100), ("b", bytes(range(256))), ("c", b"c")]
 
 
+@pytest.mark.parametrize(("before", "is_found"), [(0, True), (15, True), (16, False), (16_000, False)])
+def test_a_long_size_is_looked_for_in_a_lines_first_fields(before: int, is_found: bool) -> None:
+    """There is room for so many empty ones before it that a file of such lines would take minutes."""
+    content, info = b"some text", zipfile.ZipInfo("a.md", THEN.timetuple()[:6])
+    info.extra = struct.pack("<HH", 0x9999, 0) * before + struct.pack("<HHQ", 1, 8, len(content))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(info, content)
+    marked = directory_of(bytearray(file.getvalue()), 24, "<L", 0xFFFFFFFF)
+    if is_found:
+        assert read(marked) == [("a.md", content)]
+    else:
+        with pytest.raises(ZipInvalid):
+            read(marked)
+
+
 @pytest.mark.parametrize("size", [*range(140), 5000])
 def test_a_part_of_a_zip_is_none(size: int) -> None:
     """Wherever it was cut."""

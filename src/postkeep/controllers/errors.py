@@ -27,6 +27,7 @@ from postkeep.domain.errors import (
 from postkeep.domain.idempotency import KeyInUse
 from postkeep.domain.sessions import TokenInvalid
 from postkeep.views.browsers import asks_for_page
+from postkeep.views.cookies import CookieInvalid
 from postkeep.views.problems import PROBLEM_JSON, FieldError
 from postkeep.views.refusals import refused
 from postkeep.views.sessions import oauth_refusal
@@ -100,6 +101,7 @@ _OF_REQUESTS: Final[Mapping[type[PostkeepError], int]] = {
     MediaTypeUnsupported: 415,
     BodyUnreadable: 400,
     FormInvalid: 400,
+    CookieInvalid: 400,
 }
 
 

@@ -1,7 +1,8 @@
 """What is brought in, entry by entry, whatever it is written in. Reading it blocks; see `slices`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Final, Protocol, TypeVar
 
 from postkeep.services.entries import Entry
@@ -35,7 +36,18 @@ class Incoming(Protocol):
         ...
 
 
-async def slices(parts: Iterator[T]) -> AsyncGenerator[T]:
-    """Have something be read in another thread, part by part."""
-    while (part := await asyncio.to_thread(next, parts, None)) is not None:
+async def slices(parts: Iterator[T], turns: AbstractAsyncContextManager[object] | None = None) -> AsyncGenerator[T]:
+    """Have something be read in another thread, part by part.
+
+    Args:
+        parts: What to read.
+        turns: To be entered while a part is read, and left before it is given out.
+    """
+    while (part := await in_turn(turns, lambda: next(parts, None))) is not None:
         yield part
+
+
+async def in_turn(turns: AbstractAsyncContextManager[object] | None, work: Callable[[], T]) -> T:
+    """Do something in another thread, once it is its turn."""
+    async with turns or nullcontext():
+        return await asyncio.to_thread(work)

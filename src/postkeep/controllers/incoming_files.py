@@ -13,11 +13,14 @@ from postkeep.services.entries import Entry
 from postkeep.views.post_files import read_file, read_note
 
 _SHOWN_LENGTH: Final = 255
+_MOST_NAME: Final = 4096
+"""No longer path can be opened. Source: limits.h(0p), PATH_MAX as Linux has it."""
+
 _ENDINGS: Final = {".md", ".markdown"}
 
 
 class NameUnsafe(Invalid):
-    """A file's name is a path from the archive's top: no `..`, no drive, no backslash, nothing that is no character."""
+    """A file's name is a path from the archive's top: no `..`, drive or backslash; 4,096 printable characters at most."""
 
     code = "name_unsafe"
     field = "file"
@@ -100,5 +103,5 @@ class IncomingFiles:
 
 def _is_safe(name: str) -> bool:
     """Whether a file's name leads nowhere but down."""
-    begins_well = not name.startswith("/") and name[1:2] != ":"
+    begins_well = not name.startswith("/") and name[1:2] != ":" and len(name) <= _MOST_NAME
     return begins_well and ".." not in name.split("/") and "\\" not in name and name.isprintable()

@@ -1,6 +1,7 @@
-"""Where what is brought in waits on the disk: few at a time, one of each account, and nothing is left of it."""
+"""Where what is brought in waits on the disk: one of each account, few read at a time, and nothing is left of it."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
@@ -12,7 +13,13 @@ from postkeep.controllers.errors import BodyTooLarge
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import Conflict, Unavailable
 
-_AT_ONCE: Final = 2
+_WAITING: Final = 32
+"""So many come in, or wait to be read, at once: a slow sender holds up nothing but a place."""
+
+_ALL_OF: Final = 4
+"""All together may have the bytes of so many as long as one may be."""
+
+_READ_AT_ONCE: Final = 2
 _SPARED_BYTES: Final = 64 * 1024 * 1024
 """So much of the disk is left to everything else."""
 
@@ -44,13 +51,15 @@ class Spools:
 
     Attributes:
         limit: How many bytes one may have.
+        turns: To be entered for each piece of work on one of them, which takes a core while it lasts.
     """
 
     def __init__(self, folder: Path | None, limit: int) -> None:
         """Take where they are (None: in the system's folder for such things), and how long one may be."""
         self.limit = limit
+        self.turns = asyncio.Semaphore(_READ_AT_ONCE)
         self._folder = folder
-        self._whose: set[AccountId] = set()
+        self._files: dict[AccountId, BinaryIO] = {}
 
     @contextmanager
     def opened(self, whose: AccountId) -> Generator[BinaryIO]:
@@ -61,16 +70,16 @@ class Spools:
             TooManyImports: Others have all that there are.
             NoRoom: The disk has no room.
         """
-        if whose in self._whose:
+        if whose in self._files:
             raise ImportUnderWay
-        if len(self._whose) >= _AT_ONCE:
+        if len(self._files) >= _WAITING:
             raise TooManyImports
-        self._whose.add(whose)
-        try:
-            with _made(self._folder) as file:
+        with _made(self._folder) as file:
+            self._files[whose] = file
+            try:
                 yield file
-        finally:
-            self._whose.discard(whose)
+            finally:
+                del self._files[whose]
 
     async def fill(self, file: BinaryIO, body: AsyncGenerator[bytes], declared: int) -> None:
         """Write a body into a file as it comes.
@@ -101,13 +110,14 @@ class Spools:
         await asyncio.to_thread(_write, file, bytes(buffer))
 
     def _refuse_full(self, wanted: int) -> None:
-        """Refuse to fill a disk to its end.
+        """Refuse to fill a disk to its end, or with nothing but this.
 
         Raises:
             NoRoom: It would be.
         """
         folder = self._folder or Path(gettempdir())
-        if shutil.disk_usage(folder).free < wanted + _SPARED_BYTES:
+        held = sum(os.fstat(file.fileno()).st_size for file in self._files.values())
+        if held + wanted > _ALL_OF * self.limit or shutil.disk_usage(folder).free < wanted + _SPARED_BYTES:
             raise NoRoom
 
     def _said(self) -> str:

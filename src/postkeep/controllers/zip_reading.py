@@ -33,6 +33,8 @@ _MOST_PACKED: Final = MAX_FILE_BYTES + 64 * 1024
 _MOST_16: Final = 0xFFFF
 _MOST_32: Final = 0xFFFFFFFF
 _MOST_COMMENT: Final = 0xFFFF
+_MOST_FIELDS: Final = 16
+"""Archivers write a handful; a line has room for 16,000, which would take as long to go through as posts to add."""
 
 _LOCAL: Final = struct.Struct("<4sHHHHHLLLHH")
 _CENTRAL: Final = struct.Struct("<4sHHHHHHLLLHHHHHLL")
@@ -279,9 +281,11 @@ def _with_long_ones(extra: bytes, *short: int) -> list[int]:
 
 
 def _extra_field(extra: bytes, wanted: int) -> bytes:
-    """Return one of a line's further fields, or nothing."""
+    """Return one of a line's further fields, of the first few, or nothing."""
     position = 0
-    while position + _FIELD.size <= len(extra):
+    for _ in range(_MOST_FIELDS):
+        if position + _FIELD.size > len(extra):
+            break
         kind, size = _FIELD.unpack_from(extra, position)
         position += _FIELD.size
         if kind == wanted:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Final
+from weakref import WeakValueDictionary
 
 import nh3
 from markdown_it import MarkdownIt
@@ -11,11 +13,13 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 
+from postkeep.domain.accounts import AccountId
+
 MAX_BYTES: Final = 64 * 1024
 """A longer text is shown as it is: rendering a megabyte takes seconds."""
 
-PATIENCE_SECONDS: Final = 1.0
-"""Some texts are made to take seconds; whoever waits behind them is better served with the text as it is."""
+PATIENCE_SECONDS: Final = 3.0
+"""Some texts are made to take seconds; whoever waits behind many is better served with the text as it is."""
 
 _TAGS: Final = frozenset(
     {
@@ -29,32 +33,41 @@ _LOWEST: Final = 6
 
 
 class Markdown:
-    """Renders texts, one at a time and beside everything else, so that nobody waits for a long one."""
+    """Renders texts, one at a time and beside everything else.
+
+    Of each account one text at most stands in the line, so that one who has many made to take long holds nobody up for
+    longer than one of them takes.
+    """
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Take CommonMark with tables and struck words, without HTML of the text's own.
 
         Args:
-            patience_seconds: How long a text waits for its turn.
+            patience_seconds: How long a text waits for its account's turn and its own.
         """
         self._patience_seconds = patience_seconds
         self._parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
         self._parser.add_render_rule("image", _link_to_image)
         self._turn = asyncio.Lock()
+        self._turns_of: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
 
-    async def render(self, text: str) -> Markup | None:
-        """Return a text's HTML, or None for one that is too long, or while others take too long."""
+    async def render(self, text: str, whose: AccountId) -> Markup | None:
+        """Return a text's HTML, or None for one that is too long, or while others take too long.
+
+        Args:
+            text: The text.
+            whose: The account that wants to see it.
+        """
         if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
             return None
-        try:
-            async with asyncio.timeout(self._patience_seconds):
-                await self._turn.acquire()
-        except TimeoutError:
-            return None
-        try:
+        async with AsyncExitStack() as turns:
+            try:
+                async with asyncio.timeout(self._patience_seconds):
+                    for turn in (self._turns_of.setdefault(whose, asyncio.Lock()), self._turn):
+                        await turns.enter_async_context(turn)
+            except TimeoutError:
+                return None
             return await asyncio.to_thread(self.render_now, text)
-        finally:
-            self._turn.release()
 
     def render_now(self, text: str) -> Markup:
         """Return a text's HTML: what the renderer made of it, and of that only what a list of tags allows.

@@ -20,7 +20,7 @@ from postkeep.controllers.errors import (
     documented,
     first_line,
 )
-from postkeep.controllers.incoming import Incoming, slices
+from postkeep.controllers.incoming import Incoming, in_turn, slices
 from postkeep.controllers.incoming_files import IncomingFiles
 from postkeep.controllers.incoming_lines import IncomingLines, LineInvalid
 from postkeep.controllers.long_answer import LongAnswer
@@ -111,7 +111,7 @@ async def import_posts(caller: CurrentCaller, imports: Imports, request: Request
         # Only now: who is refused before has no more time than anybody else.
         setattr(request.state, LONG_BODY, True)
         await spools.fill(file, request.stream(), declared_length(request.headers))
-        parts = await _begun(file, media_type)
+        parts = await _begun(file, media_type, spools.turns)
         outcomes = await imports.begin(caller.account_id, parts, dry_run=dry_run)
         return _Report(report_lines(outcomes, dry_run=dry_run), held.pop_all())
 
@@ -157,16 +157,21 @@ def _media_type(request: Request) -> str:
     return kind
 
 
-async def _begun(file: BinaryIO, media_type: str) -> AsyncGenerator[Sequence[Entry]]:
+async def _begun(file: BinaryIO, media_type: str, turns: asyncio.Semaphore) -> AsyncGenerator[Sequence[Entry]]:
     """Read the first part of what is brought in, which says whether there is anything to be read at all.
+
+    Args:
+        file: What is brought in.
+        media_type: Of which kind it is.
+        turns: To be entered for reading.
 
     Raises:
         ZipInvalid: It is no ZIP that can be read.
         ZipBomb: It would be too much.
         LineInvalid: None of the first lines is one of JSON.
     """
-    incoming = await asyncio.to_thread(_opened, file, media_type)
-    parts = slices(incoming.parts())
+    incoming = await in_turn(turns, lambda: _opened(file, media_type))
+    parts = slices(incoming.parts(), turns)
     first = await anext(parts, None) or ()
     if first and all(isinstance(entry.post, LineInvalid) for entry in first):
         await parts.aclose()

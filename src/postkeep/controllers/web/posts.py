@@ -40,16 +40,16 @@ async def add_post(visit: CurrentVisit, entered: WritingForm, posts: Posts) -> R
 
 
 @router.post("/posts/preview")
-async def preview(_caller: SignedIn, visit: CurrentVisit, entered: PreviewForm) -> Response:
+async def preview(caller: SignedIn, visit: CurrentVisit, entered: PreviewForm) -> Response:
     """Show what a text would look like, as Markdown; nothing of it is kept."""
-    return visit.show("preview", html=await _markdown.render(entered["text"]))
+    return visit.show("preview", html=await _markdown.render(entered["text"], caller.account_id))
 
 
 @router.get("/posts/{post_id}")
 async def show_post(post_id: str, caller: SignedIn, visit: CurrentVisit, posts: Posts) -> Response:
     """Show one post."""
     post = await posts.get(caller.account_id, parse_post_id(post_id))
-    return visit.show("post", post=post, html=await _markdown.render(post.text))
+    return visit.show("post", post=post, html=await _markdown.render(post.text, caller.account_id))
 
 
 @router.get("/posts/{post_id}/delete")
