@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench import enumeration, groups, growth, guards, mix, pages, search, strain
+from bench import enumeration, groups, growth, guards, mix, pages, search, strain, transfer
 from bench.arena import DATABASES, Plan, databases, opened
 from bench.databases import MariaDbHost
 from bench.figures import Comparison, Start, Table
@@ -23,7 +23,7 @@ from bench.postkeep import Postkeep
 from bench.report import kept_from, write
 
 _LOADS: Final = ("hits", "cold", "adds", "edits", "mix")
-_PARTS: Final = ("starts", *_LOADS, "pages", "search", "long", "memory", "guard", "strain", "enumeration")
+_PARTS: Final = ("starts", *_LOADS, "pages", "search", "transfer", "long", "memory", "guard", "strain", "enumeration")
 
 
 def main() -> None:
@@ -101,6 +101,9 @@ class Run:
         if "search" in only:
             with search.opened(self._plan, self._new_folder("search"), self._host) as found:
                 tables += self._compare(found)
+        if "transfer" in only:
+            folder = self._new_folder("transfer")
+            tables += transfer.of_all(self._plan, folder, self._host, self._given.transferred)
         if "long" in only:
             tables.append(growth.of_long_list(self._plan, self._new_folder("long"), self._host))
         if "memory" in only:
@@ -151,6 +154,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, default=3, help="how often Postkeep is started (default: 3)")
     parser.add_argument("--strain-seconds", type=int, default=15, help="of load, alone and strained (default: 15)")
     parser.add_argument("--samples", type=int, default=300, help="refused logins of each kind (default: 300)")
+    parser.add_argument(
+        "--transferred", type=int, default=100_000, help="posts that are taken out and brought in (default: 100,000)"
+    )
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS, help="measure these parts (default: all)")
     parser.add_argument("--database", choices=DATABASES, help="measure on this one only")
     parser.add_argument("--readers", type=int, default=200, help="people who list posts (default: 200)")

@@ -74,8 +74,7 @@ class Reading:
             message = f"{self.name}: answered with {sorted({each.status for each in looked})}, not {self.status}"
             raise Void(message)
         self._play(self.warm_seconds)
-        time.sleep(_SETTLE_SECONDS)
-        logged = count_logged(self.server)
+        logged = _settled(self.server)
         measured = measure(self.server, self.database, lambda: self._play(seconds))
         sizes = [each.size for each in looked]
         # The answers that were under way in the end were read in part, perhaps.
@@ -83,8 +82,7 @@ class Reading:
         if not measured.load.answers * min(sizes) <= measured.load.bytes <= most * max(sizes):
             message = f"{self.name}: {measured.load.answers} answers of {sizes} bytes, but {measured.load.bytes} came"
             raise Void(message)
-        time.sleep(_SETTLE_SECONDS)
-        missed = count_logged(self.server) - logged
+        missed = _settled(self.server) - logged
         if self.misses is not None and not measured.load.answers * self.misses <= missed <= most * self.misses:
             message = f"{self.name}: {missed} of {measured.load.answers} answers came from the database"
             raise Void(message)
@@ -199,3 +197,12 @@ class Looping:
             resident_mib=0,
             others_cores=(machine - used - looped.cpu_seconds) / looped.load.seconds,
         )
+
+
+def _settled(server: Server) -> int:
+    """Return how many requests a server has logged, once what was under way is done: it logs no more."""
+    before = -1
+    while (logged := count_logged(server)) != before:
+        before = logged
+        time.sleep(_SETTLE_SECONDS)
+    return logged

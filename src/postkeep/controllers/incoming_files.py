@@ -20,7 +20,7 @@ _ENDINGS: Final = {".md", ".markdown"}
 
 
 class NameUnsafe(Invalid):
-    """A file's name is a path from the archive's top: no `..`, drive, backslash; at most 4,096 printable characters."""
+    """A file's name is a path from the archive's top: no `..`, drive or backslash; up to 4,096 printable characters."""
 
     code = "name_unsafe"
     field = "file"
