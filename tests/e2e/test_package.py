@@ -138,3 +138,27 @@ def test_the_installed_wheel_migrates_and_serves(program: Path, tmp_path: Path) 
         assert 'lang="ru"' in page
         for file in re.findall(r'(?:href|src)="(/static/[^"]+)"', page):
             assert server.http.get(file).status_code == 200
+
+
+# Needs git, which the image of the tests lacks.
+@pytest.mark.long
+def test_what_is_not_ready_is_not_released(tmp_path: Path) -> None:
+    """What is released can be found again: it is committed, and the changelog says what it brings."""
+    script = tmp_path / "bin" / "setup" / "release.py"
+    script.parent.mkdir(parents=True)
+    for name in ("bin/setup/release.py", "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n", "utf-8")
+    git = ["git", "-C", tmp_path, "-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    run(*git, "init", "--quiet")
+    run(*git, "add", "bin", "pyproject.toml")
+    run(*git, "commit", "--quiet", "--message", "Begin")
+
+    refused = subprocess.run(
+        [sys.executable, script, tmp_path / "dist"], env=environment({}), capture_output=True, text=True, check=False
+    )
+
+    assert refused.returncode == 1
+    assert "not committed:\n?? CHANGELOG.md" in refused.stderr
+    assert f'CHANGELOG.md has no section "## {VERSION} - ' in refused.stderr
+    assert not (tmp_path / "dist").exists()
