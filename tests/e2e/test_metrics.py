@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -137,6 +138,27 @@ def test_every_metric_is_described_and_the_dashboard_shows_none_that_is_not_ther
     shown = {re.sub(r"_bucket$", "", name) for name in re.findall(r"\bpostkeep_\w+", dashboard)}
     assert shown <= described
     assert len(json.loads(dashboard)["panels"]) > 10
+
+
+def test_op_07_the_port_answers_whatever_is_asked_and_says_nothing_of_itself(watched: Watched) -> None:
+    """Names may be asked for; a trace on standard error would be no line of the log."""
+    port = watched.settings["POSTKEEP_METRICS_PORT"]
+    answer = httpx2.get(f"http://127.0.0.1:{port}/?name[]=postkeep_processes", trust_env=False)
+    assert answer.status_code == 200
+    assert "postkeep_processes 2.0" in answer.text
+    assert answer.headers["server"] == "Postkeep"
+    assert "Traceback" not in watched.log
+
+
+def test_op_07_whoever_says_nothing_at_the_port_is_hung_up_on(watched: Watched) -> None:
+    """Each would hold a thread and a file of the server: many are refused at once, a few when their time is over."""
+    port = int(watched.settings["POSTKEEP_METRICS_PORT"])
+    before = watched.threads()
+    with ExitStack() as held:
+        crowd = [held.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(100)]
+        assert watched.threads() - before <= 20
+        assert [each.recv(1) for each in crowd] == [b""] * 100
+    assert watched.scrape()["postkeep_processes"] == 2
 
 
 @pytest.mark.parametrize("kind", ["taken", "same"])

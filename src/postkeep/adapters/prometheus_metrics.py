@@ -2,19 +2,16 @@
 
 import logging
 import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import (
     MultiProcessCollector,
     mark_process_dead,  # pyright: ignore[reportUnknownVariableType] - it has no types
 )
-from prometheus_client.registry import Collector
-
-from postkeep.domain.errors import Misconfigured
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that says where the processes of one server put their numbers. To be set before this is imported."""
@@ -111,7 +108,7 @@ class PrometheusMetrics:
 
     def render(self) -> bytes:
         """Return the numbers of all processes of this server, as Prometheus reads them."""
-        return generate_latest(_of_all_processes() if os.environ.get(FOLDER) else self._registry)
+        return generate_latest(of_all_processes() if os.environ.get(FOLDER) else self._registry)
 
     def _gauge(
         self,
@@ -124,36 +121,7 @@ class PrometheusMetrics:
         return Gauge(f"postkeep_{name}", meaning, labels, registry=self._registry, multiprocess_mode=mode)
 
 
-@contextmanager
-def listening(host: str, port: int) -> Generator[None]:
-    """Answer the numbers of all processes of this server on a port of its own, at any path, from a thread.
-
-    Raises:
-        Misconfigured: Nothing can listen there.
-    """
-    try:
-        server, thread = start_http_server(port, host, registry=_AllProcesses())
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        message = f"Nothing can listen on {host} port {port} (POSTKEEP_METRICS_PORT): {reason}."
-        raise Misconfigured(message) from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _AllProcesses(Collector):
-    """The numbers that lie in the folder whenever they are asked for."""
-
-    def collect(self) -> Iterable[Metric]:
-        """Return them."""
-        return _of_all_processes().collect()
-
-
-def _of_all_processes() -> CollectorRegistry:
+def of_all_processes() -> CollectorRegistry:
     """Return the numbers that lie in the folder; what was so in a process that is dead is no longer so."""
     folder = Path(os.environ[FOLDER])
     for file in folder.glob("gauge_live*.db"):

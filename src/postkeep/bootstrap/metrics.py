@@ -111,12 +111,13 @@ def _shown(settings: Settings) -> Generator[None]:
     if settings.metrics_port is None:
         yield
         return
-    from postkeep.adapters.prometheus_metrics import listening  # noqa: PLC0415 - not loaded for nothing
+    from postkeep.adapters.metrics_port import listening  # noqa: PLC0415 - not loaded for nothing
+    from postkeep.adapters.prometheus_metrics import of_all_processes  # noqa: PLC0415 - likewise
 
     if settings.metrics_port == settings.port:
         message = "POSTKEEP_METRICS_PORT is the port that is served on: set another one."
         raise Misconfigured(message)
-    with listening(settings.host, settings.metrics_port):
+    with listening(settings.host, settings.metrics_port, of_all_processes):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Whose turn it is to ask for what takes long: a few at the same time, and one of each account."""
+"""Whose turn it is: a few accounts at the same time, and of each account one thing or two."""
 
 import asyncio
 import logging
@@ -16,10 +16,11 @@ log = logging.getLogger(__name__)
 class AccountTurns:
     """Who may ask. Any number may wait; whoever's turn does not come in time gets none."""
 
-    def __init__(self, size: int) -> None:
-        """Take how many may ask at the same time."""
+    def __init__(self, size: int, *, own: int = 1) -> None:
+        """Take how many may ask at the same time, and how often one account may."""
         self._turns = asyncio.Semaphore(size)
-        self._own: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
+        self._own_size = own
+        self._own: WeakValueDictionary[AccountId, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def to_search(self, author: AccountId) -> AsyncGenerator[None]:
@@ -37,8 +38,12 @@ class AccountTurns:
             yield
 
     @asynccontextmanager
-    async def to_read(self, author: AccountId) -> AsyncGenerator[None]:
-        """Wait for a turn for a heavy query, and hold it.
+    async def to_use(self, author: AccountId, what: str) -> AsyncGenerator[None]:
+        """Wait for a turn at the database, and hold it.
+
+        Args:
+            author: Who asks.
+            what: Of which there are too many where it does not come, for the log.
 
         Raises:
             StorageUnavailable: It did not come in time.
@@ -47,13 +52,13 @@ class AccountTurns:
             try:
                 await self._take(held, author)
             except TimeoutError as error:
-                log.warning("storage_busy", extra={"reason": "too many heavy queries"})
+                log.warning("storage_busy", extra={"reason": f"too many {what}"})
                 raise StorageUnavailable from error
             yield
 
     async def _take(self, held: AsyncExitStack, author: AccountId) -> None:
         """Wait for the account's turn and then for one of all."""
-        own = self._own.setdefault(author, asyncio.Lock())
+        own = self._own.setdefault(author, asyncio.Semaphore(self._own_size))
         async with asyncio.timeout(PATIENCE_SECONDS):
             await held.enter_async_context(own)
             await held.enter_async_context(self._turns)

@@ -119,7 +119,7 @@ class EmbeddedStorage:
             raise StorageUnavailable
         if weight <= HEAVY_BYTES:
             return self._light.run(query)
-        async with nullcontext() if asker is None else self._heavy_turns.to_read(asker):
+        async with nullcontext() if asker is None else self._heavy_turns.to_use(asker, "heavy queries"):
             return await self._in_thread(lambda: self._heavy.run(query))
 
     async def stream(

@@ -17,6 +17,9 @@ HEAVY_BYTES: Final = 64 * 1024
 HEAVY_QUERIES: Final = 4
 """How many of those run at the same time, one of each account, and never more than half of a server's connections."""
 
+OWN_UNITS: Final = 2
+"""How many units of one account are sent to a server at a time: one, and one that waits for the account's row."""
+
 SEARCHES: Final = 2
 """How many searches run at the same time, one of each account: on a server, on connections of their own."""
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any, Final, TypeVar
 
 from asyncmy.errors import MySQLError
@@ -18,7 +18,7 @@ from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
 from postkeep.storage.account_turns import AccountTurns
-from postkeep.storage.limits import COUNTS, HEAVY_BYTES, HEAVY_QUERIES, PATIENCE_SECONDS, SEARCHES, STREAMS
+from postkeep.storage.limits import COUNTS, HEAVY_BYTES, HEAVY_QUERIES, OWN_UNITS, PATIENCE_SECONDS, SEARCHES, STREAMS
 from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
 from postkeep.storage.schema import read_state, refuse_unfit
@@ -59,13 +59,14 @@ class ServerStorage:
         self._search_turns = AccountTurns(SEARCHES)
         self._heavy_turns = AccountTurns(max(1, min(HEAVY_QUERIES, pool_size // 2)))
         self._checks = create_server_engine(url, pool_size=1, autocommit=True)
+        self._unit_turns = AccountTurns(pool_size, own=OWN_UNITS)
         self._patience = Patience()
         self._under_way: set[asyncio.Task[None]] = set()
         self._counting = asyncio.Semaphore(COUNTS)
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it; again, in whole, where the database asks for it."""
-        await self._run_whole(self._transact_in_time(_Runs(account_id, unit), weight))
+        await self._run_whole(self._transact_in_turn(_Runs(account_id, unit), account_id, weight))
 
     async def count(self, unit: Unit) -> None:
         """Run a unit that counts attempts; only few at a time, so that logins leave connections to everybody else."""
@@ -87,7 +88,9 @@ class ServerStorage:
     ) -> T:
         """Answer a query; once more on another connection where the first is lost."""
         # Waiting for a turn says nothing of the database, which is given its time only then.
-        turn = nullcontext() if asker is None or weight <= HEAVY_BYTES else self._heavy_turns.to_read(asker)
+        turn: AbstractAsyncContextManager[None] = nullcontext()
+        if asker is not None and weight > HEAVY_BYTES:
+            turn = self._heavy_turns.to_use(asker, "heavy queries")
         async with turn, self._patience.limit(weight):
             for run in range(_RUNS):
                 try:
@@ -203,6 +206,11 @@ class ServerStorage:
             await self._transact_in_time(runs, 0)
         finally:
             self._counting.release()
+
+    async def _transact_in_turn(self, runs: "_Runs", account_id: AccountId, weight: int) -> None:
+        """Run a unit when it is its account's turn: waiting for the account's row takes a connection from others."""
+        async with self._unit_turns.to_use(account_id, "units"):
+            await self._transact_in_time(runs, weight)
 
     async def _transact_in_time(self, runs: "_Runs", weight: int) -> None:
         """Run a unit as long as there is time. A COMMIT that is cut off by its end stays open, as the answer says."""

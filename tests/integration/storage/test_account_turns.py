@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from postkeep.storage import account_turns as turns_module
 from postkeep.storage.account_turns import AccountTurns
 from postkeep.storage.limits import HEAVY_BYTES
 from tests.builders import an_account_id
+from tests.contracts.kept import keep_account
 from tests.integration.storage.opened import SERVERS, Opened
 
 A_CROWD = 30
@@ -20,15 +22,20 @@ A_CROWD = 30
 
 @pytest.mark.parametrize(
     ("ask", "refusal"),
-    [(AccountTurns.to_search, SearchUnavailable), (AccountTurns.to_read, StorageUnavailable)],
-    ids=["search", "read"],
+    [(AccountTurns.to_search, SearchUnavailable), (partial(AccountTurns.to_use, what="things"), StorageUnavailable)],
+    ids=["search", "use"],
 )
 async def test_one_account_has_one_turn_at_a_time(
-    monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any], refusal: type[Exception]
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[..., AbstractAsyncContextManager[None]], refusal: type[Exception]
 ) -> None:
     """Others need not wait for it; whoever waits too long is told so."""
     monkeypatch.setattr(turns_module, "PATIENCE_SECONDS", 0.05)
-    turn = partial(ask, AccountTurns(2))
+    turns = AccountTurns(2)
+
+    def turn(account_id: AccountId) -> AbstractAsyncContextManager[None]:
+        """Ask for one."""
+        return ask(turns, account_id)
+
     mine, yours, theirs = an_account_id(), an_account_id(), an_account_id()
     async with turn(mine):
         with pytest.raises(refusal):
@@ -72,3 +79,24 @@ async def test_nobody_waits_behind_a_crowd_of_somebody_else_s_queries(opened: Op
     askers = [*[mine] * A_CROWD, yours]
     await asyncio.gather(*(opened.storage.read(query(each), weight=HEAVY_BYTES + 1, asker=each) for each in askers))
     assert done.index(yours) < A_CROWD // 2
+
+
+async def test_nobody_waits_behind_a_crowd_of_somebody_else_s_units(server: Opened) -> None:
+    """They wait for each other anyway: those that did so at the server would take all connections to it."""
+    mine, yours = await keep_account(server.storage), await keep_account(server.storage)
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow(work: UnitOfWork) -> None:
+        await work.accounts.claim_access(mine.id)
+        has_begun.set()
+        await may_end.wait()
+
+    async def quick(work: UnitOfWork) -> None:
+        await work.accounts.claim_access(yours.id)
+
+    crowd = [asyncio.create_task(server.storage.transact(mine.id, slow)) for _ in range(A_CROWD)]
+    await has_begun.wait()
+    await server.storage.transact(yours.id, quick)
+    assert not any(each.done() for each in crowd)
+    may_end.set()
+    await asyncio.gather(*crowd)
