@@ -25,14 +25,23 @@ ARGUMENTS = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+def find_chromium() -> str:
+    """Return the program of the browser.
+
+    Raises:
+        RuntimeError: There is none.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         message = "Chromium is not installed: bin/test installs it where apt-get may be used"
         raise RuntimeError(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
+    return program
 
 
 @pytest.fixture(autouse=True)
@@ -60,4 +69,12 @@ def few_attempts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepS
     """Serve with few attempts to log in."""
     settings = {**settings_for(), "POSTKEEP_LOGIN_FAILURES": "3"}
     with PostkeepServer(tmp_path_factory.mktemp("few-attempts"), settings).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def one_a_second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve with one request a second for each account, and ten at once."""
+    settings = {**settings_for(), "POSTKEEP_ACCOUNT_RATE": "1"}
+    with PostkeepServer(tmp_path_factory.mktemp("one-a-second"), settings).running() as server:
         yield server
