@@ -45,7 +45,7 @@ from postkeep.server.request_id import RequestId
 from postkeep.server.request_limit import RequestLimit
 from postkeep.server.response_cache import ResponseCache
 from postkeep.server.security_headers import SecurityHeaders, StrictTransport
-from postkeep.server.served import Witness
+from postkeep.server.served import Witness, unless_remembered
 from postkeep.server.trusted_hosts import TrustedHosts
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
@@ -219,9 +219,9 @@ def _put_in_front(app: Postkeep, settings: Settings, memory: Memory, metrics: Me
     for layer in (Head, UnreadBody, Failures, SecurityHeaders):
         app.add_middleware(layer)
     if metrics is not None:
-        app.add_middleware(Witness, tell=metrics.count)
+        app.add_middleware(Witness, tell=unless_remembered(metrics.count))
     if settings.access_log == "misses":
-        app.add_middleware(Witness, tell=log_request)
+        app.add_middleware(Witness, tell=unless_remembered(log_request))
     if not settings.trusted_proxies:
         # There is no proxy to believe, only somebody to warn, which can wait for what is not answered from memory.
         app.add_middleware(ClientAddress, trusted=())

@@ -34,10 +34,10 @@ GAUGES: Final[Mapping[str, str]] = {
 """What is so at the moment, by name, with what it means."""
 
 TOTALS: Final[Mapping[str, str]] = {
-    "cache_hits": "Lists answered from memory.",
-    "cache_misses": "Lists that the application was asked for.",
+    "cache_hits": "Lists and pages of them answered from memory.",
+    "cache_misses": "Lists and pages of them that the application was asked for.",
     "cache_collapsed": "Lists answered with what another request was loading.",
-    "cache_stores": "Lists that were remembered.",
+    "cache_stores": "Lists and pages of them that were remembered.",
     "cache_evictions": "Things forgotten because others needed the room.",
 }
 """What has happened so often, counted elsewhere, by name, with what it means."""

@@ -81,3 +81,11 @@ def few_attempts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepS
     settings = {**settings_for(), "POSTKEEP_LOGIN_FAILURES": "3"}
     with PostkeepServer(tmp_path_factory.mktemp("few-attempts"), settings).running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def one_a_second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
+    """Serve with one request a second for each account, and ten at once."""
+    settings = {**settings_for(), "POSTKEEP_ACCOUNT_RATE": "1"}
+    with PostkeepServer(tmp_path_factory.mktemp("one-a-second"), settings).running() as server:
+        yield server
