@@ -14,6 +14,7 @@ from prometheus_client.multiprocess import (
 )
 from prometheus_client.registry import Collector
 
+from postkeep.adapters.alarms import ALARMS
 from postkeep.domain.errors import Misconfigured
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -70,6 +71,9 @@ class PrometheusMetrics:
             registry=self._registry,
         )
         self._events = Counter("postkeep_events", "Events of the log.", ["event", "level"], registry=self._registry)
+        for level, names in ALARMS.items():
+            for name in names:
+                self._events.labels(name, level)
         self._gauges = {name: self._gauge(name, meaning) for name, meaning in GAUGES.items()}
         self._totals = {
             name: Counter(f"postkeep_{name}", meaning, registry=self._registry) for name, meaning in TOTALS.items()
