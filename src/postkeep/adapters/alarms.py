@@ -25,6 +25,7 @@ ALARMS: Final[Mapping[str, Sequence[str]]] = {
         "storage_busy",
         "storage_retried",
         "too_many_requests",
+        "tracing_off",
         "untrusted_host",
         "untrusted_proxy",
         "waiting_for_database",

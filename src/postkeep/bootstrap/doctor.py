@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from postkeep.adapters.signing_secret import checked_secret, kept_secret
 from postkeep.bootstrap.database_url import database_url, is_in_memory
 from postkeep.bootstrap.signing_secrets import SECRET_FILE, find_previous_secrets
+from postkeep.bootstrap.tracing import is_tracing_wanted
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded_file import create_embedded_engine
@@ -74,6 +75,7 @@ def diagnose() -> Iterator[Finding]:
     yield _look("secret", lambda: _look_at_secret(settings, url))
     yield from _look_at_files(settings, url)
     yield from _look_at_network(settings)
+    yield from _look_at_tracing()
     if is_in_memory(url):
         yield Finding("database", Verdict.WARNING, "Everything is kept in memory, and gone when the server stops.")
     elif url.get_backend_name() == "sqlite":
@@ -153,6 +155,15 @@ def _look_at_network(settings: Settings) -> Iterator[Finding]:
             " passwords travel readably."
         )
         yield Finding("proxies", Verdict.WARNING, said)
+
+
+def _look_at_tracing() -> Iterator[Finding]:
+    """Look at whether spans can go where the environment wants them, if it does."""
+    try:
+        if is_tracing_wanted():
+            yield Finding("tracing", Verdict.OK, "Spans are sent as the variables OTEL_* say.")
+    except Misconfigured as error:
+        yield Finding("tracing", Verdict.WARNING, f"{error} Until then nothing is traced.")
 
 
 def _look_at_file(path: Path) -> str:

@@ -19,6 +19,7 @@ from postkeep.adapters.system_clock import SystemClock
 from postkeep.bootstrap.database import await_server, open_storage, prepare_file
 from postkeep.bootstrap.database_url import database_url, is_in_memory, refuse_in_memory
 from postkeep.bootstrap.signing_secrets import find_previous_secrets, find_secret
+from postkeep.bootstrap.tracing import Tracing
 from postkeep.domain.errors import Misconfigured
 from postkeep.domain.posts import Quota
 from postkeep.services import Services
@@ -61,15 +62,20 @@ class Wired:
 
 
 @asynccontextmanager
-async def wire(settings: Settings) -> AsyncGenerator[Wired]:
+async def wire(settings: Settings, tracing: Tracing | None = None) -> AsyncGenerator[Wired]:
     """Open the storage, put the services over it, and close everything in the end.
+
+    Args:
+        settings: They say which.
+        tracing: What makes spans of units of work, if they are wanted.
 
     Raises:
         Misconfigured: Something must be changed before this can work.
     """
     secrets_in_use = [find_secret(settings), *find_previous_secrets(settings)]
-    storage = await open_storage(settings)
-    freshness = freshness_of(storage, database_url(settings))
+    opened, url = await open_storage(settings), database_url(settings)
+    freshness = freshness_of(opened, url)
+    storage = opened if tracing is None else tracing.over(opened, url.get_backend_name())
     hasher = Argon2Passwords(
         memory_kib=settings.hash_memory_kib, passes=settings.hash_passes, queue=settings.hash_queue
     )
@@ -104,12 +110,12 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
             ),
             Cursors(secrets_in_use),
             freshness,
-            lambda: {**hasher.usage(), **storage.usage()},
+            lambda: {**hasher.usage(), **opened.usage()},
         )
     finally:
         await hasher.close()
         await freshness.close()
-        await storage.close()
+        await opened.close()
 
 
 def prepare(settings: Settings) -> None:
