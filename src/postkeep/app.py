@@ -127,6 +127,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             if metrics is not None:
                 sampling = metrics.go_on(lambda: _sampled(memory, connections, wired.usage()))
                 await going_on.enter_async_context(_running(sampling))
+                await going_on.enter_async_context(_running(metrics.look_whether_ready(services.health.check)))
 
             def drain() -> None:
                 log.info("draining", extra={"seconds": settings.drain_seconds})
@@ -134,7 +135,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
                 connections.drain()
 
             with _kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
-                log.info("started", extra={"version": app.version})
+                log.info("started", extra={"version": app.version, "key": wired.key})
                 yield {"callers": callers, "connections": connections, "pages": made_of}
         log.info("stopped")
 

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.databases import free_port
+from tests.databases import MariaDbServer, free_port
+from tests.e2e.cli.commands import postkeep
 from tests.e2e.clients import Person, a_text, connect, problem_of
 from tests.e2e.conftest import settings_for
 from tests.e2e.servers import PostkeepServer
@@ -105,6 +106,24 @@ def test_what_a_worker_counted_outlives_it(watched: Watched) -> None:
     assert eventually(lambda: len(workers_of(watched)) == 2 and victim not in workers_of(watched))
     assert eventually(lambda: watched.scrape()["postkeep_processes"] == 2)
     assert watched.scrape(method="POST")["postkeep_http_requests_total"] == before
+
+
+def test_a_server_that_cannot_serve_is_seen_before_anybody_comes(tmp_path: Path, mariadb: MariaDbServer) -> None:
+    """At night nobody calls; the database may have gone all the same, or be migrated away."""
+    with mariadb.database() as url:
+        settings = {
+            **settings_for(url.render_as_string(hide_password=False)),
+            "POSTKEEP_METRICS_PORT": str(free_port()),
+        }
+        server = Watched(tmp_path, settings)
+        assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
+        with server.running():
+            assert eventually(lambda: server.scrape()["postkeep_ready"] == 1)
+            assert server.scrape()["postkeep_disk_free_bytes"] > 0
+            assert postkeep("migrate", "downgrade", "base", settings=settings, folder=tmp_path).code == 0
+            assert eventually(lambda: server.scrape()["postkeep_ready"] == 0)
+            assert server.scrape(event="schema_unfit")["postkeep_events_total"] >= 1
+    assert "migrate upgrade" in server.events("schema_unfit")[0]["reason"]
 
 
 def test_op_07_no_label_says_who(watched: Watched) -> None:

@@ -76,7 +76,7 @@ class Collector(ThreadingHTTPServer):
 class _Taking(BaseHTTPRequestHandler):
     """Takes one request."""
 
-    server: Collector
+    server: Collector  # pyright: ignore[reportIncompatibleVariableOverride] - no other server has it
 
     def do_POST(self) -> None:
         """Keep what came."""
@@ -86,7 +86,7 @@ class _Taking(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""
 
 
@@ -192,10 +192,21 @@ def test_traces_that_cannot_be_had_are_said_and_do_without(tmp_path: Path) -> No
         assert Person.signs_up(server.http).access
     (event,) = server.events("tracing_off")
     assert "http/protobuf" in event["reason"]
-    done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+    done = postkeep("doctor", "--json", settings={**settings, "POSTKEEP_PORT": "1"}, folder=tmp_path)
     (finding,) = [each for each in json.loads(done.out) if each["place"] == "tracing"]
     assert (finding["verdict"], done.code) == ("warning", 0)
     assert "http/protobuf" in finding["said"]
+
+
+def test_a_propagator_that_is_not_there_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    """FastAPI could not even be loaded; whoever set the variable for all services reads which it is."""
+    server = PostkeepServer(tmp_path, {**settings_for(), "OTEL_PROPAGATORS": "b4"})
+    with pytest.raises(RuntimeError):
+        server.start()
+    (line,) = server.log.splitlines()
+    assert line.startswith("postkeep: OTEL_PROPAGATORS: Propagator b4 not found.")
+    done = postkeep("doctor", settings={**server.settings, "POSTKEEP_PORT": "1"}, folder=tmp_path)
+    assert (done.code, "Propagator b4" in done.out) == (1, True)
 
 
 def test_nothing_of_it_is_loaded_unless_somebody_asks(tmp_path: Path) -> None:

@@ -30,7 +30,14 @@ ALARMS: Final[Mapping[str, Sequence[str]]] = {
         "untrusted_proxy",
         "waiting_for_database",
     ),
-    "error": ("connection_unwatched", "connections_unshed", "failed", "housekeeping_failed", "storage_failed"),
+    "error": (
+        "connection_unwatched",
+        "connections_unshed",
+        "failed",
+        "housekeeping_failed",
+        "schema_unfit",
+        "storage_failed",
+    ),
     "critical": ("password_hash_unreadable",),
 }
 """Their names, by their level; tests hold them to what the code logs.

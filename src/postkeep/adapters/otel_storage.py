@@ -8,8 +8,9 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import EVERYTHING, Listing, Place
+from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
-from postkeep.services.ports import Found, ListedPost, Recall, Storage, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.services.ports import Found, Recall, Storage, StorageUnavailable, Unit, UnitOfWork, no_recall
 
 T = TypeVar("T")
 

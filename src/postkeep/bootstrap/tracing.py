@@ -1,6 +1,7 @@
 """Tracing: whether the standard OTEL_* variables ask for it, and what makes spans. Otherwise nothing is loaded."""
 
 import asyncio
+import importlib
 import importlib.util
 import logging
 import os
@@ -78,6 +79,19 @@ def is_tracing_wanted() -> bool:
         message = f"{endpoint} is set, but what makes spans is not installed: pip install 'postkeep[telemetry]'."
         raise Misconfigured(message)
     return True
+
+
+def refuse_unknown_propagators() -> None:
+    """See that FastAPI can be loaded: it reads who hands traces on, whether anything is traced or not.
+
+    Raises:
+        Misconfigured: OTEL_PROPAGATORS names one that is not there.
+    """
+    try:
+        importlib.import_module("opentelemetry.propagate")
+    except ValueError as error:
+        message = f"OTEL_PROPAGATORS: {error}"
+        raise Misconfigured(message) from error
 
 
 def tracing_of() -> Tracing | None:

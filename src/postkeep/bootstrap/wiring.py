@@ -14,7 +14,7 @@ from postkeep import logs
 from postkeep.adapters.argon2_passwords import Argon2Passwords
 from postkeep.adapters.common_passwords import ListedCommonPasswords
 from postkeep.adapters.hmac_cookies import HmacCookies
-from postkeep.adapters.jwt_tokens import JwtTokens
+from postkeep.adapters.jwt_tokens import JwtTokens, name_of
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.bootstrap.database import await_server, open_storage, prepare_file
 from postkeep.bootstrap.database_url import database_url, is_in_memory, refuse_in_memory
@@ -52,12 +52,14 @@ class Wired:
     """Everything that the door and the controllers need.
 
     Attributes:
+        key: The public name of the secret that tokens are signed with.
         usage: How busy the adapters are, by the names of the metrics.
     """
 
     services: Services
     cursors: Cursors
     freshness: Freshness
+    key: str
     usage: Callable[[], Mapping[str, int]]
 
 
@@ -110,6 +112,7 @@ async def wire(settings: Settings, tracing: Tracing | None = None) -> AsyncGener
             ),
             Cursors(secrets_in_use),
             freshness,
+            name_of(secrets_in_use[0]),
             lambda: {**hasher.usage(), **opened.usage()},
         )
     finally:
