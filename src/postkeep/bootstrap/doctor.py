@@ -275,7 +275,7 @@ async def _asked(url: URL, settings: Settings) -> list[Finding]:
 
 def _advice(error: Exception) -> str:
     """Say what to do about a database server that cannot be used."""
-    code, *_ = getattr(getattr(error, "orig", None), "args", ()) or (None,)
+    code, *_ = getattr(getattr(error, "orig", None), "args", ()) or (0,)
     return _ADVICE.get(code, "Is it running?")
 
 
