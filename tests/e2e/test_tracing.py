@@ -1,6 +1,7 @@
 """Traces: a collector gets one span for each request and each unit of work, and nothing that anybody sent (OP-04)."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -182,6 +183,16 @@ def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path) -> None:
             person.add(a_text())
     assert server.events("stopped")
     assert server.events("failed") == []
+
+
+def test_a_collector_that_hangs_keeps_no_process_from_its_end(tmp_path: Path) -> None:
+    """It takes connections and never answers; spans that are left are not worth a restart that takes half a minute."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = {**traced_to(f"http://127.0.0.1:{silent.getsockname()[1]}"), "OTEL_EXPORTER_OTLP_TIMEOUT": "600"}
+        server = PostkeepServer(tmp_path, settings)
+        with server.running():
+            Person.signs_up(server.http)
+    assert server.events("stopped")
 
 
 def test_traces_that_cannot_be_had_are_said_and_do_without(tmp_path: Path) -> None:

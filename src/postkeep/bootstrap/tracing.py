@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 OFF: Final["TelemetryConfig"] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI records nothing, whatever else in the process does; it does not even look for who would want it."""
+
+_CLOSE_SECONDS: Final = 2.0
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -50,8 +53,10 @@ class Tracing:
         return TracedStorage(storage, self._provider.get_tracer("postkeep", version("postkeep")), system)
 
     async def close(self) -> None:
-        """Send what is left, if somebody takes it."""
-        await asyncio.to_thread(self._provider.shutdown)
+        """Send what is left, if somebody takes it soon: a collector that hangs must not keep a process from its end."""
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        await asyncio.to_thread(sending.join, _CLOSE_SECONDS)
 
 
 def is_tracing_wanted() -> bool:
