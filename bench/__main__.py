@@ -108,6 +108,16 @@ class Run:
             if name in only:
                 with opened_beside(self._plan, self._new_folder(name)) as found:
                     tables += self._compare(found)
+        return [*tables, *self._abused()]
+
+    def carried(self) -> list[Comparison]:
+        """Measure what one machine carries."""
+        with capacity.opened(self._plan, self._new_folder("capacity"), self._host) as found:
+            return self._compare(found)
+
+    def _abused(self) -> list[Table]:
+        """Measure what comes of those who mean harm, of the kinds that were chosen."""
+        only, tables = self._given.only, list[Table]()
         if "strain" in only:
             seconds = self._given.strain_seconds
             tables.append(strain.strained(self._plan, self._new_folder("strain"), self._host, seconds))
@@ -116,11 +126,6 @@ class Run:
                 enumeration.told(self._plan, self._new_folder("enumeration"), self._host, self._given.samples)
             )
         return tables
-
-    def carried(self) -> list[Comparison]:
-        """Measure what one machine carries."""
-        with capacity.opened(self._plan, self._new_folder("capacity"), self._host) as found:
-            return self._compare(found)
 
     def _loads(self) -> list[Comparison]:
         """Measure the loads that were chosen."""
