@@ -43,7 +43,8 @@ _CLIENTS_NOTE: Final = (
     f"Each client sends its next request when the last was answered. Lists have {POSTS} posts of {TEXT_BYTES} bytes."
 )
 _POSTS_NOTE: Final = (
-    "One account with so many posts; one client for pages, which are read from the database, and 32 for addPost."
+    "One account with so many posts, and one client: several would wait for each other at the account's row."
+    " Pages are read from the database."
 )
 
 
@@ -70,7 +71,9 @@ def opened(plan: Plan, folder: Path, host: MariaDbHost | None) -> Generator[Sequ
             for owner, length in zip(owners, LENGTHS, strict=True):
                 asked = Playlist(list(_pages(postkeep, bare, owner, length)))
                 pages.append(Reading(f"{length:,}", bare, asked, database, misses=True, connections=1))
-                adds.append(Adding(f"{length:,}", server, partial(_additions, server, [owner]), database))
+                adds.append(
+                    Adding(f"{length:,}", server, partial(_additions, server, [owner]), database, connections=1)
+                )
             found.append(Group(f"{BY_POSTS}: {PAGES}, {database.name}", _POSTS_NOTE, pages))
             found.append(Group(f"{BY_POSTS}: {ADDS}, {database.name}", _POSTS_NOTE, adds))
             servers += [server, bare]
