@@ -100,7 +100,7 @@ def drawn(figure: Figure, measured: Iterable[Series]) -> str:
     heights = [[getattr(point, figure.member) for point in each.points] for each in chosen]
     least, most = min(map(min, heights)), max(map(max, heights))
     decades = [10**power for power in range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)]
-    chart = pygal.Line(
+    chart: Any = pygal.Line(
         title=figure.title,
         x_title={BY_CLIENTS: "clients at the same time", BY_POSTS: "posts of the account"}[figure.across],
         y_title=figure.up,

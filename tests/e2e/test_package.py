@@ -149,7 +149,7 @@ def test_what_is_not_ready_is_not_released(tmp_path: Path) -> None:
     for name in ("bin/setup/release.py", "pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n", "utf-8")
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    git: list[str | Path] = ["git", "-C", tmp_path, "-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
     run(*git, "init", "--quiet")
     run(*git, "add", "bin", "pyproject.toml")
     run(*git, "commit", "--quiet", "--message", "Begin")

@@ -9,7 +9,11 @@ from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from prometheus_client import CollectorRegistry, Metric, make_wsgi_app
+from prometheus_client import (
+    CollectorRegistry,
+    Metric,
+    make_wsgi_app,  # pyright: ignore[reportUnknownVariableType] - it has few types
+)
 from prometheus_client.registry import Collector
 
 from postkeep.domain.errors import Misconfigured
@@ -88,14 +92,15 @@ def listening(host: str, port: int, gather: Callable[[], CollectorRegistry]) -> 
     Raises:
         Misconfigured: Nothing can listen there.
     """
-    answer = make_wsgi_app(_AllProcesses(gather))
+    answer: Callable[[Any, Any], Any] = make_wsgi_app(_AllProcesses(gather))
 
     def app(environ: Any, start: Any) -> Any:  # noqa: ANN401 - WSGI's own types
         """Answer with all there is, whatever is asked for, and without a word of which Python this is (OP-08)."""
         # The library knows which metrics have the names in `?name[]=` in one process only, and fails.
-        return answer(
-            {**environ, "QUERY_STRING": ""}, lambda status, headers: start(status, [*headers, ("Server", "Postkeep")])
-        )
+        def start_it(status: str, headers: list[tuple[str, str]]) -> Any:  # noqa: ANN401 - WSGI's own types
+            return start(status, [*headers, ("Server", "Postkeep")])
+
+        return answer({**environ, "QUERY_STRING": ""}, start_it)
 
     try:
         listener = _Server(host, port)

@@ -42,10 +42,16 @@ class TracedStorage:
         with self._span("count", unit):
             await self._storage.count(unit)
 
-    async def read(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]], *, weight: int = 0) -> T:
+    async def read(
+        self,
+        query: Callable[[UnitOfWork], Coroutine[Any, Any, T]],
+        *,
+        weight: int = 0,
+        asker: AccountId | None = None,
+    ) -> T:
         """Answer a query."""
         with self._span("read", query):
-            return await self._storage.read(query, weight=weight)
+            return await self._storage.read(query, weight=weight, asker=asker)
 
     async def stream(
         self,
