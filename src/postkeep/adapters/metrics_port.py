@@ -96,6 +96,7 @@ def listening(host: str, port: int, gather: Callable[[], CollectorRegistry]) -> 
 
     def app(environ: Any, start: Any) -> Any:  # noqa: ANN401 - WSGI's own types
         """Answer with all there is, whatever is asked for, and without a word of which Python this is (OP-08)."""
+
         # The library knows which metrics have the names in `?name[]=` in one process only, and fails.
         def start_it(status: str, headers: list[tuple[str, str]]) -> Any:  # noqa: ANN401 - WSGI's own types
             return start(status, [*headers, ("Server", "Postkeep")])
