@@ -25,6 +25,7 @@ DOCUMENT: Final = ROOT / "docs/capacity.md"
 
 _TABLES: Final = re.compile(r"(?<=<!-- python -m bench\.plots writes from here -->\n).*(?=<!-- to here -->)", re.DOTALL)
 _SCRIPT: Final = re.compile(r"<script.*?</script>", re.DOTALL)
+_COMMENT: Final = re.compile("<!--.*?-->", re.DOTALL)
 _STYLE: Final = CleanStyle(
     font_family="sans-serif", legend_font_size=13, label_font_size=12, title_font_size=16, background="white"
 )
@@ -124,8 +125,8 @@ def drawn(figure: Figure, measured: Iterable[Series]) -> str:
     for each, ups in zip(chosen, heights, strict=True):
         chart.add(each.name.partition(": ")[2], ups)
     said: str = chart.render(is_unicode=True)
-    # What it would tell its own program, which is not there.
-    return _SCRIPT.sub("", said) + "\n"
+    # What it would tell its own program, which is not there; and the day, which would be another one tomorrow.
+    return _COMMENT.sub("", _SCRIPT.sub("", said)) + "\n"
 
 
 def tabled(data: Any, measured: Iterable[Series]) -> str:  # noqa: ANN401 - JSON is anything
