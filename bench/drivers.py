@@ -41,12 +41,16 @@ class Cursor(Protocol):
         """Return its rows."""
         ...
 
+    async def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
+        """Return the next rows."""
+        ...
+
 
 class Connection(Protocol):
     """What is used of asyncmy's connection."""
 
-    def cursor(self) -> AbstractAsyncContextManager[Cursor]:
-        """Make a cursor."""
+    def cursor(self, kind: type[Any] | None = None) -> AbstractAsyncContextManager[Cursor]:
+        """Make a cursor, of another kind than is usual."""
         ...
 
     async def commit(self) -> None:

@@ -42,6 +42,11 @@ class Grown:
     before_mib: Sequence[float]
     peak_mib: Sequence[float]
 
+    @property
+    def growth_mib(self) -> Sequence[float]:
+        """How much more it had, each time."""
+        return [peak - before for peak, before in zip(self.peak_mib, self.before_mib, strict=True)]
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -58,6 +63,40 @@ class Growth:
     note: str
     allowed_mib: float
     servers: Sequence[Grown]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How somebody carried posts.
+
+    Attributes:
+        name: What the report calls it.
+        seconds: How long that took, each time.
+        growth_mib: How much the server's memory grew, each time; nothing where there is no server.
+    """
+
+    name: str
+    seconds: Sequence[float]
+    growth_mib: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """Ways to carry the same posts.
+
+    Attributes:
+        title: Whereto.
+        note: What else to know.
+        posts: How many they are.
+        allowed_mib: What the growth of memory is held against.
+        ways: Each of them. The first is what the others are held against.
+    """
+
+    title: str
+    note: str
+    posts: int
+    allowed_mib: float
+    ways: Sequence[Carried]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,4 +204,4 @@ class Start:
     used_mib: float = 0
 
 
-Table: TypeAlias = Comparison | Growth | Strain | Telling
+Table: TypeAlias = Comparison | Growth | Carrying | Strain | Telling

@@ -22,7 +22,7 @@ _LONG_BYTES: Final = 1_000
 _READ_AT_ONCE: Final = 256 * 1024
 
 _PEOPLE: Final = 10_000
-_ALLOWED_MIB: Final = 64
+ALLOWED_MIB: Final = 64
 
 _WARM_PEOPLE: Final = 10
 _SETTLE_SECONDS: Final = 1.0
@@ -35,12 +35,12 @@ def of_long_list(plan: Plan, folder: Path, host: MariaDbHost | None) -> Growth:
         for database in databases(plan.databases, folder, host, stack):
             postkeep = Postkeep(database, folder / database.name)
             authors = postkeep.crowd.settle(1, posts=_LONG, text_bytes=_LONG_BYTES)
-            servers.append(_grown(f"Postkeep, {database.name}", postkeep, partial(_take, authors[0]), plan.repeats))
+            servers.append(grown(f"Postkeep, {database.name}", postkeep, partial(_take, authors[0]), plan.repeats))
     note = (
         f"All {_LONG:,} posts of {_LONG_BYTES:,} bytes in one getPosts, to a client that reads as fast as it can, from"
         f" a server that has answered {_WARM_PEOPLE} short lists. Each repeat is a new server."
     )
-    return Growth("A very long list", note, _ALLOWED_MIB, servers)
+    return Growth("A very long list", note, ALLOWED_MIB, servers)
 
 
 def of_memory(plan: Plan, folder: Path, host: MariaDbHost | None) -> Growth:
@@ -50,15 +50,23 @@ def of_memory(plan: Plan, folder: Path, host: MariaDbHost | None) -> Growth:
         for database in databases(plan.databases, folder, host, stack):
             postkeep = Postkeep(database, folder / database.name)
             people = postkeep.crowd.settle(_PEOPLE, posts=POSTS)
-            servers.append(_grown(f"Postkeep, {database.name}", postkeep, partial(_list_all, people), 1))
+            servers.append(grown(f"Postkeep, {database.name}", postkeep, partial(_list_all, people), 1))
     note = (
         f"{_PEOPLE:,} persons list their {POSTS} posts once each, one after the other; POSTKEEP_CACHE_BYTES is at its"
         " default. Once, on a new server."
     )
-    return Growth("Remembering", note, _ALLOWED_MIB, servers)
+    return Growth("Remembering", note, ALLOWED_MIB, servers)
 
 
-def _grown(name: str, postkeep: Postkeep, work: Callable[[int], None], repeats: int) -> Grown:
+def grown(name: str, postkeep: Postkeep, work: Callable[[int], None], repeats: int) -> Grown:
+    """Have a server do something, a new one each time, and watch its memory.
+
+    Args:
+        name: What the report calls it.
+        postkeep: What is served.
+        work: What to do with a server, told its port.
+        repeats: How often.
+    """
     others = postkeep.crowd.settle(_WARM_PEOPLE, posts=POSTS)
     seconds, before, peak = list[float](), list[float](), list[float]()
     for _ in range(repeats):

@@ -31,6 +31,7 @@ class Postkeep:
 
     Attributes:
         crowd: Those who are written straight into its tables.
+        folder: Where everything lies but the database.
     """
 
     def __init__(self, database: Database, folder: Path, settings: Mapping[str, str] | None = None) -> None:
@@ -43,7 +44,7 @@ class Postkeep:
         """
         self.crowd = Crowd(database, _SECRET.encode())
         self._database = database
-        self._folder = folder
+        self.folder = folder
         folder.mkdir(exist_ok=True)
         self._settings = {
             "POSTKEEP_DATABASE_URL": database.url.render_as_string(hide_password=False),
@@ -60,7 +61,7 @@ class Postkeep:
     def run(self, *arguments: str) -> None:
         """Run one of its commands."""
         command = [_program(), *arguments]
-        subprocess.run(command, cwd=self._folder, env=environment(self._settings), check=True, capture_output=True)
+        subprocess.run(command, cwd=self.folder, env=environment(self._settings), check=True, capture_output=True)
 
     def serve(self, *, guarded: bool = True) -> AbstractContextManager[Server]:
         """Start it with one worker, and stop it in the end. Its log must then be free of complaints.
@@ -71,7 +72,7 @@ class Postkeep:
         port = free_port()
         plain = [sys.executable, "-m", "uvicorn", "postkeep.main:app", "--no-access-log", "--no-server-header"]
         command = [*([_program(), "serve"] if guarded else plain), "--port", str(port)]
-        return started(command, port, self._folder, ready="/readyz", settings=self._settings)
+        return started(command, port, self.folder, ready="/readyz", settings=self._settings)
 
     def measure_starts(self, count: int, *, sign_ups: int) -> Start:
         """Start it so many times, and once before that, which does not count; and have people sign up in the end."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from bench.databases import Database, count_posts
@@ -74,8 +75,7 @@ class Reading:
             message = f"{self.name}: answered with {sorted({each.status for each in looked})}, not {self.status}"
             raise Void(message)
         self._play(self.warm_seconds)
-        time.sleep(_SETTLE_SECONDS)
-        logged = count_logged(self.server)
+        logged = _in_the_end(partial(count_logged, self.server))
         measured = measure(self.server, self.database, lambda: self._play(seconds))
         sizes = [each.size for each in looked]
         # The answers that were under way in the end were read in part, perhaps.
@@ -83,8 +83,7 @@ class Reading:
         if not measured.load.answers * min(sizes) <= measured.load.bytes <= most * max(sizes):
             message = f"{self.name}: {measured.load.answers} answers of {sizes} bytes, but {measured.load.bytes} came"
             raise Void(message)
-        time.sleep(_SETTLE_SECONDS)
-        missed = count_logged(self.server) - logged
+        missed = _in_the_end(partial(count_logged, self.server)) - logged
         if self.misses is not None and not measured.load.answers * self.misses <= missed <= most * self.misses:
             message = f"{self.name}: {missed} of {measured.load.answers} answers came from the database"
             raise Void(message)
@@ -92,6 +91,15 @@ class Reading:
 
     def _play(self, seconds: int) -> Load:
         return self.playlist.play(self.server.port, seconds, connections=self.connections)
+
+
+def _in_the_end(count: Callable[[], int]) -> int:
+    """Return a count once those are done that were under way when the load stopped."""
+    before, now = -1, count()
+    while now != before:
+        time.sleep(_SETTLE_SECONDS)
+        before, now = now, count()
+    return now
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,7 @@ class Adding:
         requests: Makes what it is asked.
         database: What it writes to, if anything.
         count: Counts the rows, or the versions.
+        connections: How many ask at the same time.
     """
 
     name: str
@@ -111,23 +120,24 @@ class Adding:
     requests: Callable[[], Playlist]
     database: Database | None = None
     count: Callable[[Database], int] = count_posts
+    connections: int = CONNECTIONS
 
     def measure(self, seconds: int) -> Measured:
         """Measure it."""
         playlist = self.requests()
-        playlist.play(self.server.port, WARM_SECONDS)
+        play = partial(playlist.play, self.server.port, connections=self.connections)
+        play(WARM_SECONDS)
         before = self._count()
-        measured = measure(self.server, self.database, lambda: playlist.play(self.server.port, seconds))
+        measured = measure(self.server, self.database, lambda: play(seconds))
         rows = self._count() - before
         # wrk goes away with a request of each connection under way: those rows have nobody left to answer.
-        if self.database is not None and not 0 <= rows - measured.load.answers <= CONNECTIONS:
+        if self.database is not None and not 0 <= rows - measured.load.answers <= self.connections:
             message = f"{self.name}: {measured.load.answers} answers, but {rows} rows"
             raise Void(message)
         return measured
 
     def _count(self) -> int:
-        time.sleep(_SETTLE_SECONDS)
-        return 0 if self.database is None else self.count(self.database)
+        return 0 if self.database is None else _in_the_end(partial(self.count, self.database))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Final
 
-from bench.figures import Comparison, Growth, Start, Strain, Table, Telling
+from bench.figures import Carrying, Comparison, Growth, Start, Strain, Table, Telling
 from bench.measure import Measured
 from bench.strainers import shown
 
@@ -54,6 +54,8 @@ def table_of(table: Table) -> list[str]:
             return _comparison_table(table)
         case Growth():
             return _growth_table(table)
+        case Carrying():
+            return _carrying_table(table)
         case Strain():
             return _strain_table(table)
         case Telling():
@@ -70,12 +72,35 @@ def _growth_table(growth: Growth) -> list[str]:
     """Write how memory grew."""
     rows: list[Sequence[str]] = []
     for server in growth.servers:
-        grown = [peak - before for peak, before in zip(server.peak_mib, server.before_mib, strict=True)]
-        of_allowed = spread([each / growth.allowed_mib for each in grown], "{:.2f}")
         rest = (spread(server.before_mib, "{:.0f}"), spread(server.peak_mib, "{:.0f}"))
-        rows.append((server.name, spread(server.seconds, "{:.1f}"), *rest, spread(grown, "{:.1f}"), of_allowed))
-    over = f"of {growth.allowed_mib:.0f} MiB"
-    return _table(("", "seconds", "RSS before, MiB", "peak RSS, MiB", "growth, MiB", over), rows)
+        grown = _growth_cells(server.growth_mib, growth.allowed_mib)
+        rows.append((server.name, spread(server.seconds, "{:.1f}"), *rest, *grown))
+    return _table(("", "seconds", "RSS before, MiB", "peak RSS, MiB", *_growth_head(growth.allowed_mib)), rows)
+
+
+def _carrying_table(carrying: Carrying) -> list[str]:
+    """Write how fast posts were carried. Ratios are made within a repeat."""
+    first, posts = carrying.ways[0], carrying.posts
+    rows = [
+        (
+            way.name,
+            spread([posts / each for each in way.seconds], "{:,.0f}"),
+            spread([other / each for each, other in zip(way.seconds, first.seconds, strict=True)], "{:.3f}"),
+            spread(way.seconds, "{:.1f}"),
+            *(_growth_cells(way.growth_mib, carrying.allowed_mib) if way.growth_mib else ("-", "-")),
+        )
+        for way in carrying.ways
+    ]
+    return _table(("", "posts/s", "of the first's", "seconds", *_growth_head(carrying.allowed_mib)), rows)
+
+
+def _growth_head(allowed_mib: float) -> tuple[str, str]:
+    return "growth, MiB", f"of {allowed_mib:.0f} MiB"
+
+
+def _growth_cells(grown: Sequence[float], allowed_mib: float) -> tuple[str, str]:
+    """Write how much memory grew, and what that is of what it may."""
+    return spread(grown, "{:.1f}"), spread([each / allowed_mib for each in grown], "{:.2f}")
 
 
 def _strain_table(strain: Strain) -> list[str]:

@@ -21,10 +21,11 @@ _NUMBERS: Final = {
     "SZ": "01 02 03 04 06 07 08 09 10 11 13 14 15 16 17 18 19 20 21 22 24 26 27",
     "DB": "01 02 03 04 05 07 08 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 35 36 37",
     "SV": "01 02 03 04 05 06 07 08 09 10 12 13 14 15 16",
+    "BR": "01 02 03 04 05 06 07 08 10 11 12 13 14 16 17 18 19 20",
     "OP": "01 02 04 05 06 07 08 09 10 11 12 13 14 15 16 18 19",
 }
 IDS: Final = frozenset(f"{section}-{number}" for section, numbers in _NUMBERS.items() for number in numbers.split())
-"""The cases of security, databases and processes, which must all be there; there are more of memory and browsers."""
+"""The cases of security, databases, processes and browsers, which must all be there; there are more of memory."""
 
 NOT_TESTED: Final = "Not tested: "
 

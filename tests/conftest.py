@@ -16,8 +16,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Keep the developer's own POSTKEEP_* settings out of the tests."""
-    for name in [name for name in os.environ if name.startswith("POSTKEEP_") and not name.startswith("POSTKEEP_TEST_")]:
+    """Keep the developer's own settings out of the tests: those of Postkeep, and those of OpenTelemetry."""
+    ours = [name for name in os.environ if name.startswith("POSTKEEP_") and not name.startswith("POSTKEEP_TEST_")]
+    for name in [*ours, *(name for name in os.environ if name.startswith("OTEL_"))]:
         del os.environ[name]
 
 

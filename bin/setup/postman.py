@@ -115,7 +115,9 @@ def _item(document: Json, method: str, path: str, operation: Json) -> Json:
     # Where a body may be of several types, the first is as good as the others.
     for media_type, content in [*operation.get("requestBody", {}).get("content", {}).items()][:1]:
         request["header"] = [{"key": "Content-Type", "value": media_type}]
-        request["body"] = _body(media_type, _resolved(document, content["schema"]))
+        schema = _resolved(document, content["schema"])
+        # Of lines, one is enough.
+        request["body"] = _body(media_type, _resolved(document, schema.get("items", schema)))
     return {"name": operation["operationId"], "request": request, "event": _scripts(document, operation)}
 
 
@@ -142,7 +144,7 @@ def _url(path: str, operation: Json) -> Json:
 
 
 def _body(media_type: str, schema: Json) -> Json:
-    members: Json = schema.get("items", schema)["properties"]
+    members: Json = schema["properties"]
     if media_type in {"application/json", "application/jsonl"}:
         sent = {name: _SENT.get(name) or _example(member) for name, member in members.items()}
         # A line is one line.

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep import logs
 from postkeep.bootstrap.metrics import Metrics, metrics_of
+from postkeep.bootstrap.tracing import OFF, tracing_of
 from postkeep.bootstrap.wiring import wire
 from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, edits, health, lists, posts, sessions, transfer
@@ -45,7 +46,7 @@ from postkeep.server.request_id import RequestId
 from postkeep.server.request_limit import RequestLimit
 from postkeep.server.response_cache import ResponseCache
 from postkeep.server.security_headers import SecurityHeaders, StrictTransport
-from postkeep.server.served import Witness
+from postkeep.server.served import Witness, unless_remembered
 from postkeep.server.trusted_hosts import TrustedHosts
 from postkeep.server.unread_body import UnreadBody
 from postkeep.settings import Settings, load_settings
@@ -98,14 +99,19 @@ def create_app(settings: Settings | None = None) -> Postkeep:
     settings = settings or load_settings()
     logs.configure(settings.log_level, settings.log_format)
     memory = Memory(settings.cache_bytes)
-    metrics = metrics_of(settings)
+    metrics, tracing = metrics_of(settings), tracing_of()
     made_of = Pages(
         language=settings.language, password_min_length=settings.password_min_length, has_docs=settings.docs
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
-        async with wire(settings) as wired:
+        async with AsyncExitStack() as going_on:
+            if metrics is not None:
+                going_on.enter_context(metrics.events_counted())
+            if tracing is not None:
+                going_on.push_async_callback(tracing.close)
+            wired = await going_on.enter_async_context(wire(settings, tracing))
             app.state.services = wired.services
             app.state.cursors = wired.cursors
             app.state.answer_seconds = settings.answer_seconds
@@ -116,22 +122,21 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             callers = Callers(
                 services.sessions, services.visits, wired.freshness, memory, remembers=settings.cache_ttl > 0
             )
-            async with AsyncExitStack() as going_on:
-                connections = await going_on.enter_async_context(_watched_connections(settings))
-                await going_on.enter_async_context(_running(wired.services.housekeeping.go_on()))
-                if metrics is not None:
-                    going_on.enter_context(metrics.events_counted())
-                    sampling = metrics.go_on(lambda: _sampled(memory, connections, wired.usage()))
-                    await going_on.enter_async_context(_running(sampling))
+            connections = await going_on.enter_async_context(_watched_connections(settings))
+            await going_on.enter_async_context(_running(wired.services.housekeeping.go_on()))
+            if metrics is not None:
+                sampling = metrics.go_on(lambda: _sampled(memory, connections, wired.usage()))
+                await going_on.enter_async_context(_running(sampling))
+                await going_on.enter_async_context(_running(metrics.look_whether_ready(services.health.check)))
 
-                def drain() -> None:
-                    log.info("draining", extra={"seconds": settings.drain_seconds})
-                    wired.services.health.drain()
-                    connections.drain()
+            def drain() -> None:
+                log.info("draining", extra={"seconds": settings.drain_seconds})
+                wired.services.health.drain()
+                connections.drain()
 
-                with _kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
-                    log.info("started", extra={"version": app.version})
-                    yield {"callers": callers, "connections": connections, "pages": made_of}
+            with _kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
+                log.info("started", extra={"version": app.version, "key": wired.key})
+                yield {"callers": callers, "connections": connections, "pages": made_of}
         log.info("stopped")
 
     app = Postkeep(
@@ -145,6 +150,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,
+        telemetry=OFF if tracing is None else tracing.telemetry,
         # The most used come first. `include_router` would have each request find its way twice.
         routes=[route for module in (*_API, *_PAGES) for route in module.router.routes],
     )
@@ -219,9 +225,9 @@ def _put_in_front(app: Postkeep, settings: Settings, memory: Memory, metrics: Me
     for layer in (Head, UnreadBody, Failures, SecurityHeaders):
         app.add_middleware(layer)
     if metrics is not None:
-        app.add_middleware(Witness, tell=metrics.count)
+        app.add_middleware(Witness, tell=unless_remembered(metrics.count))
     if settings.access_log == "misses":
-        app.add_middleware(Witness, tell=log_request)
+        app.add_middleware(Witness, tell=unless_remembered(log_request))
     if not settings.trusted_proxies:
         # There is no proxy to believe, only somebody to warn, which can wait for what is not answered from memory.
         app.add_middleware(ClientAddress, trusted=())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import EVERYTHING, Listing, Place, Sort, Summary
 from postkeep.domain.posts import LIGHT_BYTES, ListedPost, Post, Status, Text, Title
-from postkeep.domain.search import Query, parse_query
+from postkeep.domain.search import WORDS_MAX, Query, parse_query
 from postkeep.services.ports import Found, Storage
 from tests.builders import a_post, an_account
 from tests.contracts.kept import account_by_now, keep_account, keep_posts
@@ -203,6 +203,15 @@ words = st.builds(changed, st.sampled_from(CHANGES), pieces | st.text(characters
 queries = st.lists(words, min_size=1, max_size=3).map(" ".join).filter(lambda query: bool(query.split()))
 
 
+@st.composite
+def a_text_and_a_query(draw: st.DrawFn) -> tuple[str, str]:
+    """Return any text, and some of it, written in another way."""
+    text = draw(st.text(characters | st.sampled_from("".join(SCRIPTS)), min_size=1, max_size=30).filter(str.strip))
+    begin = draw(st.integers(0, len(text) - 1))
+    query = changed(draw(st.sampled_from(CHANGES)), text[begin : begin + draw(st.integers(1, 10))])
+    return text, query if query.strip() else text
+
+
 class SearchContract:
     """What searching promises; `storage` is a fixture of the class that inherits this."""
 
@@ -226,6 +235,23 @@ class SearchContract:
             query = parse_query(given_query)
             wanted = [ListedPost.of(post) for post in posts[::-1] if query.finds(post.title, post.text)]
             assert (await find(storage, author, query)) == Found(wanted, has_more=False), given_query
+
+    async def test_searching_in_any_text_finds_what_the_rule_says(self, storage: Storage) -> None:
+        """Whatever characters there are, and whatever a database takes them for."""
+        author = (await keep_account(storage)).id
+        drawn: list[tuple[str, str]] = []
+
+        @settings(max_examples=60, deadline=None)
+        @given(a_text_and_a_query())
+        def draw(pair: tuple[str, str]) -> None:
+            drawn.append(pair)
+
+        draw()
+        posts = [a_post(author=author, text=Text(text), title=None) for text, _ in drawn]
+        await keep_posts(storage, *posts)
+        for query in (parse_query(query) for _, query in drawn if len(query.split()) <= WORDS_MAX):
+            wanted = [ListedPost.of(post) for post in posts[::-1] if query.finds(post.title, post.text)]
+            assert (await find(storage, author, query)) == Found(wanted, has_more=False), query.given
 
     @pytest.mark.parametrize("listing", LISTINGS)
     async def test_a_search_is_in_a_list_and_in_pages(self, storage: Storage, listing: Listing) -> None:

@@ -9,13 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from postkeep.controllers.incoming import IncomingFiles, IncomingLines, slices
+from postkeep.controllers.incoming import slices
+from postkeep.controllers.incoming_files import IncomingFiles
+from postkeep.controllers.incoming_lines import IncomingLines
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.ids import derived_id
 from postkeep.domain.incoming import MAX_VERSION
 from postkeep.domain.posts import Post
+from postkeep.services.entries import Kind, Outcome
 from postkeep.services.exports import ExportService
-from postkeep.services.imports import ImportService, Kind, Outcome
+from postkeep.services.imports import ImportService
 from postkeep.services.ports import Storage
 from postkeep.views.exports import FORMATS, Format
 from tests.builders import MIDNIGHT, a_post

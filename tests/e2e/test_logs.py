@@ -124,6 +124,25 @@ def test_op_05_who_did_what_is_in_the_log(server: PostkeepServer) -> None:
             assert line["address"] == "127.0.0.1"
 
 
+def test_a_request_is_one_line_that_says_what_came_of_it(sqlite_server: PostkeepServer) -> None:
+    """Whoever looks for a slow or a failed one has the route to sum up by, and the account and the id to find it by."""
+    person = Person.signs_up(sqlite_server.http)
+    lists = [sqlite_server.http.get("/getPosts?limit=5", headers=person.authorization) for _ in range(2)]
+    missed, hit = (sqlite_server.logged(answer.headers["x-request-id"]) for answer in lists)
+    assert (missed["cache"], hit["cache"]) == ("miss", "hit")
+    for line, answer in zip((missed, hit), lists, strict=True):
+        told = {name: line[name] for name in ("method", "path", "route", "status", "bytes", "account")}
+        assert told == {
+            "method": "GET",
+            "path": "/getPosts",
+            "route": "/getPosts",
+            "status": 200,
+            "bytes": len(answer.content),
+            "account": person.claims["sub"],
+        }
+        assert line["ms"] > 0
+
+
 @pytest.mark.parametrize(
     "path", ["/a%0ab", "/a%0d%0a{%22event%22:1}", "/%1b%5b31m", "/%e2%80%ae", "/%ff", "/%F0%9F%A6%86", '/"}']
 )

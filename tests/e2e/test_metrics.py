@@ -13,7 +13,8 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.databases import free_port
+from tests.databases import MariaDbServer, free_port
+from tests.e2e.cli.commands import postkeep
 from tests.e2e.clients import Person, a_text, connect, problem_of
 from tests.e2e.conftest import settings_for
 from tests.e2e.servers import PostkeepServer
@@ -108,6 +109,24 @@ def test_what_a_worker_counted_outlives_it(watched: Watched) -> None:
     assert watched.scrape(method="POST")["postkeep_http_requests_total"] == before
 
 
+def test_a_server_that_cannot_serve_is_seen_before_anybody_comes(tmp_path: Path, mariadb: MariaDbServer) -> None:
+    """At night nobody calls; the database may have gone all the same, or be migrated away."""
+    with mariadb.database() as url:
+        settings = {
+            **settings_for(url.render_as_string(hide_password=False)),
+            "POSTKEEP_METRICS_PORT": str(free_port()),
+        }
+        server = Watched(tmp_path, settings)
+        assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
+        with server.running():
+            assert eventually(lambda: server.scrape()["postkeep_ready"] == 1)
+            assert server.scrape()["postkeep_disk_free_bytes"] > 0
+            assert postkeep("migrate", "downgrade", "base", settings=settings, folder=tmp_path).code == 0
+            assert eventually(lambda: server.scrape()["postkeep_ready"] == 0)
+            assert server.scrape(event="schema_unfit")["postkeep_events_total"] >= 1
+    assert "migrate upgrade" in server.events("schema_unfit")[0]["reason"]
+
+
 def test_op_07_no_label_says_who(watched: Watched) -> None:
     """One series for each person would be a list of them, and would fill Prometheus."""
     person = Person.signs_up(watched.http)
@@ -129,14 +148,12 @@ def test_op_07_no_label_says_who(watched: Watched) -> None:
 
 def test_every_metric_is_described_and_the_dashboard_shows_none_that_is_not_there(watched: Watched) -> None:
     """Whoever was woken reads docs/metrics.md, and every panel has something to show."""
-    watched.http.post("/login", json={"email": "nobody@example.org", "password": "an event to count"})
     told = watched.scrape_with_token().text
     names = set(re.findall(r"^(postkeep_\w+?)(?:_bucket|_sum|_count)?[{ ]", told, re.MULTILINE))
     described = set(re.findall(r"^\| `(postkeep_\w+)` \|", (ROOT / "docs/metrics.md").read_text("utf-8"), re.MULTILINE))
     assert {name for name in names if not name.endswith("_created")} == described
     dashboard = (ROOT / "deploy/grafana-dashboard.json").read_text("utf-8")
-    shown = {re.sub(r"_bucket$", "", name) for name in re.findall(r"\bpostkeep_\w+", dashboard)}
-    assert shown <= described
+    assert _named_in(dashboard) <= described
     assert len(json.loads(dashboard)["panels"]) > 10
 
 
@@ -161,6 +178,22 @@ def test_op_07_whoever_says_nothing_at_the_port_is_hung_up_on(watched: Watched) 
     assert watched.scrape()["postkeep_processes"] > 0
 
 
+def test_no_alarm_waits_for_what_is_not_there(watched: Watched) -> None:
+    """A rule that names a metric or an event wrongly never fires, and nobody finds out until the night it should."""
+    rules = (ROOT / "deploy/prometheus-alerts.yaml").read_text("utf-8")
+    told = text_string_to_metric_families(watched.scrape_with_token().text)
+    samples = [sample for family in told for sample in family.samples]
+    assert _named_in(rules) <= {re.sub(r"_bucket$", "", sample.name) for sample in samples}
+    events = {name for names in re.findall(r'event=~?"([^"]+)"', rules) for name in names.split("|")}
+    assert events <= {sample.labels["event"] for sample in samples if sample.name == "postkeep_events_total"}
+    assert len(events) > 10
+    labels = {name for sample in samples for name in sample.labels} | {"job", "instance"}
+    used = set(re.findall(r"[{,](\w+)=", rules)) | {
+        name.strip() for names in re.findall(r"by \(([^)]+)\)", rules) for name in names.split(",")
+    }
+    assert used <= labels
+
+
 @pytest.mark.parametrize("kind", ["taken", "same"])
 def test_a_port_that_cannot_be_had_stops_the_start_with_one_line(tmp_path: Path, kind: str) -> None:
     """Whoever starts it must not find out from an empty dashboard."""
@@ -173,6 +206,11 @@ def test_a_port_that_cannot_be_had_stops_the_start_with_one_line(tmp_path: Path,
     (line,) = server.log.splitlines()
     assert "POSTKEEP_METRICS_PORT" in line
     assert not server.data_folder.exists()
+
+
+def _named_in(text: str) -> set[str]:
+    """Return the metrics that a text names."""
+    return {re.sub(r"_bucket$", "", name) for name in re.findall(r"\bpostkeep_\w+", text)}
 
 
 def _sums(answer: httpx2.Response, labels: dict[str, str]) -> dict[str, float]:

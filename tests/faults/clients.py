@@ -8,11 +8,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from tests.faults.history import Item, Kind, Operation, Outcome, Recorder
-from tests.faults.users import Known, User, digest_of, items_of
+from tests.faults.history import DELETION, Item, Kind, Operation, Outcome, Recorder
+from tests.faults.users import STATUSES, Known, User, digest_of, items_of
 from tests.faults.wire import Answer, Connection, CutError, NotSentError
 
 LISTS: Final = ("/getPosts", "/api/v1/posts")
@@ -21,6 +22,9 @@ DELETES: Final = ("/deletePost", "/api/v1/posts")
 
 _PAUSE_SECONDS: Final = 0.2
 """How long a client waits where nobody listens, or the server is not well, before it asks again."""
+
+_TOGETHER: Final = (2, 3, 5, 9, 20)
+"""So many posts are changed at once: less than one statement takes, and more."""
 
 _LONG_GOES: Final = 0.3
 """How soon a long post is deleted: if it stayed, clients would do little but read it."""
@@ -47,13 +51,14 @@ class Habits:
         add: Add a post, as long as the user has fewer than `most`.
         edit: Edit one of the user's own, from the version that is known of it.
         delete: Delete one of the user's own.
+        many: Give some of them a status, or delete them, all or none.
         list: List all posts.
         pages: List them page by page.
         refresh: Renew the tokens, sometimes from two tabs at once.
         reuse: Send a refresh token that was used long ago, which ends the session.
         logout: Log out; the next operation logs in.
         alone: End all other sessions of the user; only those of every fourth user do that.
-        steal: Try to delete or edit a post of somebody else.
+        steal: Try to delete or change a post of somebody else.
         most: So many posts a user has at most, more or less.
         big: Which share of the posts is as long as a post may be.
         keyed: Which share of them comes with a key.
@@ -62,7 +67,8 @@ class Habits:
 
     add: int = 26
     edit: int = 12
-    delete: int = 22
+    delete: int = 18
+    many: int = 4
     list: int = 36
     pages: int = 6
     refresh: int = 4
@@ -81,6 +87,7 @@ HOARD: Final = Habits(
     add=950,
     edit=10,
     delete=20,
+    many=2,
     list=1,
     pages=1,
     refresh=8,
@@ -204,6 +211,7 @@ class Client:
             self._add: habits.add,
             self._edit: habits.edit if posts else 0,
             self._delete: habits.delete if posts else 0,
+            self._change_many: habits.many if posts else 0,
             self._list: habits.list,
             self._list_pages: habits.pages,
             self._renew: habits.refresh,
@@ -291,12 +299,41 @@ class Client:
         post = self._choose.choice(list(self._user.long or self._user.posts))
         await self._remove(session, post)
 
+    async def _change_many(self, session: _Session) -> None:
+        """Give some of the user's own posts a status, or delete them; other clients may be at the same ones."""
+        posts = list(self._user.posts)
+        some = self._choose.sample(posts, min(len(posts), self._choose.choice(_TOGETHER)))
+        await self._change_together(session, some)
+
+    async def _change_together(self, session: _Session, posts: list[str]) -> None:
+        """Change some posts, all or none, and forget those of which it is certain that they are gone."""
+        change = self._choose.choice([DELETION, *STATUSES])
+        operation = self._invoke(Kind.MANY, session=session.id, posts=posts, change=change)
+        what = {"delete": True} if change == DELETION else {"status": change}
+        answer = await self._ask(operation, "POST", "/api/v1/posts/bulk", {"posts": posts, **what}, session)
+        if answer is not None and answer.status == 404:
+            operation.absent = answer.json()["absent"]
+        said = self._json(operation, answer)
+        if change == DELETION and said is not None and said["changed"] != len(posts):
+            operation.problem = f"{said['changed']} of {len(posts)} posts were deleted together"
+        gone = posts if change == DELETION and operation.is_ok else operation.absent
+        for post in gone:
+            self._user.posts.pop(post, None)
+            self._user.long.pop(post, None)
+        self._complete(operation, answer)
+
     async def _steal(self, session: _Session) -> None:
-        """Try to delete, or to edit, what belongs to somebody else."""
+        """Try to delete, or to change, what belongs to somebody else."""
         posts = [each for other in self._others for each in list(other.posts.items())[-3:]]
         if posts:
             post, known = self._choose.choice(posts)
-            await (self._remove(session, post) if self._choose.random() < 0.5 else self._change(session, post, known))
+            mine = list(self._user.posts)[-3:]
+            tries = [
+                partial(self._remove, session, post),
+                partial(self._change, session, post, known),
+                partial(self._change_together, session, [post, *mine]),
+            ]
+            await self._choose.choice(tries)()
         else:
             await self._list(session)
 
@@ -342,6 +379,7 @@ class Client:
             if link is None or operation.problem:
                 break
             path = link.partition(">")[0].lstrip("<")
+            operation.pages += 1
         self._complete(operation, answer)
         self._learn(operation)
 
@@ -436,7 +474,7 @@ class Client:
             self._is_refused = answer.status >= 429
         return answer
 
-    def _invoke(self, kind: Kind, **about: str | int) -> Operation:
+    def _invoke(self, kind: Kind, **about: str | int | list[str]) -> Operation:
         """Note that something is about to be asked for."""
         return self._recorder.invoke(self.name, self._user.name, kind, **about)
 

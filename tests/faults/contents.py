@@ -28,11 +28,10 @@ def judge_isolation(history: Sequence[Operation], owners: Mapping[str, str]) -> 
             if add is not None and add.user != operation.user:
                 what = f"the list of {operation.user} shows {item.uid}"
                 yield Violation(Invariant.I3, what, (add, operation))
-        if operation.kind in {Kind.DELETE, Kind.EDIT} and operation.is_ok:
-            add = adds.get(owners.get(operation.post, ""))
+        for post in operation.changed if operation.is_ok else ():
+            add = adds.get(owners.get(post, ""))
             if add is not None and add.user != operation.user:
-                done = "deleted" if operation.kind is Kind.DELETE else "edited"
-                what = f"{operation.user} {done} {add.uid}"
+                what = f"{operation.user} {'deleted' if operation.is_deletion else 'changed'} {add.uid}"
                 yield Violation(Invariant.I3, what, (add, operation))
 
 

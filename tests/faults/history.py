@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -18,11 +18,16 @@ class Kind(StrEnum):
     ADD = "add"
     DELETE = "delete"
     EDIT = "edit"
+    MANY = "many"
     LIST = "list"
     LOGIN = "login"
     REFRESH = "refresh"
     LOGOUT = "logout"
     END_OTHERS = "end-others"
+
+
+DELETION: Final = "deletion"
+"""What happens to many posts, unless they get a status."""
 
 
 class Outcome(StrEnum):
@@ -42,7 +47,7 @@ class Item(NamedTuple):
     Attributes:
         post: Its id.
         uid: The first word of its text, which no two adds share.
-        digest: Of title, text and status.
+        digest: Of title and text, and the status; see `text_in`.
         version: Of the post; 1 until it is edited.
     """
 
@@ -73,9 +78,13 @@ class Operation:
         post: The id of the post that was added, or is to be edited or deleted.
         base: The version that an edit starts from.
         version: The one that the answer to an edit tells, whether it was made or refused.
+        posts: The ids of the posts that are to be changed together, all or none.
+        change: What happens to these: DELETION, or the status that they get.
+        absent: Those of them that are not there, as the answer says.
         token: The refresh token that was sent, by its digest.
         successor: The refresh token that was got, by its digest.
         shown: What a list showed.
+        pages: In how many answers it came; in one it is as everything was at one moment.
         foreign: Marks of other users that were found in what was received.
         problem: What is wrong with the answer itself.
         waited: For how long its client waited for an answer, at most, in nanoseconds.
@@ -97,9 +106,13 @@ class Operation:
     post: str = ""
     base: int = 0
     version: int = 0
+    posts: list[str] = field(default_factory=list[str])
+    change: str = ""
+    absent: list[str] = field(default_factory=list[str])
     token: str = ""
     successor: str = ""
     shown: list[Item] = field(default_factory=list[Item])
+    pages: int = 1
     foreign: list[str] = field(default_factory=list[str])
     problem: str = ""
     waited: int = 0
@@ -108,6 +121,16 @@ class Operation:
     def is_ok(self) -> bool:
         """Whether it took effect and its client knows."""
         return self.outcome is Outcome.OK
+
+    @property
+    def changed(self) -> Sequence[str]:
+        """The ids of the posts that are to be changed or deleted."""
+        return [self.post] if self.kind in {Kind.DELETE, Kind.EDIT} else self.posts
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether posts are to be deleted."""
+        return self.kind is Kind.DELETE or self.change == DELETION
 
     @property
     def acknowledged(self) -> int:
@@ -120,6 +143,7 @@ class Operation:
             Kind.ADD: self.uid,
             Kind.DELETE: self.post,
             Kind.EDIT: f"{self.post} from {self.base}, told {self.version}",
+            Kind.MANY: f"{self.change} of {', '.join(self.posts)}",
             Kind.REFRESH: f"{self.token[:8]} to {self.successor[:8]}",
             Kind.LIST: f"{len(self.shown)} posts",
         }.get(self.kind, self.session)
@@ -131,8 +155,21 @@ class Operation:
 
 
 _FIELDS: Final = tuple(each.name for each in fields(Operation))
-_ASKED: Final = ("client", "user", "kind", "invoked", "session", "key", "uid", "digest", "post", "base", "token")
-_TOLD: Final = tuple(name for name in _FIELDS if name not in {*_ASKED[:4], "name", "key", "uid"})
+_ASKED: Final = (
+    *("client", "user", "kind", "invoked", "key", "uid", "posts", "change"),
+    *("session", "digest", "post", "base", "token"),
+)
+_TOLD: Final = tuple(name for name in _FIELDS if name not in {"name", *_ASKED[:8]})
+
+
+def text_in(digest: str) -> str:
+    """Return the part of a digest that is of title and text."""
+    return digest.partition("/")[0]
+
+
+def status_in(digest: str) -> str:
+    """Return the status that stands in a digest."""
+    return digest.partition("/")[2]
 
 
 class Recorder:

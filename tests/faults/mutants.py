@@ -8,7 +8,7 @@ Nothing of the server knows of this: `mutated/sitecustomize.py` plants what POST
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,9 +24,11 @@ from postkeep.server.callers import Callers
 from postkeep.services import idempotency
 from postkeep.services import posts as posts_service
 from postkeep.services import sessions as sessions_service
+from postkeep.services.bulk import BulkService
 from postkeep.services.ports import Stamp, StorageUnavailable, UnitOfWork
 from postkeep.services.posts import Page, PostService
 from postkeep.services.sessions import Caller, SessionService
+from postkeep.storage import bulk as bulk_storage
 from postkeep.storage import edits as edits_storage
 from postkeep.storage import lists as lists_storage
 from postkeep.storage import posts as posts_storage
@@ -36,6 +38,7 @@ from postkeep.storage.tables import AccountRow, PostRow
 from tests.faults.violations import Invariant
 
 _NOW_AND_THEN: Final = 0.1
+_OFTEN: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,25 @@ def _edit_behind_memory() -> None:
     _put(edits_storage, "_EDITING", editing)
 
 
+def _change_in_parts() -> None:
+    """Many posts are changed in two transactions; now and then the process dies between the two."""
+    change: Any = BulkService._change
+
+    async def change_in_parts(self: Any, author: AccountId, named: Sequence[str], *rest: Any) -> int:
+        middle = len(named) // 2
+        changed: int = await change(self, author, named[:middle], *rest) if middle else 0
+        if random.random() < _OFTEN:
+            raise StorageUnavailable
+        return changed + int(await change(self, author, named[middle:], *rest))
+
+    _put(BulkService, "_change", change_in_parts)
+
+
+def _change_behind_memory() -> None:
+    """A change of many posts does not raise the number that memory lives by."""
+    _put(bulk_storage, "_CLAIM", bulk_storage._CLAIM.values(posts_version=AccountRow.posts_version))
+
+
 def _count_wrong() -> None:
     """Deleted posts are not counted out of their account."""
     uncounted = posts_storage._COUNT.values(posts_version=AccountRow.posts_version + 1)
@@ -329,6 +351,8 @@ MUTANTS: Final = {
     "cuts-texts": Mutant(Invariant.I4, _cut_texts),
     "overwrites": Mutant(Invariant.I7, _overwrite),
     "edits-behind-memory": Mutant(Invariant.I7, _edit_behind_memory),
+    "changes-in-parts": Mutant(Invariant.I8, _change_in_parts),
+    "changes-behind-memory": Mutant(Invariant.I7, _change_behind_memory),
     "counts-wrong": Mutant(Invariant.I4, _count_wrong),
     "repeats-at-page-ends": Mutant(Invariant.I4, _repeat_at_page_ends),
     "drops-at-page-ends": Mutant(Invariant.I1, _drop_at_page_ends),

@@ -26,7 +26,8 @@ class _Register:
         since: From when on it was there for certain: somebody had been told, or shown.
         seen: What showed that: the add's own answer, or the first list with it.
         gone: From when on it was not there for certain, having been there.
-        missed: What showed that: a delete's answer, or the first answer without it.
+        missed: What showed that: a delete's answer, or the first answer without it, or without what goes with it.
+        with_others: What deleted it together with others, where one of those was missed.
         is_judged: Whether something was found wrong with it.
         is_lost: Whether it was missing when it had to be there, and was not seen again since.
         is_read: Whether any list ever showed it.
@@ -38,6 +39,7 @@ class _Register:
     seen: Operation | None = None
     gone: int = NEVER
     missed: Operation | None = None
+    with_others: Operation | None = None
     is_judged: bool = False
     is_lost: bool = False
     is_read: bool = False
@@ -52,9 +54,10 @@ class _Register:
         if operation.completed < self.gone:
             self.gone, self.missed = operation.completed, operation
 
-    def may_be_deleted(self, before: int, *, but: Operation | None = None) -> bool:
-        """Whether its owner had asked for its deletion before a moment."""
-        return any(delete.invoked < before for delete in self.deletes if delete is not but)
+    def may_be_deleted(self, before: int, *, but: Operation | None = None) -> Sequence[Operation]:
+        """Return what may have deleted it before a moment: what its owner asked for, and was not refused."""
+        asked = (delete for delete in self.deletes if delete.outcome is not Outcome.FAIL and delete is not but)
+        return [delete for delete in asked if delete.invoked < before]
 
 
 class Registers:
@@ -71,8 +74,7 @@ class Registers:
         self._present: dict[str, set[str]] = {}
         self._uids = owners
         for each in history:
-            post = self._changed_by(each)
-            if post is not None and each.kind is Kind.DELETE:
+            for _, post in self._changed_by(each) if each.is_deletion else ():
                 post.deletes.append(each)
         told = [each for each in history if each.is_ok or each.status in {_NOT_FOUND, OUTDATED}]
         self._told = sorted(told, key=lambda operation: operation.completed)
@@ -85,7 +87,7 @@ class Registers:
                     self._appears(self._posts[operation.uid], operation)
                 case Kind.LIST if operation.is_ok:
                     yield from self._judge_list(operation)
-                case Kind.DELETE | Kind.EDIT:
+                case Kind.DELETE | Kind.EDIT | Kind.MANY:
                     yield from self._judge_change(operation)
                 case _:
                     pass
@@ -111,26 +113,27 @@ class Registers:
             yield from self._judge_presence(post, shown_by)
 
     def _judge_change(self, change: Operation) -> Iterator[Violation]:
-        """Hold a change's answer: 404 says that the post was not there, others that it was, 204 that it is gone."""
-        post = self._changed_by(change)
-        if post is None:
-            return
-        if change.status != _NOT_FOUND:
-            yield from self._judge_presence(post, change)
-        elif post.since < NEVER:
-            yield from self._judge_absence(post, change)
-        if post.since < NEVER and change.kind is Kind.DELETE and change.outcome is Outcome.OK:
-            post.disappears(change)
-            self._present.setdefault(post.add.user, set()).discard(post.add.uid)
+        """Hold a change's answer: 404 says which posts were not there, any other that they were, 2xx that they go."""
+        for post_id, post in self._changed_by(change):
+            if change.status != _NOT_FOUND or (change.kind is Kind.MANY and post_id not in change.absent):
+                yield from self._judge_presence(post, change)
+            elif post.since < NEVER:
+                yield from self._judge_absence(post, change)
+            if post.since < NEVER and change.is_deletion and change.is_ok:
+                self._disappears(post, change)
 
     def _judge_absence(self, post: _Register, missing_in: Operation) -> Iterator[Violation]:
         """Say that a post was not there."""
         if post.since >= missing_in.invoked:
             return  # It may have come meanwhile.
         self._present[post.add.user].discard(post.add.uid)
-        if post.may_be_deleted(missing_in.completed, but=missing_in):
+        deletes = post.may_be_deleted(missing_in.completed, but=missing_in)
+        if deletes:
+            post.with_others = None
             post.disappears(missing_in)
-        elif not post.is_judged:
+        if len(deletes) == 1:
+            self._take_along(deletes[0], missing_in)
+        elif not deletes and not post.is_judged:
             post.is_judged = post.is_lost = True
             seen = () if post.seen is None or post.seen is post.add else (post.seen,)
             what = f"{post.add.uid} was there and nobody asked to delete it, and it is missing"
@@ -139,12 +142,18 @@ class Registers:
 
     def _judge_presence(self, post: _Register, present_in: Operation) -> Iterator[Violation]:
         """Say that a post was there."""
-        if post.gone < present_in.invoked and post.missed is not None:
+        missed = post.missed
+        is_half = missed is present_in and present_in.pages == 1
+        if missed is not None and (post.gone < present_in.invoked or is_half):
             if not post.is_judged:
                 post.is_judged = True
-                what = f"{post.add.uid} was gone and is there again"
-                stale = present_in.invoked - post.gone
-                yield Violation(Invariant.I2, what, (post.add, post.missed, present_in), stale)
+                stale = max(present_in.invoked - post.gone, 0)
+                if post.with_others is not None:
+                    what = f"{post.add.uid} is there, and of what was to go with it something is gone"
+                    yield Violation(Invariant.I8, what, (post.with_others, missed, present_in), stale)
+                else:
+                    what = f"{post.add.uid} was gone and is there again"
+                    yield Violation(Invariant.I2, what, (post.add, missed, present_in), stale)
             return
         if post.gone == NEVER and not post.is_judged:
             self._appears(post, present_in)
@@ -155,9 +164,21 @@ class Registers:
         if post.gone == NEVER:
             self._present.setdefault(post.add.user, set()).add(post.add.uid)
 
-    def _changed_by(self, operation: Operation) -> _Register | None:
-        """Return the post that its owner asks to delete or to edit here."""
-        if operation.kind not in {Kind.DELETE, Kind.EDIT}:
-            return None
-        post = self._posts.get(self._uids.get(operation.post, ""))
-        return post if post is not None and post.add.user == operation.user else None
+    def _take_along(self, deletion: Operation, missing_in: Operation) -> None:
+        """Expect no post any more that was to go together with one that nothing else can have deleted."""
+        for _, post in self._changed_by(deletion):
+            if post.gone == NEVER:
+                post.with_others = deletion
+                self._disappears(post, missing_in)
+
+    def _disappears(self, post: _Register, gone_in: Operation) -> None:
+        """Expect a post no more."""
+        post.disappears(gone_in)
+        self._present.setdefault(post.add.user, set()).discard(post.add.uid)
+
+    def _changed_by(self, operation: Operation) -> Iterator[tuple[str, _Register]]:
+        """Go through the posts that their owner asks to delete or to change here."""
+        for post_id in operation.changed:
+            post = self._posts.get(self._uids.get(post_id, ""))
+            if post is not None and post.add.user == operation.user:
+                yield post_id, post

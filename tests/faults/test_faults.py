@@ -1,4 +1,4 @@
-"""Nothing that was acknowledged is lost while faults strike (CASES.md: DB-01, DB-02, DB-03, SV-04, CA-05; I1 to I6)."""
+"""Nothing that was acknowledged is lost while faults strike (CASES.md: DB-01, DB-02, DB-03, SV-04, CA-05; I1 to I8)."""
 
 import asyncio
 import subprocess
@@ -26,7 +26,7 @@ def is_good(plan: Plan, folder: Path) -> bool:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("database", DATABASES)
 def test_ca_05_db_01_db_02_no_history_is_one_that_a_true_store_cannot_have(database: str, tmp_path: Path) -> None:
-    """I1 to I6 hold on three workers, whatever dies, freezes, is cut off or slow, alone or together."""
+    """I1 to I8 hold on three workers, whatever dies, freezes, is cut off or slow, alone or together."""
     assert is_good(plan_for_ci(database), tmp_path)
 
 

@@ -17,7 +17,7 @@ MARK: Final = re.compile(rb"mark-([0-9a-f]{32})")
 BIG_BYTES: Final = 1024 * 1024 - 4096
 """As long as a text may be, with all that stands around it."""
 
-_STATUSES: Final = ("published", "draft", "archived")
+STATUSES: Final = ("published", "draft", "archived")
 
 
 class Known(NamedTuple):
@@ -80,14 +80,14 @@ class User:
         return {
             "text": begin + padding.encode()[: max(length - len(begin), 0)].decode(errors="ignore"),
             "title": choose.choice([None, f"about {uid}"]),
-            "status": choose.choice(_STATUSES),
+            "status": choose.choice(STATUSES),
         }
 
 
 def digest_of(post: dict[str, Any]) -> str:
-    """Return the digest of all that a user decides of a post."""
-    what = json.dumps([post["title"], post["text"], post["status"]])
-    return hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
+    """Return the digest of all that a user decides of a post; its status can be read in it."""
+    what = json.dumps([post["title"], post["text"]])
+    return f"{hashlib.blake2b(what.encode(), digest_size=8).hexdigest()}/{post['status']}"
 
 
 def items_of(posts: Iterable[dict[str, Any]]) -> Sequence[Item]:

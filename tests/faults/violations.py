@@ -15,6 +15,7 @@ class Invariant(StrEnum):
     I4 = "I4 no phantom, no duplicate, no change"
     I5 = "I5 sessions"
     I7 = "I7 edits"
+    I8 = "I8 all or none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What Postkeep is delivered as: pinned packages, and a process that may do little (CASES.md, OP-11, OP-12)."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "tests/e2e/generators/requirements.txt"])
 def test_op_11_every_package_is_pinned_with_its_hashes(name: str) -> None:
     """What is installed tomorrow is what was tested today, byte for byte, wherever it comes from."""
     pins = re.split(r"^(?=\S)", (ROOT / name).read_text("utf-8").replace("\n    #", ""), flags=re.MULTILINE)
@@ -17,6 +18,15 @@ def test_op_11_every_package_is_pinned_with_its_hashes(name: str) -> None:
     assert [
         pin for pin in packages if not re.match(r"[\w.\[\]-]+==\S+.* \\\n    --hash=sha256:[0-9a-f]{64}", pin)
     ] == []
+
+
+def test_op_11_every_package_of_npm_is_pinned_with_its_hash() -> None:
+    """The same for what the tests take from there; an address would be that of one machine's package index."""
+    lock = json.loads((ROOT / "tests/e2e/generators/package-lock.json").read_text("utf-8"))
+    _, *packages = lock["packages"].values()
+    assert len(packages) > 20
+    assert [package for package in packages if not package["integrity"].startswith("sha512-")] == []
+    assert [package for package in packages if "resolved" in package] == []
 
 
 def test_op_12_the_image_runs_as_nobody_special() -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from postkeep.adapters.alarms import ALARMS
 from tests.events import DOCUMENT, SCHEMA, Event, catalogue, complaints, logged, written
 
 TABLE = """
@@ -17,6 +18,12 @@ def test_every_event_of_the_code_is_described() -> None:
     """An operator finds each event with its level and its fields, and none that nobody logs."""
     assert complaints(DOCUMENT.read_text("utf-8"), logged()) == []
     assert len(logged()) > 40
+
+
+def test_every_event_that_may_wake_somebody_is_an_alarm() -> None:
+    """A warning that is missing from the list has no series before it happens, and its first time wakes nobody."""
+    told = {name: event.level for name, event in logged().items() if event.level not in {"debug", "info"}}
+    assert {name: level for level, names in ALARMS.items() for name in names} == told
 
 
 def test_the_schema_is_that_of_the_tables() -> None:

@@ -32,3 +32,11 @@ def test_no_link_is_dead(document: Path) -> None:
     ]
 
     assert dead == []
+
+
+def test_every_decision_stands_in_the_list_of_decisions() -> None:
+    """Whoever asks why reads the list, and a page that is not in it is not found."""
+    folder = ROOT / "docs/adr"
+    numbered = {file.name: file.read_text("utf-8").partition("\n")[0] for file in folder.glob("0*.md")}
+    listed = re.findall(r"^(\d+)\. \[(.+)\]\((.+)\)$", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert {name: f"# {number}. {title}" for number, title, name in listed} == numbered

@@ -56,6 +56,15 @@ def test_both_languages_say_the_same(part: object) -> None:
 
 
 @pytest.mark.parametrize("name", READMES)
+def test_every_picture_is_there_and_says_what_it_shows(name: str) -> None:
+    """Whoever sees it finds it, and whoever does not hears of it."""
+    pictures = re.findall(r'<img src="([^"]+)" width="\d+%" alt="[^"]+">', text(name))
+
+    assert len(pictures) == text(name).count("<img ") == 2
+    assert all((ROOT / picture).is_file() for picture in pictures)
+
+
+@pytest.mark.parametrize("name", READMES)
 def test_every_module_is_explained(name: str) -> None:
     """The specification asks for the architecture module by module (SPECIFICATION.md, S-34)."""
     modules = {file.stem for file in PACKAGE.rglob("*.py") if "migrations" not in file.parts}

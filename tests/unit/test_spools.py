@@ -9,10 +9,11 @@ import pytest
 
 from postkeep.controllers.errors import BodyTooLarge
 from postkeep.controllers.spools import ImportUnderWay, NoRoom, Spools, TooManyImports
-from postkeep.domain.accounts import AccountId
+from tests.builders import an_account_id
 
 PLACES = 32
 LIMIT = 1000
+ANN, BOB = an_account_id(), an_account_id()
 
 
 async def body(*chunks: bytes) -> AsyncGenerator[bytes]:
@@ -25,13 +26,13 @@ def test_each_account_has_one_place_and_there_are_so_many(tmp_path: Path) -> Non
     """A place is free again when its import has ended, and nothing of it is left."""
     spools = Spools(tmp_path, LIMIT)
     with ExitStack() as stack:
-        for number in range(PLACES):
-            stack.enter_context(spools.opened(AccountId(str(number))))
-        with pytest.raises(ImportUnderWay), spools.opened(AccountId("0")):
+        for account_id in (ANN, *(an_account_id() for _ in range(PLACES - 1))):
+            stack.enter_context(spools.opened(account_id))
+        with pytest.raises(ImportUnderWay), spools.opened(ANN):
             pass
-        with pytest.raises(TooManyImports), spools.opened(AccountId("one more")):
+        with pytest.raises(TooManyImports), spools.opened(BOB):
             pass
-    with spools.opened(AccountId("0")), spools.opened(AccountId("one more")):
+    with spools.opened(ANN), spools.opened(BOB):
         assert os.listdir(tmp_path) == []  # noqa: PTH208 - Path.iterdir may not see what has no name either
 
 
@@ -39,13 +40,13 @@ async def test_all_together_have_four_times_as_much_as_one_may(tmp_path: Path) -
     """However free the disk is: others need it, too."""
     spools = Spools(tmp_path, LIMIT)
     with ExitStack() as stack:
-        for number in range(4):
-            file = stack.enter_context(spools.opened(AccountId(str(number))))
+        for _ in range(4):
+            file = stack.enter_context(spools.opened(an_account_id()))
             await spools.fill(file, body(b"x" * LIMIT), LIMIT)
-        file = stack.enter_context(spools.opened(AccountId("one more")))
+        file = stack.enter_context(spools.opened(BOB))
         with pytest.raises(NoRoom):
             await spools.fill(file, body(b"x"), 1)
-    with spools.opened(AccountId("one more")) as file:
+    with spools.opened(BOB) as file:
         await spools.fill(file, body(b"x" * LIMIT), 0)
         assert file.seek(0, os.SEEK_END) == LIMIT
 
@@ -54,5 +55,5 @@ async def test_all_together_have_four_times_as_much_as_one_may(tmp_path: Path) -
 async def test_one_has_no_more_than_it_may(tmp_path: Path, chunks: tuple[bytes, ...], declared: int) -> None:
     """Whether it says so or not."""
     spools = Spools(tmp_path, LIMIT)
-    with spools.opened(AccountId("ann")) as file, pytest.raises(BodyTooLarge):
+    with spools.opened(ANN) as file, pytest.raises(BodyTooLarge):
         await spools.fill(file, body(*chunks), declared)

@@ -141,7 +141,7 @@ def test_what_lies_beyond_four_gigabytes_is_found(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("before", "is_found"), [(0, True), (15, True), (16, False), (16_000, False)])
-def test_a_long_size_is_looked_for_in_a_lines_first_fields(before: int, is_found: bool) -> None:
+def test_a_long_size_is_looked_for_in_a_lines_first_fields(before: int, *, is_found: bool) -> None:
     """There is room for so many empty ones before it that a file of such lines would take minutes."""
     content, info = b"some text", zipfile.ZipInfo("a.md", THEN.timetuple()[:6])
     info.extra = struct.pack("<HH", 0x9999, 0) * before + struct.pack("<HHQ", 1, 8, len(content))

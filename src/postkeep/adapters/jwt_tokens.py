@@ -58,6 +58,11 @@ class _Key:
         return cls(kid=derive("kid")[:_KID_BYTES], access=derive("access token"), refresh=derive("refresh token"))
 
 
+def name_of(secret: bytes) -> str:
+    """Return what a secret is called in public: the `kid` of the tokens that it signs."""
+    return _Key.of(secret).kid.hex()
+
+
 class JwtTokens:
     """Signs with the first secret, reads with any of them. See `services.ports.TokenSigner`.
 

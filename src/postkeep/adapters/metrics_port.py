@@ -6,13 +6,13 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from socket import AF_INET, AF_INET6
 from socketserver import ThreadingMixIn
-from typing import Any, Final, cast
+from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import (
     CollectorRegistry,
     Metric,
-    make_wsgi_app,  # pyright: ignore[reportUnknownVariableType] - its own types say less than the standard's
+    make_wsgi_app,  # pyright: ignore[reportUnknownVariableType] - it has few types
 )
 from prometheus_client.registry import Collector
 
@@ -92,16 +92,16 @@ def listening(host: str, port: int, gather: Callable[[], CollectorRegistry]) -> 
     Raises:
         Misconfigured: Nothing can listen there.
     """
-    answer = cast("Any", make_wsgi_app(_AllProcesses(gather)))
+    answer: Callable[[Any, Any], Any] = make_wsgi_app(_AllProcesses(gather))
 
     def app(environ: Any, start: Any) -> Any:  # noqa: ANN401 - WSGI's own types
         """Answer with all there is, whatever is asked for, and without a word of which Python this is (OP-08)."""
 
-        def begin(status: str, headers: list[tuple[str, str]]) -> object:
+        # The library knows which metrics have the names in `?name[]=` in one process only, and fails.
+        def start_it(status: str, headers: list[tuple[str, str]]) -> Any:  # noqa: ANN401 - WSGI's own types
             return start(status, [*headers, ("Server", "Postkeep")])
 
-        # The library knows which metrics have the names in `?name[]=` in one process only, and fails.
-        return answer({**environ, "QUERY_STRING": ""}, begin)
+        return answer({**environ, "QUERY_STRING": ""}, start_it)
 
     try:
         listener = _Server(host, port)

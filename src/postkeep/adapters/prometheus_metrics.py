@@ -13,6 +13,8 @@ from prometheus_client.multiprocess import (
     mark_process_dead,  # pyright: ignore[reportUnknownVariableType] - it has no types
 )
 
+from postkeep.adapters.alarms import ALARMS
+
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that says where the processes of one server put their numbers. To be set before this is imported."""
 
@@ -30,14 +32,19 @@ GAUGES: Final[Mapping[str, str]] = {
     "database_units_waiting": "Units of work that wait for the embedded database's writer.",
     "resident_bytes": "Memory of the processes that serve.",
     "processes": "Processes that serve.",
+    "ready": "Those that could when they last looked: their database answered, with a schema that fits.",
+    "disk_free_bytes": "Room where the data directory is.",
 }
 """What is so at the moment, by name, with what it means."""
 
+_SHARED: Final = frozenset({"disk_free_bytes"})
+"""Those that are the same for all processes, and not added up."""
+
 TOTALS: Final[Mapping[str, str]] = {
-    "cache_hits": "Lists answered from memory.",
-    "cache_misses": "Lists that the application was asked for.",
+    "cache_hits": "Lists and pages of them answered from memory.",
+    "cache_misses": "Lists and pages of them that the application was asked for.",
     "cache_collapsed": "Lists answered with what another request was loading.",
-    "cache_stores": "Lists that were remembered.",
+    "cache_stores": "Lists and pages of them that were remembered.",
     "cache_evictions": "Things forgotten because others needed the room.",
 }
 """What has happened so often, counted elsewhere, by name, with what it means."""
@@ -67,7 +74,13 @@ class PrometheusMetrics:
             registry=self._registry,
         )
         self._events = Counter("postkeep_events", "Events of the log.", ["event", "level"], registry=self._registry)
-        self._gauges = {name: self._gauge(name, meaning) for name, meaning in GAUGES.items()}
+        for level, names in ALARMS.items():
+            for name in names:
+                self._events.labels(name, level)
+        self._gauges = {
+            name: self._gauge(name, meaning, mode="livemax" if name in _SHARED else "livesum")
+            for name, meaning in GAUGES.items()
+        }
         self._totals = {
             name: Counter(f"postkeep_{name}", meaning, registry=self._registry) for name, meaning in TOTALS.items()
         }

@@ -14,12 +14,16 @@ from typing import Final
 from sqlalchemy import URL, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from postkeep.adapters.jwt_tokens import name_of
 from postkeep.adapters.signing_secret import checked_secret, kept_secret
 from postkeep.bootstrap.database_url import database_url, is_in_memory
+from postkeep.bootstrap.readiness import Unasked, find_trouble
 from postkeep.bootstrap.signing_secrets import SECRET_FILE, find_previous_secrets
+from postkeep.bootstrap.tracing import is_tracing_wanted, refuse_unknown_propagators
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded_file import create_embedded_engine
+from postkeep.storage.limits import SEARCHES, STREAMS
 from postkeep.storage.schema import REVISION, read_state, refuse_unfit
 from postkeep.storage.server_check import check_server
 from postkeep.storage.server_pool import create_server_engine
@@ -31,9 +35,21 @@ _CLOCKS_APART_SECONDS: Final = 5.0
 _LITTLE_ROOM: Final = 1024**3
 _NO_ROOM: Final = 100 * 1024**2
 
+_ADVICE: Final = {
+    1040: "Raise max_connections, or lower POSTKEEP_DATABASE_POOL_SIZE.",
+    1044: "Grant the user rights on the database.",
+    1045: "Is the user's password right?",
+    1049: "Make the database, or set its right name.",
+}
+"""What to do about some of the server's refusals. Source: MySQL's and MariaDB's error references."""
+
+_OTHER_CONNECTIONS: Final = STREAMS + SEARCHES + 1
+"""What a process opens beside those for units and for queries; the last is to look whether it is ready."""
+
 _FLUSHES: Final = 1
 _ABOUT_SERVER: Final = text(
-    "SELECT VERSION() AS version, UTC_TIMESTAMP(6) AS now, @@GLOBAL.innodb_flush_log_at_trx_commit AS flushes"
+    "SELECT VERSION() AS version, UTC_TIMESTAMP(6) AS now, @@GLOBAL.innodb_flush_log_at_trx_commit AS flushes,"
+    " @@GLOBAL.max_connections AS connections"
 )
 
 
@@ -74,12 +90,14 @@ def diagnose() -> Iterator[Finding]:
     yield _look("secret", lambda: _look_at_secret(settings, url))
     yield from _look_at_files(settings, url)
     yield from _look_at_network(settings)
+    yield from _look_at_tracing()
+    yield _look_at_serving(settings)
     if is_in_memory(url):
         yield Finding("database", Verdict.WARNING, "Everything is kept in memory, and gone when the server stops.")
     elif url.get_backend_name() == "sqlite":
         yield _look("database", lambda: _look_at_file(Path(url.database or "")))
     else:
-        yield from asyncio.run(_look_at_server(url))
+        yield from asyncio.run(_look_at_server(url, settings))
 
 
 def _look(place: str, look: Callable[[], str]) -> Finding:
@@ -99,8 +117,8 @@ def _look_at_secret(settings: Settings, url: URL) -> str:
     previous = len(find_previous_secrets(settings))
     behind = f"; {previous} previous ones still count" if previous else ""
     if settings.secret_key is not None:
-        checked_secret(settings.secret_key.get_secret_value())
-        return f"It is set{behind}."
+        secret = checked_secret(settings.secret_key.get_secret_value())
+        return f"It is set, and called {name_of(secret)}{behind}."
     if is_in_memory(url):
         return "A new one is made at each start, as everything else is."
     path = Path(url.database or "").parent / SECRET_FILE
@@ -109,8 +127,8 @@ def _look_at_secret(settings: Settings, url: URL) -> str:
         raise Misconfigured(message)
     if not path.exists():
         return f"It will be made at the first start, in {path}."
-    kept_secret(path)
-    return f"It is kept in {path}: back it up beside the database{behind}."
+    called = name_of(kept_secret(path))
+    return f"It is kept in {path}, and called {called}: back it up beside the database{behind}."
 
 
 def _look_at_files(settings: Settings, url: URL) -> Iterator[Finding]:
@@ -143,6 +161,9 @@ def _look_at_network(settings: Settings) -> Iterator[Finding]:
     if settings.metrics_port == settings.port:
         yield Finding("metrics", Verdict.ERROR, "POSTKEEP_METRICS_PORT is the port that is served on: set another one.")
     if _is_loopback(settings.host):
+        if not settings.trusted_proxies:
+            said = "A proxy on this machine is one client, whoever comes through it: POSTKEEP_TRUSTED_PROXIES names it."
+            yield Finding("proxies", Verdict.OK, said)
         return
     if not settings.trusted_hosts:
         said = "Clients that come by a name get 400: list it in POSTKEEP_TRUSTED_HOSTS."
@@ -153,6 +174,31 @@ def _look_at_network(settings: Settings) -> Iterator[Finding]:
             " passwords travel readably."
         )
         yield Finding("proxies", Verdict.WARNING, said)
+
+
+def _look_at_serving(settings: Settings) -> Finding:
+    """Ask the server itself, if it runs."""
+    try:
+        trouble = asyncio.run(find_trouble(settings))
+    except Unasked as error:
+        return Finding("server", Verdict.WARNING, f"It does not run: {error} Start it with postkeep serve.")
+    if trouble is not None:
+        return Finding("server", Verdict.ERROR, f"It runs, but is not ready: {trouble} Its log says more.")
+    return Finding("server", Verdict.OK, "It is ready.")
+
+
+def _look_at_tracing() -> Iterator[Finding]:
+    """Look at whether spans can go where the environment wants them, if it does."""
+    try:
+        refuse_unknown_propagators()
+    except Misconfigured as error:
+        yield Finding("tracing", Verdict.ERROR, str(error))
+        return
+    try:
+        if is_tracing_wanted():
+            yield Finding("tracing", Verdict.OK, "Spans are sent as the variables OTEL_* say.")
+    except Misconfigured as error:
+        yield Finding("tracing", Verdict.WARNING, f"{error} Until then nothing is traced.")
 
 
 def _look_at_file(path: Path) -> str:
@@ -171,23 +217,23 @@ def _look_at_file(path: Path) -> str:
     return f"{path} has schema {state.revision}."
 
 
-async def _look_at_server(url: URL) -> list[Finding]:
+async def _look_at_server(url: URL, settings: Settings) -> list[Finding]:
     """Look at a database server: whether it is there and fit, its schema, its clock, and what it does at a COMMIT."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await check_server(url)
-            return await _asked(url)
+            return await _asked(url, settings)
     except Misconfigured as error:
         return [Finding("database", Verdict.ERROR, str(error))]
     except TimeoutError:
         said = f"The server at {url.host} does not answer within {_PATIENCE_SECONDS:.0f} seconds: is it running?"
         return [Finding("database", Verdict.ERROR, said)]
     except (SQLAlchemyError, OSError) as error:
-        said = f"The server at {url.host} cannot be used: {_reason(error)}. Is it running?"
+        said = f"The server at {url.host} cannot be used: {_reason(error)}. {_advice(error)}"
         return [Finding("database", Verdict.ERROR, said)]
 
 
-async def _asked(url: URL) -> list[Finding]:
+async def _asked(url: URL, settings: Settings) -> list[Finding]:
     """Ask a server that is fit about itself."""
     engine = create_server_engine(url, pool_size=1, autocommit=True)
     try:
@@ -212,10 +258,25 @@ async def _asked(url: URL) -> list[Finding]:
         found.append(Finding("clock", Verdict.ERROR, both))
     else:
         found.append(Finding("clock", Verdict.OK, "It agrees with the database's."))
+    wanted = settings.workers * (2 * settings.database_pool_size + _OTHER_CONNECTIONS)
+    if wanted > said.connections:
+        few = (
+            f"max_connections is {said.connections}, and {settings.workers} processes may open {wanted}: raise it, or"
+            " lower POSTKEEP_DATABASE_POOL_SIZE."
+        )
+        found.append(Finding("connections", Verdict.WARNING, few))
+    else:
+        found.append(Finding("connections", Verdict.OK, f"Up to {wanted} of {said.connections} are ours."))
     if said.flushes != _FLUSHES:
         lost = "A power cut loses posts that were acknowledged: set innodb_flush_log_at_trx_commit = 1."
         found.append(Finding("durability", Verdict.WARNING, lost))
     return found
+
+
+def _advice(error: Exception) -> str:
+    """Say what to do about a database server that cannot be used."""
+    code, *_ = getattr(getattr(error, "orig", None), "args", ()) or (0,)
+    return _ADVICE.get(code, "Is it running?")
 
 
 def _is_loopback(host: str) -> bool:

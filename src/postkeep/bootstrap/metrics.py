@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from postkeep.domain.errors import Misconfigured
+from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.server.served import Served
 from postkeep.settings import Settings
 
@@ -17,15 +19,18 @@ if TYPE_CHECKING:
     from postkeep.adapters.prometheus_metrics import PrometheusMetrics
 
 _SAMPLE_SECONDS: Final = 1.0
+_READY_SECONDS: Final = 10.0
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class Metrics:
     """One process's numbers, from everybody who counts."""
 
-    def __init__(self, prometheus: "PrometheusMetrics") -> None:
-        """Take where they are kept."""
+    def __init__(self, prometheus: "PrometheusMetrics", folder: Path) -> None:
+        """Take where they are kept, and the folder whose room is told."""
         self._prometheus = prometheus
+        self._folder = folder
+        self._is_ready = False
         self._read: Callable[[], tuple[Mapping[str, float], Mapping[str, int]]] = lambda: ({}, {})
 
     def count(self, served: Served) -> None:
@@ -56,6 +61,20 @@ class Metrics:
             self._sample()
             await asyncio.sleep(_SAMPLE_SECONDS)
 
+    async def look_whether_ready(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Look now and then whether requests can be served, until cancelled, so that somebody knows before they come.
+
+        Args:
+            check: Raises what `/readyz` would answer.
+        """
+        while True:
+            try:
+                await check()
+                self._is_ready = True
+            except PostkeepError:
+                self._is_ready = False
+            await asyncio.sleep(_READY_SECONDS)
+
     async def render(self) -> bytes:
         """Return the numbers of all processes, as Prometheus reads them."""
         self._sample()
@@ -64,7 +83,8 @@ class Metrics:
     def _sample(self) -> None:
         """Take what is so at the moment."""
         gauges, totals = self._read()
-        self._prometheus.sample({**gauges, **_about_process()}, totals)
+        told = {"ready": float(self._is_ready), "disk_free_bytes": _room_in(self._folder), **_about_process()}
+        self._prometheus.sample({**gauges, **told}, totals)
 
 
 class _Teller(logging.Handler):
@@ -86,7 +106,7 @@ def metrics_of(settings: Settings) -> Metrics | None:
         return None
     from postkeep.adapters.prometheus_metrics import PrometheusMetrics  # noqa: PLC0415 - not loaded for nothing
 
-    return Metrics(PrometheusMetrics(version("postkeep")))
+    return Metrics(PrometheusMetrics(version("postkeep")), settings.data_dir)
 
 
 @contextmanager
@@ -119,6 +139,12 @@ def _shown(settings: Settings) -> Generator[None]:
         raise Misconfigured(message)
     with listening(settings.host, settings.metrics_port, of_all_processes):
         yield
+
+
+def _room_in(folder: Path) -> float:
+    """Return how many bytes are free where a folder is, or will be."""
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    return shutil.disk_usage(there).free
 
 
 def _about_process() -> Mapping[str, float]:

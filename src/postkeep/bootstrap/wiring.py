@@ -14,11 +14,12 @@ from postkeep import logs
 from postkeep.adapters.argon2_passwords import Argon2Passwords
 from postkeep.adapters.common_passwords import ListedCommonPasswords
 from postkeep.adapters.hmac_cookies import HmacCookies
-from postkeep.adapters.jwt_tokens import JwtTokens
+from postkeep.adapters.jwt_tokens import JwtTokens, name_of
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.bootstrap.database import await_server, open_storage, prepare_file
 from postkeep.bootstrap.database_url import database_url, is_in_memory, refuse_in_memory
 from postkeep.bootstrap.signing_secrets import find_previous_secrets, find_secret
+from postkeep.bootstrap.tracing import Tracing
 from postkeep.domain.errors import Misconfigured
 from postkeep.domain.posts import Quota
 from postkeep.services import Services
@@ -51,25 +52,32 @@ class Wired:
     """Everything that the door and the controllers need.
 
     Attributes:
+        key: The public name of the secret that tokens are signed with.
         usage: How busy the adapters are, by the names of the metrics.
     """
 
     services: Services
     cursors: Cursors
     freshness: Freshness
+    key: str
     usage: Callable[[], Mapping[str, int]]
 
 
 @asynccontextmanager
-async def wire(settings: Settings) -> AsyncGenerator[Wired]:
+async def wire(settings: Settings, tracing: Tracing | None = None) -> AsyncGenerator[Wired]:
     """Open the storage, put the services over it, and close everything in the end.
+
+    Args:
+        settings: They say which.
+        tracing: What makes spans of units of work, if they are wanted.
 
     Raises:
         Misconfigured: Something must be changed before this can work.
     """
     secrets_in_use = [find_secret(settings), *find_previous_secrets(settings)]
-    storage = await open_storage(settings)
-    freshness = freshness_of(storage, database_url(settings))
+    opened, url = await open_storage(settings), database_url(settings)
+    freshness = freshness_of(opened, url)
+    storage = opened if tracing is None else tracing.over(opened, url.get_backend_name())
     hasher = Argon2Passwords(
         memory_kib=settings.hash_memory_kib, passes=settings.hash_passes, queue=settings.hash_queue
     )
@@ -104,12 +112,13 @@ async def wire(settings: Settings) -> AsyncGenerator[Wired]:
             ),
             Cursors(secrets_in_use),
             freshness,
-            lambda: {**hasher.usage(), **storage.usage()},
+            name_of(secrets_in_use[0]),
+            lambda: {**hasher.usage(), **opened.usage()},
         )
     finally:
         await hasher.close()
         await freshness.close()
-        await storage.close()
+        await opened.close()
 
 
 def prepare(settings: Settings) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from postkeep.domain.accounts import Account
     from postkeep.services import Services
     from postkeep.services.backups import Progress
-    from postkeep.services.imports import Outcome
+    from postkeep.services.entries import Outcome
 
 app = typer.Typer(help="Take all posts of an account out, or bring posts in.", no_args_is_help=True)
 
@@ -123,8 +123,10 @@ async def _bring_in(
     """Bring a file in, and return how much of it was refused."""
     from collections import Counter
 
-    from postkeep.controllers.incoming import IncomingFiles, IncomingLines, slices
-    from postkeep.services.imports import Kind
+    from postkeep.controllers.incoming import slices
+    from postkeep.controllers.incoming_files import IncomingFiles
+    from postkeep.controllers.incoming_lines import IncomingLines
+    from postkeep.services.entries import Kind
 
     is_zip = file.read(len(_ZIP_BEGINS)) == _ZIP_BEGINS
     # An operator's own file may have as many as there are.

@@ -42,12 +42,14 @@ def serve(
 
     from postkeep import logs
     from postkeep.bootstrap.metrics import gathered
+    from postkeep.bootstrap.tracing import refuse_unknown_propagators
     from postkeep.bootstrap.wiring import prepare
 
     logs.configure(settings.log_level, settings.log_format)
     # The worker processes, which read the environment, get that way what fits.
     os.environ["POSTKEEP_CONNECTIONS"] = str(open_files.make_room(settings.connections))
     _refuse_taken_port(settings)
+    refuse_unknown_propagators()
     with gathered(settings):
         prepare(settings)
         _welcome(settings)

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from postkeep.controllers.errors import TooManyRequests, documented
 from postkeep.controllers.links import add_links
+from postkeep.views.imports import INCOMING_POST, REPORT_LINE
 from postkeep.views.problems import Problem
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -28,12 +29,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
         operations = [operation for path in document["paths"].values() for operation in path.values()]
         _forget_frameworks_errors(operations, schemas)
         _forget_null([parameter["schema"] for operation in operations for parameter in operation.get("parameters", [])])
-        _forget_null(schemas["Body_token"]["properties"].values())
+        _forget_null(schemas["TokenForm"]["properties"].values())
         _describe_limits(operations)
         add_links({operation["operationId"]: operation for operation in operations})
         described = Problem.model_json_schema(ref_template=_REFERENCE)
         schemas.update(described.pop("$defs"))
-        schemas["Problem"] = described
+        schemas.update({"Problem": described, "IncomingPost": INCOMING_POST, "ImportReport": REPORT_LINE})
         app.openapi_schema = document
     return app.openapi_schema
 

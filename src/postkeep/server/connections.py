@@ -25,7 +25,7 @@ _LOOKS_PER_DEADLINE: Final = 8
 _GRACE_PART: Final = 6
 _SEARCHED_FOR_EACH: Final = 20
 _SEEN_AT_ONCE: Final = 256
-_ENDED_AT_ONCE: Final = 16
+_ENDED_AT_ONCE: Final = 4
 """A crowd whose time is over at the same moment must not be everybody else's pause."""
 
 

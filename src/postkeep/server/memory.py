@@ -25,8 +25,8 @@ class Counts:
     """What remembering was good for, since the start.
 
     Attributes:
-        hits: Lists answered from memory.
-        misses: Lists that the application was asked for.
+        hits: Lists, and pages of them, answered from memory.
+        misses: Lists, and pages of them, that the application was asked for.
         collapsed: Lists answered with what another request was loading.
         stores: Answers that were remembered.
         evictions: Things forgotten because others needed the room.

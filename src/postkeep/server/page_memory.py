@@ -84,8 +84,12 @@ class PageMemory:
         kept = self._memory.by_use.get(key)
         if isinstance(kept, _Kept) and self._is_good(kept, visitor):
             self._memory.by_use.move_to_end(key)
+            self._memory.counts.hits += 1
+            scope["state"]["cache"] = "hit"
             await _send(send, HTTPStatus.OK, kept.headers, kept.body)
             return
+        self._memory.counts.misses += 1
+        scope["state"]["cache"] = "miss" if self._ttl else "bypass"
         begun = self._monotonic()
         answer = _Answer(scope, send)
         await self._app(scope, receive, answer)
@@ -95,6 +99,7 @@ class PageMemory:
             if size <= self._memory.largest:
                 posts_version = visitor.stamp.posts_version
                 self._memory[key] = _Kept(posts_version, begun + self._ttl, headers, body, size)
+                self._memory.counts.stores += 1
 
     async def _find_visitor(self, scope: Scope) -> Caller | None:
         """Return who asks for posts, if that is known here."""

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep.server.request_id import RequestId
 from postkeep.server.security_headers import SecurityHeaders
-from postkeep.views.problems import problem
+from postkeep.views.refusals import refused
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,7 @@ def answering(refusal: Refusal) -> ASGIApp:
 
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
         log.info("refused", extra={"status": refusal.status, "code": refusal.code})
-        answer = problem(
-            refusal.status,
-            refusal.code,
-            request_id=scope["state"]["request_id"],
-            detail=refusal.detail,
-            headers=refusal.headers,
-        )
+        answer = refused(scope, refusal.status, refusal.code, detail=refusal.detail, headers=refusal.headers)
         await answer(scope, receive, send)
 
     return RequestId(SecurityHeaders(refuse))

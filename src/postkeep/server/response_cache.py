@@ -149,6 +149,8 @@ class ResponseCache:
         if len(fields) < len(headers):
             fields = _joined(headers)
         state = scope["state"]
+        # No operation gets to see a hit; these paths are their own patterns.
+        state["route"] = scope["path"]
         try:
             caller = state["caller"] = await state["callers"].identify(fields[b"authorization"])
         except Exception as error:  # noqa: BLE001 - whatever it is, the application raises it where it is answered

@@ -34,6 +34,16 @@ class Served:
     account: AccountId | None
 
 
+def unless_remembered(tell: Callable[[Served], None]) -> Callable[[Served], None]:
+    """Tell only of what was not answered from memory, wherever that stands: of the rest there are numbers."""
+
+    def tell_of_misses(served: Served) -> None:
+        if served.cache != "hit":
+            tell(served)
+
+    return tell_of_misses
+
+
 class Witness:
     """Tells of each request when it has been served."""
 

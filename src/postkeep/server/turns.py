@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Final, cast
 
-from uvicorn._types import ASGI3Application
+from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -119,13 +119,14 @@ class TurnProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Read no more, and answer with a refusal when its turn comes: nobody may take it for another's answer."""
-        self._is_over = True
+        self._is_over, refused = True, None
         if not self._is_at_head() and self.cycle.more_body:
             if self.cycle.response_started:
                 self.transport.close()
                 return
             self._forget(self.cycle)
-        self._answer_at_last(answering(refusal))
+            refused = self.scope
+        self._answer_at_last(answering(refusal), refused)
 
     def _forget(self, cycle: RequestResponseCycle) -> None:
         """Take back the request that came last and was not answered."""
@@ -136,10 +137,19 @@ class TurnProtocol(HttpToolsProtocol):
         else:
             self.pipeline.popleft()
 
-    def _answer_at_last(self, app: object) -> None:
-        """Have the last answer of this connection come from an application of our own."""
+    def _answer_at_last(self, app: object, refused: HTTPScope | None) -> None:
+        """Have the last answer of this connection come from an application of our own.
+
+        Args:
+            app: The application.
+            refused: The request that it answers; None for one whose head is not whole: of that, what has come of its
+                headers says whether a browser sends it.
+        """
         if not self._is_at_head() or not self.scope:
             self.on_message_begin()
+        self.scope["path"], self.scope["query_string"] = "/", b""
+        if refused is not None:
+            self.scope["path"], self.scope["headers"] = refused["path"], refused["headers"]
         self.scope["method"] = self.parser.get_method().decode("ascii") if self.parser and self.url else "GET"
         self.cycle = RequestResponseCycle(
             scope=self.scope,

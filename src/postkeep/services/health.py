@@ -1,6 +1,10 @@
 """Health: whether requests can be served."""
 
-from postkeep.services.ports import Draining, Storage
+import logging
+
+from postkeep.services.ports import Draining, SchemaUnfit, Storage
+
+log = logging.getLogger(__name__)
 
 
 class HealthService:
@@ -25,4 +29,8 @@ class HealthService:
         """
         if self._is_draining:
             raise Draining
-        await self._storage.check()
+        try:
+            await self._storage.check()
+        except SchemaUnfit as error:
+            log.error("schema_unfit", extra={"reason": error.detail})  # noqa: TRY400 - the trace says no more
+            raise

@@ -223,6 +223,8 @@ def _unsettled(jobs: list[_Job], cause: sqlite3.Error, *, is_open: bool) -> list
     for job in left:
         job.settling = job.settling or (is_open and job.runs > 0)
     _refuse([job for job in left if job.runs == _RUNS], cause)
+    if any(0 < job.runs < _RUNS for job in left):
+        log.warning("storage_retried", extra={"reason": str(cause), "run": max(job.runs for job in left)})
     return [job for job in left if job.runs < _RUNS]
 
 

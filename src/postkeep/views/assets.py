@@ -19,6 +19,7 @@ _FILES: Final = (
     "writing.js",
     "posts.js",
     "keys.js",
+    "dates.js",
     "icon.svg",
     "icon-192.png",
     "icon-512.png",
@@ -75,6 +76,7 @@ class Assets:
             for purpose in ("any", "maskable")
         ]
         manifest = {
+            "id": "/",
             "name": "Postkeep",
             "start_url": "/",
             "scope": "/",

@@ -12,9 +12,13 @@ _HEADING_LENGTH: Final = 60
 _LENGTH: Final = 240
 
 _MARKS: Final = re.compile(
-    r"^[ \t]*+(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|```.*$|[-=*_][-=*_ ]{2,}$)|\*\*|`", re.MULTILINE
+    r"^[ \t]*+(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|```.*$|[-=*_][-=*_ ]{2,}$)"
+    r"|\*\*|`|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])",
+    re.MULTILINE,
 )
 """Marks of Markdown that say nothing where a text is one line; white space before them is looked at once only."""
+
+_INLINE: Final = re.compile(r"\*\*|`++")
 
 
 class Excerpt(NamedTuple):
@@ -70,13 +74,13 @@ def _plain(text: str) -> list[tuple[str, bool]]:
 
 
 def _pieces(snippet: Snippet) -> Iterator[tuple[str, bool]]:
-    """Cut a snippet where its matches begin and end."""
+    """Cut a snippet where its matches begin and end; marks of Markdown stay only in what was searched for."""
     at = 0
     for start, stop in snippet.matches:
-        yield snippet.text[at:start], False
+        yield _INLINE.sub("", snippet.text[at:start]), False
         yield snippet.text[start:stop], True
         at = stop
-    yield snippet.text[at:], False
+    yield _INLINE.sub("", snippet.text[at:]), False
 
 
 def _shortened(text: str, length: int) -> str:

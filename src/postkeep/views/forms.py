@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, Self, TypeVar
 
-from postkeep.domain.accounts import Email, Password
-from postkeep.domain.errors import Invalid, PostkeepError, TooLarge
+from postkeep.domain.accounts import AccountId, Email, Password
+from postkeep.domain.errors import Conflict, Invalid, PostkeepError, TooLarge
 from postkeep.domain.posts import (
     MAX_BODY_BYTES,
     Post,
@@ -48,6 +48,12 @@ class TextTooLong(TooLarge):
     """Title and text have more than 1,048,576 bytes together."""
 
     code = "text_too_long"
+
+
+class AccountChanged(Conflict):
+    """The form was made for another account than the one that is logged in now."""
+
+    code = "account_changed"
 
 
 class Entered:
@@ -144,6 +150,16 @@ def read_proof(entered: Entered) -> Password:
     if password is None:
         raise EntriesRefused
     return password
+
+
+def check_account(entered: Entered, account_id: AccountId) -> None:
+    """Refuse what was written in another account: in another tab somebody else may have logged in meanwhile.
+
+    Raises:
+        AccountChanged: The form names another one; a form that names none is anybody's.
+    """
+    if entered["account"] not in {"", str(account_id)}:
+        raise AccountChanged
 
 
 def read_post(entered: Entered) -> tuple[Text, Title | None, Status]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from postkeep.domain.errors import PostkeepError
 from postkeep.domain.incoming import MAX_ID_LENGTH, MAX_VERSION
 from postkeep.domain.posts import TITLE_MAX_LENGTH, Status
-from postkeep.services.imports import Kind, Outcome
+from postkeep.services.entries import Kind, Outcome
 from postkeep.views.posts import NOT_BLANK
 
 _write: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

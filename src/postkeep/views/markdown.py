@@ -29,6 +29,8 @@ _TAGS: Final = frozenset(
     }
 )
 _ATTRIBUTES: Final = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
+_SCROLLED: Final = {tag: {"tabindex": "0"} for tag in ("pre", "table")}
+"""What may be wider than the page, and is scrolled by itself, can be reached by keyboard. Source: WCAG 2.2 2.1.1."""
 _LOWEST: Final = 6
 
 
@@ -81,6 +83,7 @@ class Markdown:
             html,
             tags=set(_TAGS),
             attributes=_ATTRIBUTES,
+            set_tag_attribute_values=_SCROLLED,
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener nofollow noreferrer",
         )

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from postkeep.domain.accounts import EMAIL_MAX_LENGTH, Email, EmailInvalid
@@ -36,6 +36,22 @@ class UsedRefreshToken(Body):
     refresh_token: Annotated[str, Field(min_length=1, max_length=4096)]
 
 
+class TokenForm(BaseModel):
+    """What OAuth 2 clients send for tokens. Source: RFC 6749 4.3.2 (password grant), 6 (refresh_token grant)."""
+
+    grant_type: str | None = Field(
+        default=None, examples=["password"], json_schema_extra={"enum": ["password", "refresh_token"]}
+    )
+    username: str | None = Field(
+        default=None, description="The e-mail address, for the password grant.", examples=["ann@example.com"]
+    )
+    password: str | None = Field(default=None, examples=["five purple ducks"], json_schema_extra={"format": "password"})
+    refresh_token: str | None = Field(default=None, description="For the refresh_token grant.")
+    scope: str | None = Field(default=None, description="Ignored: a token is good for everything of its account.")
+    client_id: str | None = Field(default=None, description="Ignored.")
+    client_secret: str | None = Field(default=None, description="Ignored.")
+
+
 class SessionView(BaseModel):
     """One login that is still good."""
 
@@ -63,6 +79,8 @@ class SessionView(BaseModel):
 
 class TokenPair(BaseModel):
     """What to come back with. Source: RFC 6749 5.1."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     access_token: str = Field(description='Send it as "Authorization: Bearer ...".')
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the scheme's name

@@ -1,15 +1,21 @@
 """postkeep doctor: whoever was woken at night reads what is the matter, and what to do."""
 
 import json
+import signal
 from pathlib import Path
 
+import jwt
 import pytest
 
 from tests.databases import MariaDbServer, free_port
-from tests.e2e.cli.commands import beside, postkeep
+from tests.e2e.cli.commands import postkeep
+from tests.e2e.clients import Person
 from tests.e2e.servers import PostkeepServer
 
-SECRET = {"POSTKEEP_SECRET_KEY": "x7Kq2-vT9wLm4_ZpR8sYb3Nc6HdJf1Ga"}
+NOBODY = {"POSTKEEP_PORT": "1"}
+"""Where nobody serves; at the usual port a developer may."""
+
+SECRET = {**NOBODY, "POSTKEEP_SECRET_KEY": "x7Kq2-vT9wLm4_ZpR8sYb3Nc6HdJf1Ga"}
 
 
 def verdicts(out: str) -> dict[str, str]:
@@ -19,16 +25,19 @@ def verdicts(out: str) -> dict[str, str]:
 
 def test_a_server_that_is_well_is_found_well(server: PostkeepServer) -> None:
     """On each database, and while it serves."""
-    done = beside(server, "doctor")
+    settings = {**server.settings, "POSTKEEP_PORT": str(server.port)}
+    done = postkeep("doctor", settings=settings, folder=server.folder)
     assert done.code == 0, done.out
     assert "ERROR" not in done.out
     assert "schema" in done.out
-    assert set(verdicts(beside(server, "doctor", "--json").out).values()) <= {"ok", "warning"}
+    found = verdicts(postkeep("doctor", "--json", settings=settings, folder=server.folder).out)
+    assert set(found.values()) <= {"ok", "warning"}
+    assert found["server"] == "ok"
 
 
 def test_it_changes_nothing(tmp_path: Path) -> None:
     """Before the first start, too: a doctor that makes a database would hide that there is none."""
-    done = postkeep("doctor", settings={}, folder=tmp_path)
+    done = postkeep("doctor", settings=NOBODY, folder=tmp_path)
     assert done.code == 0
     assert "is not there yet" in done.out
     assert list(tmp_path.iterdir()) == []
@@ -60,9 +69,67 @@ def test_a_database_server_that_is_away_is_one_line(tmp_path: Path) -> None:
     url = f"mysql://postkeep:password@127.0.0.1:{free_port()}/postkeep"
     done = postkeep("doctor", "--json", settings={**SECRET, "POSTKEEP_DATABASE_URL": url}, folder=tmp_path)
     assert done.code == 1
-    assert verdicts(done.out) == {"settings": "ok", "secret": "ok", "disk": "ok", "database": "error"}
+    found = verdicts(done.out)
+    assert (found.pop("server"), found.pop("proxies")) == ("warning", "ok")
+    assert found == {"settings": "ok", "secret": "ok", "disk": "ok", "database": "error"}
+    assert "\\n" not in done.out
     assert "Is it running" in done.out
     assert "password@" not in done.out
+
+
+def test_a_server_that_hangs_is_found(tmp_path: Path) -> None:
+    """Settings, files and the database are as they should be, and yet nobody is answered."""
+    server = PostkeepServer(tmp_path, dict(SECRET))
+    with server.running():
+        settings = {**SECRET, "POSTKEEP_PORT": str(server.port)}
+        server.signal(signal.SIGSTOP)
+        try:
+            done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+        finally:
+            server.signal(signal.SIGCONT)
+    assert (done.code, verdicts(done.out)["server"]) == (1, "error")
+    assert "no answer" in done.out
+
+
+def test_the_name_of_the_secret_is_that_of_the_log(tmp_path: Path) -> None:
+    """Where everybody is logged out at once, two names tell that the secret is another one; neither tells it."""
+    server = PostkeepServer(tmp_path, dict(SECRET))
+    with server.running():
+        person = Person.signs_up(server.http)
+        done = postkeep("doctor", settings=SECRET, folder=tmp_path)
+    (started,) = server.events("started")
+    assert f"called {started['key']}" in done.out
+    assert jwt.get_unverified_header(person.access)["kid"] == started["key"]
+
+
+def test_more_connections_than_the_database_allows_are_found(tmp_path: Path, mariadb: MariaDbServer) -> None:
+    """Otherwise the busiest minute finds it."""
+    with mariadb.database() as url:
+        settings = {**SECRET, "POSTKEEP_DATABASE_URL": url.render_as_string(hide_password=False)}
+        many = {**settings, "POSTKEEP_WORKERS": "64", "POSTKEEP_DATABASE_POOL_SIZE": "200"}
+        found = [
+            verdicts(postkeep("doctor", "--json", settings=each, folder=tmp_path).out)["connections"]
+            for each in (settings, many)
+        ]
+    assert found == ["ok", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("database", "user", "advice"),
+    [("nowhere", None, "Make the database"), (None, "nobody", "password right?")],
+    ids=["no-database", "no-user"],
+)
+def test_a_database_server_that_refuses_is_told_apart_from_one_that_is_away(
+    database: str | None, user: str | None, advice: str, tmp_path: Path, mariadb: MariaDbServer
+) -> None:
+    """Whoever is told to start what runs looks in the wrong place."""
+    with mariadb.database() as url:
+        wrong = url.set(database=database or url.database, username=user or url.username)
+        settings = {**SECRET, "POSTKEEP_DATABASE_URL": wrong.render_as_string(hide_password=False)}
+        done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+    (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "database"]
+    assert advice in said
+    assert (done.code, "running?" in said) == (1, False)
 
 
 def test_a_schema_that_is_not_there_says_which_command_makes_it(tmp_path: Path, mariadb: MariaDbServer) -> None:

@@ -115,9 +115,10 @@ def before_add_examples(context: HookContext, examples: list[Case]) -> None:
             example = operation.Case(body={"email": _new_address(), "password": PASSWORD})
         case "refresh":
             example = operation.Case(body={"refresh_token": _log_in(url)["refresh_token"]})
-        case "deletePostByQuery":
+        case "deletePostByName" | "deletePostByQuery" as name:
             post = _ask(f"{url}/addPost", {"text": "To be deleted."}, _log_in(url)["access_token"])
-            example = operation.Case(query={"postID": post["postID"]})
+            place = "query" if name == "deletePostByQuery" else "path_parameters"
+            example = operation.Case(**{place: {"postID": post["postID"]}})
         case "changePosts":
             post = _ask(f"{url}/addPost", {"text": "To be archived."}, _log_in(url)["access_token"])
             example = operation.Case(body={"posts": [post["postID"]], "status": "archived"})

@@ -1,4 +1,4 @@
-"""A page of another origin in a real browser (CASES.md, BR-14)."""
+"""A page of another origin in a real browser: what it may read, and that it cannot frame ours (BR-13, BR-14)."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +20,10 @@ ASK = """async ([url, method, headers, body]) => {
         return {status: 0, id: null, text: error.name};
     }
 }"""
+
+
+FRAME = "html => { document.body.innerHTML = html; }"
+FRAMED_PATHS = ("/", "/log-in", "/sign-up", "/nothing", "/docs", "/livez")
 
 
 class Empty(BaseHTTPRequestHandler):
@@ -86,3 +90,19 @@ def test_br_14_a_stranger_s_page_sees_nothing(browser: Browser, port: int, open_
     assert asks(page, person, "/addPost", "POST", '{"text": "kept"}')["text"] == "TypeError"
     assert asks(page, person, "/getPosts")["text"] == "TypeError"
     assert person.posts() == []
+
+
+@pytest.mark.parametrize("element", ["iframe src", "object data", "embed src"])
+def test_br_13_no_other_site_can_frame_a_page(
+    browser: Browser, port: int, open_server: PostkeepServer, element: str
+) -> None:
+    """Nobody presses our buttons below somebody else's picture; a page that lets itself be framed is framed."""
+    open_to_all = f"http://framed.localhost:{port}/"
+    tag, _, attribute = element.partition(" ")
+    addresses = [open_to_all, *(f"{open_server.url}{path}" for path in FRAMED_PATHS)]
+    page = page_of(browser, f"http://evil.localhost:{port}")
+    page.evaluate(FRAME, "".join(f"<{tag} {attribute}={address} type=text/html></{tag}>" for address in addresses))
+    page.wait_for_load_state("networkidle")
+    shown = [frame.url for frame in page.frames[1:]]
+    # What is refused is an error of the browser's own, or not even that.
+    assert [url for url in shown if url != "chrome-error://chromewebdata/"] == [open_to_all]

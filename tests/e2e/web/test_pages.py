@@ -584,6 +584,25 @@ class TestSpeed:
             )
             assert gzip.decompress(wire.answer().body).decode() == plain.text
 
+    def test_a_page_costs_no_list_when_nothing_has_changed(
+        self, server: PostkeepServer, second: PostkeepServer
+    ) -> None:
+        """It comes from the memory of each process, as its log says, until its owner changes something in any."""
+        here, stranger = Visitor.signs_up(server.url), Visitor.signs_up(server.url)
+        there = Visitor(connect_browser(second.url))
+        there.http.cookies.set("postkeep", here.cookie)
+
+        def told() -> list[str]:
+            pairs = ((server, here), (second, there))
+            answers = [(process, visitor.get("/").headers["x-request-id"]) for process, visitor in pairs]
+            return [process.logged(request_id)["cache"] for process, request_id in answers]
+
+        assert [told(), told()] == [["miss", "miss"], ["hit", "hit"]]
+        stranger.write("a stranger's")
+        assert told() == ["hit", "hit"]
+        here.write("one's own")
+        assert [told(), told()] == [["miss", "miss"], ["hit", "hit"]]
+
     def test_the_list_is_never_older_than_the_request(self, server: PostkeepServer, second: PostkeepServer) -> None:
         """Written here, seen there, and gone there when it is gone here; in every language."""
         here = Visitor.signs_up(server.url)

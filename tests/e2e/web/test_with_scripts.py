@@ -1,86 +1,30 @@
 """What scripts add to the pages, in a real browser: nothing typed is lost, undo, keys, search (docs/cases.md)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.servers import PostkeepServer
+from tests.e2e.web.desks import DRAFTS, Desk, save, text_of
 from tests.e2e.web.visitors import Visitor
 
-DEADLINE_MS = 15_000
-WATCH_POLICY = "document.addEventListener('securitypolicyviolation', event => { throw event.violatedDirective; });"
-DRAFTS = "() => Object.keys(localStorage).length"
-IS_KEPT = "text => Object.values(localStorage).some(kept => JSON.parse(kept).text === text)"
+FORBIDDEN = """Object.defineProperty(window, 'localStorage', {
+    get() { throw new DOMException('', 'SecurityError'); }, configurable: true })"""
+FULL = "Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); }"
 HAS_NO_POSTS = "async () => (await (await fetch('/')).text()).includes('Nothing here yet')"
-UNDO_MS = 6000
+UNDO_MS = 20_000
 
 
-@dataclass
-class Desk:
-    """Somebody at a browser with scripts.
-
-    Attributes:
-        visitor: The same person over HTTP, in the same session.
-        context: The browser.
-        page: Its first tab.
-        complaints: Errors that no script caught, and what the policy kept from happening.
-    """
-
-    visitor: Visitor
-    context: BrowserContext
-    page: Page = field(init=False)
-    complaints: list[str] = field(default_factory=list[str])
-
-    def __post_init__(self) -> None:
-        """Open the first tab."""
-        self.context.set_default_timeout(DEADLINE_MS)
-        self.context.add_init_script(WATCH_POLICY)
-        self.log_in(self.visitor)
-        self.page = self.open()
-
-    def log_in(self, visitor: Visitor) -> None:
-        """Have the browser be in somebody's session."""
-        self.context.add_cookies(
-            [{"name": "postkeep", "value": visitor.cookie, "url": str(visitor.http.base_url).rstrip("/")}]
-        )
-
-    def open(self) -> Page:
-        """Open another tab."""
-        page = self.context.new_page()
-
-        def note(error: Error) -> None:
-            self.complaints.append(error.message)
-
-        page.on("pageerror", note)
-        return page
-
-    def types(self, text: str, path: str = "/posts/new") -> None:
-        """Open a sheet, write on it, and wait until that is kept in the browser."""
-        self.page.goto(path)
-        text_of(self.page).fill(text)
-        self.page.wait_for_function(IS_KEPT, arg=text)
-
-
-@pytest.fixture
-def desk(browser: Browser, sqlite_server: PostkeepServer) -> Iterator[Desk]:
-    """Seat somebody with an account; scripts that fail, or that the policy stops, fail the test."""
-    context = browser.new_context(base_url=sqlite_server.url, locale="en")
-    desk = Desk(Visitor.signs_up(sqlite_server.url), context)
-    yield desk
-    context.close()
-    assert desk.complaints == []
-
-
-def text_of(page: Page) -> Locator:
-    """Return the field of a post's text."""
-    return page.get_by_label("Text", exact=True)
-
-
-def save(page: Page) -> None:
-    """Press Ctrl+Enter in the text."""
-    text_of(page).press("Control+Enter")
+def delete(page: Page, path: str, *, by_key: bool = False) -> None:
+    """Ask for a post's deletion, and arrive at the list, where nothing but the test moves the clock."""
+    page.clock.install()
+    page.goto(path)
+    link = page.get_by_role("link", name="Delete")
+    if by_key:
+        link.press("Enter")
+    else:
+        link.click()
+    page.mouse.move(0, 0)
+    expect(page.get_by_text("The post is about to be deleted.")).to_be_visible()
 
 
 class TestDrafts:
@@ -178,18 +122,55 @@ class TestDrafts:
         expect(desk.page.locator(".prose")).to_have_text("theirs")
         assert desk.page.evaluate(DRAFTS) == 0
 
-    def test_nobody_else_at_the_browser_sees_a_draft(self, desk: Desk, sqlite_server: PostkeepServer) -> None:
-        """Whoever logs in next finds an empty sheet; after a log-out nothing is left at all."""
+    def test_after_a_log_out_nothing_is_left(self, desk: Desk) -> None:
+        """Not even what a tab writes that was open before."""
         desk.types("for my eyes only")
-        desk.log_in(Visitor.signs_up(sqlite_server.url))
-        desk.page.goto("/posts/new")
-        expect(text_of(desk.page)).to_have_value("")
-        desk.log_in(desk.visitor)
-        desk.page.goto("/posts/new")
+        other = desk.open()
+        other.goto("/")
+        other.get_by_role("button", name="Log out").click()
+        other.wait_for_url("**/?done=log-out")
+        assert other.evaluate(DRAFTS) == 0
+        text_of(desk.page).fill("for nobody's")
+        expect(desk.page.get_by_role("alert")).to_contain_text("does not keep what you write")
+        desk.page.close()
+        assert other.evaluate(DRAFTS) == 0
+
+    @pytest.mark.parametrize("path", ["/posts/new", "EDIT"])
+    def test_who_logs_in_next_finds_nothing_and_the_tab_from_before_loses_nothing(
+        self, desk: Desk, sqlite_server: PostkeepServer, path: str
+    ) -> None:
+        """Saving there is refused, once: the text comes back, to become a new post if its author wants that."""
+        if path == "EDIT":
+            path = f"{desk.visitor.write('as it was')}/edit"
+        desk.types("for my eyes only", path)
+        ben = Visitor.signs_up(sqlite_server.url)
+        desk.log_in(ben)
+        other = desk.open()
+        other.goto("/posts/new")
+        expect(text_of(other)).to_have_value("")
+        assert other.evaluate(DRAFTS) == 0
+        save(desk.page)
+        expect(desk.page.get_by_role("alert").first).to_contain_text("Another account is logged in here by now")
         expect(text_of(desk.page)).to_have_value("for my eyes only")
-        desk.page.get_by_role("button", name="Log out").click()
-        desk.page.wait_for_url("**/?done=log-out")
-        assert desk.page.evaluate(DRAFTS) == 0
+        assert ben.headings() == []
+        save(desk.page)
+        desk.page.wait_for_url("**/posts/*?done=added")
+        assert ben.headings() == ["for my eyes only"]
+
+    @pytest.mark.parametrize("spoilt", [FORBIDDEN, FULL], ids=["forbidden", "full"])
+    def test_a_browser_that_keeps_nothing_says_so_and_saves(self, desk: Desk, spoilt: str) -> None:
+        """Everything but the drafts goes on, to the log-out."""
+        desk.context.add_init_script(spoilt)
+        page = desk.page
+        page.goto("/posts/new")
+        text_of(page).fill("half a thought")
+        expect(page.get_by_role("alert")).to_contain_text("does not keep what you write here")
+        expect(page.locator("[data-count]")).to_contain_text("14 of")
+        save(page)
+        page.wait_for_url("**/posts/*?done=added")
+        assert desk.visitor.headings() == ["half a thought"]
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/?done=log-out")
 
 
 def test_bytes_are_counted_and_markdown_is_previewed(desk: Desk) -> None:
@@ -209,48 +190,93 @@ def test_bytes_are_counted_and_markdown_is_previewed(desk: Desk) -> None:
 
 
 class TestDeleting:
-    """A deletion can be taken back for some seconds."""
+    """A deletion can be taken back for a while, on the list."""
 
     def test_it_can_be_undone_and_is_sent_when_the_time_is_over(self, desk: Desk) -> None:
-        """Until then nothing has happened to the post."""
+        """Until then nothing has happened to the post; afterwards the numbers are right at once."""
         page = desk.page
-        path = desk.visitor.write("going")
-        page.clock.install()
-        page.goto(path)
-        page.get_by_role("link", name="Delete").click()
-        expect(page.get_by_role("article")).to_be_hidden()
-        expect(page.get_by_role("button", name="Undo")).to_be_focused()
+        paths = [desk.visitor.write(text) for text in ("staying", "going")]
+        delete(page, paths[1])
+        expect(page.get_by_role("article")).to_have_count(1)
         page.get_by_role("button", name="Undo").click()
-        expect(page.get_by_role("link", name="Delete")).to_be_focused()
+        expect(page.get_by_role("link", name="going")).to_be_focused()
         page.clock.run_for(2 * UNDO_MS)
-        assert desk.visitor.headings() == ["going"]
-        page.get_by_role("link", name="Delete").click()
+        assert desk.visitor.headings() == ["going", "staying"]
+        delete(page, paths[1])
+        page.keyboard.press("u")
+        expect(page.get_by_role("link", name="going")).to_be_focused()
+        delete(page, paths[1])
         page.clock.run_for(UNDO_MS)
-        page.wait_for_url("**/?done=deleted")
-        assert desk.visitor.headings() == []
+        expect(page.get_by_role("status").first).to_have_text("The post is deleted.")
+        expect(page.get_by_role("link", name="All 1")).to_be_visible()
+        expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+        assert desk.visitor.headings() == ["staying"]
 
-    def test_it_is_sent_at_once_when_the_page_is_left(self, desk: Desk) -> None:
-        """By a link of ours, whose page knows of it; or by anything else, as closing the tab."""
+    def test_whoever_is_at_the_notice_has_all_the_time_there_is(self, desk: Desk) -> None:
+        """By keyboard, which is led there, and by pointer (WCAG 2.2, 2.2.1)."""
         page = desk.page
-        page.goto(desk.visitor.write("first"))
-        page.get_by_role("link", name="Delete").click()
+        paths = [desk.visitor.write(text) for text in ("first", "second", "third")]
+        delete(page, paths[0], by_key=True)
+        expect(page.get_by_role("button", name="Undo")).to_be_focused()
+        page.clock.run_for(10 * UNDO_MS)
+        expect(page.get_by_role("button", name="Undo")).to_be_focused()
+        assert len(desk.visitor.headings()) == 3
+        page.keyboard.press("Tab")
+        page.clock.run_for(UNDO_MS)
+        expect(page.get_by_role("status").first).to_have_text("The post is deleted.")
+        delete(page, paths[1])
+        page.get_by_text("The post is about to be deleted.").hover()
+        page.clock.run_for(10 * UNDO_MS)
+        expect(page.get_by_role("button", name="Undo")).to_be_visible()
+        assert len(desk.visitor.headings()) == 2
+        page.mouse.move(0, 0)
+        page.clock.run_for(UNDO_MS)
+        expect(page.get_by_role("status").first).to_have_text("The post is deleted.")
+        assert desk.visitor.headings() == ["third"]
+
+    def test_a_list_that_changes_does_not_show_it(self, desk: Desk) -> None:
+        """Neither by a search nor to the keys."""
+        page = desk.page
+        paths = [desk.visitor.write(text) for text in ("a duck", "another duck")]
+        delete(page, paths[1])
+        page.keyboard.press("j")
+        expect(page.get_by_role("link", name="a duck")).to_be_focused()
+        page.get_by_role("searchbox").fill("duck")
+        page.clock.run_for(1000)
+        expect(page.locator("mark:visible")).to_have_count(1)
+        assert len(desk.visitor.headings()) == 2
+
+    def test_it_is_sent_at_once_when_the_list_is_left(self, desk: Desk) -> None:
+        """By a link of ours, whose page knows of it; by logging out; or by anything else, as closing the tab."""
+        page = desk.page
+        delete(page, desk.visitor.write("first"))
         page.get_by_role("link", name="Postkeep").click()
         expect(page.get_by_text("Nothing here yet")).to_be_visible()
-        page.goto(desk.visitor.write("second"))
-        page.get_by_role("link", name="Delete").click()
+        delete(page, desk.visitor.write("second"))
         page.goto("/account")
         page.wait_for_function(HAS_NO_POSTS)
+        delete(page, desk.visitor.write("third"))
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/?done=log-out")
+        assert desk.visitor.log_in().status_code == 303
+        assert desk.visitor.headings() == []
 
     def test_a_lost_connection_brings_the_post_back(self, desk: Desk) -> None:
         """With a word about it."""
         page = desk.page
-        page.clock.install()
-        page.goto(desk.visitor.write("staying"))
+        delete(page, desk.visitor.write("staying"))
         desk.context.set_offline(True)
-        page.get_by_role("link", name="Delete").click()
         page.clock.run_for(UNDO_MS)
         expect(page.get_by_role("alert")).to_contain_text("could not be deleted")
         expect(page.get_by_role("article")).to_be_visible()
+
+    def test_without_a_memory_the_page_asks(self, desk: Desk) -> None:
+        """As it does without scripts."""
+        path = desk.visitor.write("staying")
+        desk.context.add_init_script(FORBIDDEN.replace("localStorage", "sessionStorage"))
+        desk.page.goto(path)
+        desk.page.get_by_role("link", name="Delete").click()
+        desk.page.wait_for_url(f"**{path}/delete")
 
 
 class TestFinding:
@@ -310,5 +336,32 @@ def test_keys_do_what_the_overlay_says(desk: Desk) -> None:
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.goto(paths[0])
+    page.keyboard.press("n")
+    page.wait_for_url("**/posts/new")
+
+
+def test_keys_can_be_switched_off(desk: Desk) -> None:
+    """For whom letters come by accident, or by voice (WCAG 2.2, 2.1.4); also after a log-out, by this browser alone."""
+    page = desk.page
+    page.goto("/")
+    page.keyboard.press("?")
+    page.get_by_role("checkbox", name="Single keys work").uncheck()
+    page.get_by_role("button", name="Close").click()
+    for _ in range(2):
+        page.keyboard.press("?")
+        page.keyboard.press("n")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url("**/?done=log-out")
+        desk.visitor.log_in()
+        desk.log_in(desk.visitor)
+        page.goto("/account")
+    page.goto("/posts/new")
+    text_of(page).fill("saved by two keys")
+    save(page)
+    page.wait_for_url("**/posts/*?done=added")
+    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("checkbox", name="Single keys work").check()
+    page.keyboard.press("Escape")
     page.keyboard.press("n")
     page.wait_for_url("**/posts/new")

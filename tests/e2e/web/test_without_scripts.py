@@ -60,6 +60,7 @@ def phone(
         viewport={"width": 320, "height": 640},
         java_script_enabled=False,
         locale=request.param,
+        color_scheme="dark" if request.param == "ru" else "light",
     )
     page = context.new_page()
     complaints: list[str] = []

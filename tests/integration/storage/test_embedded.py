@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -358,6 +358,19 @@ class TestUnknownCommits:
         assert [type(result) for result in results] == [KeyError, *[type(None) if done else StorageUnavailable] * 3] * 5
         kept = [post for number, post in enumerate(posts) if number % 4] if done else []
         await assert_counted(failing.storage, account, *kept)
+
+
+@pytest.mark.parametrize("outcome", ["not done", "taken back"])
+async def test_the_log_says_why_a_commit_failed(
+    failing: Opened, outcome: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk is found by these words; that something failed is not enough at night."""
+    account = await keep_account(failing.storage)
+    FailingConnection.outcomes[:] = [outcome]
+    with suppress(StorageUnavailable):
+        await keep_posts(failing.storage, a_post(author=account.id))
+    (retried,) = [record for record in caplog.records if record.getMessage() == "storage_retried"]
+    assert vars(retried)["reason"] == "disk I/O error"
 
 
 async def test_a_post_that_was_deleted_before_its_commit_was_settled_stays_deleted(failing: Opened) -> None:

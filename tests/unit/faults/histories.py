@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tests.faults.history import NEVER, Item, Kind, Operation, Outcome
+from tests.faults.history import DELETION, NEVER, Item, Kind, Operation, Outcome
 from tests.faults.verdict import judge
 
 
@@ -65,9 +65,18 @@ class Story:
         about["version"] = told or (base + 1 if completed is not None and not status else 0)
         self.tell(Kind.EDIT, invoked, completed, user=user or uid.partition(":")[0], status=status, **about)
 
-    def shows(self, invoked: int, completed: int, *shown: str | Item, user: str = "ann") -> None:
+    def change(
+        self, *uids: str, to: str = DELETION, during: tuple[int, int | None], absent: Sequence[str] = ()
+    ) -> None:
+        """Delete posts together, or give them a status; some may turn out to be absent."""
+        invoked, completed = during
+        about: dict[str, Any] = {"posts": [f"id-{uid}" for uid in uids], "change": to}
+        about["absent"] = [f"id-{uid}" for uid in absent]
+        self.tell(Kind.MANY, invoked, completed, status=404 if absent else 0, **about)
+
+    def shows(self, invoked: int, completed: int, *shown: str | Item, user: str = "ann", pages: int = 1) -> None:
         """List posts."""
-        operation = self.tell(Kind.LIST, invoked, completed, user=user)
+        operation = self.tell(Kind.LIST, invoked, completed, user=user, pages=pages)
         operation.shown = [item if isinstance(item, Item) else post(item) for item in shown]
 
     def login(self, session: str, invoked: int, completed: int | None, *, status: int = 0) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.faults.history import Item, Kind, Operation, Outcome
+from tests.faults.history import DELETION, Item, Kind, Operation, Outcome, status_in, text_in
 from tests.faults.sessions import GRACE_NS, MOST_SESSIONS, REUSED
+from tests.faults.users import STATUSES
 from tests.faults.verdict import judge
 from tests.unit.faults.histories import Story, post
 
@@ -490,6 +491,150 @@ def test_i7_an_edit_says_whether_the_post_is_there() -> None:
     assert story.found() == ["I2: 1 2 5"]
 
 
+# What follows is about I8: of many posts all are changed, or none.
+
+
+def two_posts() -> Story:
+    """Begin a story in which ann adds two posts from 1 to 2."""
+    story = a_story()
+    story.add("ann:b", 1, 2)
+    return story
+
+
+def test_i8_what_is_deleted_together_is_gone_together() -> None:
+    """Before that both are there; where nobody knows what came of it, it may never be done."""
+    for during in ((3, 6), (3, None)):
+        story = two_posts()
+        story.change("ann:a", "ann:b", during=during)
+        story.shows(4, 5, "ann:b", "ann:a")
+        story.shows(4, 7)
+        assert story.found() == []
+
+
+def test_i8_half_a_deletion_is_named() -> None:
+    """What lacks one must lack the other, too: one list as it is, and each that was asked for after it."""
+    story = two_posts()
+    story.change("ann:a", "ann:b", during=(3, None))
+    story.shows(3, 5, "ann:a", pages=2)
+    assert story.found() == []
+    story.shows(6, 7, "ann:a", pages=2)
+    assert story.found() == ["I8: 3 4 5"]
+    story = two_posts()
+    story.change("ann:a", "ann:b", during=(3, None))
+    story.shows(3, 5, "ann:a")
+    assert story.found() == ["I8: 3 4 4"]
+
+
+def test_i2_half_a_deletion_that_was_acknowledged_is_named() -> None:
+    """As any other that is."""
+    story = two_posts()
+    story.change("ann:a", "ann:b", during=(3, 4))
+    story.shows(5, 6, "ann:a")
+    assert story.found() == ["I2: 1 3 4"]
+
+
+def test_i8_a_deletion_by_itself_says_nothing_of_others() -> None:
+    """What is missing may have gone that way."""
+    story = two_posts()
+    story.change("ann:a", "ann:b", during=(3, None))
+    story.delete("ann:b", 3, None)
+    story.shows(4, 5, "ann:a")
+    story.shows(6, 7, "ann:a")
+    assert story.found() == []
+
+
+def test_i8_where_some_are_absent_nothing_is_changed() -> None:
+    """Those that are named are not there, the others are, and stay; no refusal is an excuse."""
+    story = two_posts()
+    story.delete("ann:a", 3, 4)
+    story.change("ann:a", "ann:b", during=(5, 6), absent=["ann:a"])
+    story.shows(7, 8, "ann:b")
+    assert story.found() == []
+    story.shows(9, 10)
+    assert story.found() == ["I1: 2 6"]
+    story = two_posts()
+    story.change("ann:a", "ann:b", during=(3, 4), absent=["ann:a"])
+    assert story.found() == ["I1: 1 3"]
+    story = two_posts()
+    story.delete("ann:a", 3, 4)
+    story.change("ann:a", "ann:b", during=(5, 6), to="draft", absent=["ann:b"])
+    assert story.found() == ["I2: 1 3 4", "I1: 2 4"]
+
+
+def with_status(uid: str, status: str, *, version: int = 2) -> Item:
+    """Return a post that was given a status."""
+    return post(uid, digest=f"digest of {uid}/{status}", version=version)
+
+
+def test_i8_what_gets_a_status_gets_it_together() -> None:
+    """In the next version of each; before that the one before, and what had the status already stays."""
+    story = two_posts()
+    story.change("ann:a", "ann:b", to="draft", during=(3, 6))
+    story.shows(4, 5, "ann:b", "ann:a")
+    story.shows(4, 7, with_status("ann:b", "draft"), with_status("ann:a", "draft"))
+    story.change("ann:a", "ann:b", to="draft", during=(8, 9))
+    story.shows(10, 11, with_status("ann:b", "draft"), with_status("ann:a", "draft"))
+    assert story.found() == []
+
+
+def test_i8_half_a_change_is_named() -> None:
+    """If one has the status by nothing else, the other has it, too."""
+    for end in (4, None):
+        story = two_posts()
+        story.change("ann:a", "ann:b", to="draft", during=(3, end))
+        story.shows(3, 6, with_status("ann:b", "draft"), "ann:a")
+        assert story.found() == []
+        story.shows(7, 8, with_status("ann:b", "draft"), "ann:a")
+        assert story.found() == ["I7: 3 5" if end else "I8: 3 4 5"]
+
+
+def test_i7_a_status_that_is_given_changes_nothing_else() -> None:
+    """Not the text, not to another status, and not where it was refused."""
+    for shown in (post("ann:a", digest="another/draft", version=2), with_status("ann:a", "archived")):
+        story = two_posts()
+        story.change("ann:a", "ann:b", to="draft", during=(3, None))
+        story.shows(4, 5, "ann:b", shown)
+        assert story.found() == ["I7: 1 4"]
+    story = two_posts()
+    story.change("ann:a", "ann:b", to="draft", during=(3, 4), absent=["ann:c"])
+    story.shows(5, 6, "ann:b", with_status("ann:a", "draft"))
+    assert story.found() == ["I7: 1 4"]
+
+
+def test_i7_a_status_is_given_once() -> None:
+    """Whoever tries again after a lost answer must not give it again after somebody took it away."""
+    story = two_posts()
+    story.change("ann:a", "ann:b", to="draft", during=(3, None))
+    story.shows(4, 5, with_status("ann:b", "draft"), with_status("ann:a", "draft"))
+    story.edit("ann:a", 2, "other/archived", during=(6, 7))
+    story.shows(8, 9, with_status("ann:b", "draft"), post("ann:a", digest="other/archived", version=3))
+    assert story.found() == []
+    story.shows(10, 11, with_status("ann:b", "draft"), post("ann:a", digest="other/draft", version=4))
+    assert story.found() == ["I7: 1 7"]
+
+
+def test_i7_a_status_may_be_given_between_two_edits() -> None:
+    """Whoever started from before it is refused, and what an edit of unknown outcome made may have got it."""
+    story = two_posts()
+    story.change("ann:a", "ann:b", to="draft", during=(3, None))
+    story.edit("ann:a", 1, "b/draft", during=(4, 5), told=2, status=412)
+    story.edit("ann:a", 2, "c/archived", during=(6, None))
+    story.change("ann:a", "ann:b", to="draft", during=(7, None))
+    story.shows(8, 9, with_status("ann:b", "draft"), post("ann:a", digest="c/draft", version=4))
+    assert story.found() == []
+
+
+def test_i3_a_stranger_who_changes_many_is_named() -> None:
+    """One of somebody else's is enough."""
+    story = a_story()
+    story.add("bob:b", 1, 2)
+    story.change("ann:a", "bob:b", to="draft", during=(3, 4), absent=["bob:b"])
+    story.shows(5, 6, "ann:a")
+    assert story.found() == []
+    story.change("bob:b", during=(7, 8))
+    assert story.found() == ["I3: 2 5"]
+
+
 def test_i3_a_stranger_who_edits_is_named() -> None:
     """A refusal is as it should be."""
     story = a_story()
@@ -528,8 +673,8 @@ def test_a_list_that_is_wrong_is_found(seed: int) -> None:
     last = max(each.completed for each in history)
     final = Operation("final", "1", "ann", Kind.LIST, last + 10, last + 11, Outcome.OK, shown=store)
     assert judge([*history, final]).violations == []
-    asked = {each.post for each in history if each.kind is Kind.DELETE}
-    gone = {each.post for each in history if each.kind is Kind.DELETE and each.is_ok}
+    asked = {post_id for each in history if each.is_deletion for post_id in each.changed}
+    gone = {post_id for each in history if each.is_deletion and each.is_ok for post_id in each.changed}
     adds = [Item(each.post, each.uid, each.digest) for each in history if each.kind is Kind.ADD and each.is_ok]
     without = [[item for item in store if item.post != kept.post] for kept in adds if kept.post not in asked]
     with_old = [sorted([*store, old], reverse=True) for old in adds if old.post in gone]
@@ -560,13 +705,29 @@ def seconds(history: Sequence[Operation]) -> float:
 def edit_one(store: dict[str, Item], edit: Operation, choose: random.Random, *, takes_effect: bool) -> None:
     """Edit some post of a store that never lies, from its version or from the one before."""
     kept = store[choose.choice(sorted(store))]
-    edit.post, edit.digest = kept.post, f"edit {edit.name}"
+    edit.post, edit.digest = kept.post, f"edit {edit.name}/{choose.choice(STATUSES)}"
     edit.base = choose.randint(max(1, kept.version - 1), kept.version)
     if edit.base < kept.version:
         edit.outcome, edit.status, edit.version = Outcome.FAIL, 412, kept.version
     elif takes_effect:
         store[kept.post] = kept._replace(version=kept.version + 1, digest=edit.digest)
         edit.version = kept.version + 1 if edit.is_ok else 0
+
+
+def change_some(store: dict[str, Item], many: Operation, choose: random.Random, *, takes_effect: bool) -> None:
+    """Delete some posts of a store that never lies, or give them a status; one of them may be absent."""
+    many.posts = choose.sample(sorted(store), min(len(store), choose.randint(1, 3)))
+    many.change = choose.choice([DELETION, *STATUSES])
+    if choose.random() < 0.1:
+        many.posts.append("absent")
+        many.outcome, many.status, many.absent = Outcome.FAIL, 404, ["absent"]
+    elif takes_effect:
+        for kept in [store[post_id] for post_id in many.posts]:
+            if many.change == DELETION:
+                del store[kept.post]
+            elif status_in(kept.digest) != many.change:
+                digest = f"{text_in(kept.digest)}/{many.change}"
+                store[kept.post] = kept._replace(version=kept.version + 1, digest=digest)
 
 
 def a_true_history(choose: random.Random, *, operations: int) -> tuple[list[Operation], list[Item]]:
@@ -581,12 +742,12 @@ def a_true_history(choose: random.Random, *, operations: int) -> tuple[list[Oper
         # Effects come one after another; that clients ask before and hear after them is all that they know.
         invoked, completed = number * 10 - choose.randint(1, 40), number * 10 + choose.randint(1, 40)
         outcome = choose.choices([Outcome.OK, Outcome.INFO], [8, 1])[0]
-        kinds = [Kind.ADD, Kind.DELETE, Kind.LIST, Kind.EDIT]
+        kinds = [Kind.ADD, Kind.DELETE, Kind.LIST, Kind.EDIT, Kind.MANY]
         kind = choose.choice(kinds) if len(store) < 30 else Kind.DELETE
         operation = Operation(str(number), "1", "ann", kind, invoked, completed, outcome)
         takes_effect = operation.is_ok or choose.random() < 0.5 or len(store) == 30
         if kind is Kind.ADD:
-            item = Item(f"{number:08}", f"ann:{number}", "digest")
+            item = Item(f"{number:08}", f"ann:{number}", f"{number}/{choose.choice(STATUSES)}")
             operation.uid, operation.digest = item.uid, item.digest
             operation.post = item.post if operation.is_ok else ""
             if takes_effect:
@@ -597,6 +758,8 @@ def a_true_history(choose: random.Random, *, operations: int) -> tuple[list[Oper
                 del store[operation.post]
         elif kind is Kind.EDIT and store:
             edit_one(store, operation, choose, takes_effect=takes_effect)
+        elif kind is Kind.MANY and store:
+            change_some(store, operation, choose, takes_effect=takes_effect)
         elif kind is not Kind.LIST:
             continue
         elif operation.is_ok:

@@ -8,7 +8,8 @@ import pytest
 from postkeep.domain.accounts import Account, AccountGone, AccountId
 from postkeep.domain.incoming import IncomingPost, PostPresent
 from postkeep.domain.posts import UNLIMITED, Quota, Text, TextInvalid
-from postkeep.services.imports import Entry, ImportService, Kind, Outcome
+from postkeep.services.entries import Entry, Kind, Outcome
+from postkeep.services.imports import ImportService
 from postkeep.services.ports import Storage, StorageUnavailable, Unit
 from tests.builders import MIDNIGHT, an_account, an_account_id
 from tests.contracts.kept import assert_counted, keep_account, posts_of

@@ -5,6 +5,7 @@ from time import perf_counter
 import pytest
 
 from postkeep.domain.posts import ListedPost
+from postkeep.domain.search import parse_query
 from postkeep.views.excerpts import Excerpt
 
 
@@ -30,6 +31,11 @@ def test_marks_are_not_shown(mark: str) -> None:
     assert excerpt(f"{mark}Bought milk.").heading == "Bought milk."
 
 
+def test_stars_that_mean_something_stay() -> None:
+    """Only those around words are marks."""
+    assert excerpt("*Two* times **three** is 2 * 3 = 2*3.").heading == "Two times three is 2 * 3 = 2*3."
+
+
 @pytest.mark.parametrize("blank", [" ", "\t", " \t", "- ", "* ", "=", "#", "`", " \n"])
 def test_no_text_takes_much_longer_than_others_of_its_length(blank: str) -> None:
     """A page is made in the event loop: what looks at each space again for each space holds up everybody.
@@ -37,3 +43,10 @@ def test_no_text_takes_much_longer_than_others_of_its_length(blank: str) -> None
     That took some thousand times as long.
     """
     assert seconds((blank * 2000)[:1990] + "x") < 200 * seconds("x y " * 500)
+
+
+def test_marks_are_not_shown_around_what_was_found_either() -> None:
+    """But for those that were searched for."""
+    post = ListedPost("id", None, "some **bold** `code`", "draft", 1, "2026-11-29T09:41:00Z", "2026-11-29T09:41:00Z")
+    assert Excerpt.found(post, parse_query("bold")).pieces == [("some ", False), ("bold", True), (" code", False)]
+    assert ("**bold**", True) in Excerpt.found(post, parse_query("**bold**")).pieces

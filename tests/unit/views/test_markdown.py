@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from postkeep.domain.accounts import AccountId
 from postkeep.views.markdown import MAX_BYTES, Markdown
+from tests.builders import an_account_id
 
-ANN, BOB = AccountId("ann"), AccountId("bob")
+ANN, BOB = an_account_id(), an_account_id()
 
 
 async def test_whoever_waits_behind_a_text_made_to_take_long_gets_the_text_as_it_is(

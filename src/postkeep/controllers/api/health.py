@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from postkeep.controllers.dependencies import Health
 from postkeep.controllers.errors import documented
@@ -15,6 +15,8 @@ router = APIRouter(route_class=Route, tags=["health"])
 
 class Healthy(BaseModel):
     """All is well."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     status: Literal["ok"] = "ok"
 

@@ -28,6 +28,7 @@ from postkeep.views.sessions import (
     Credentials,
     OAuthError,
     SessionView,
+    TokenForm,
     TokenPair,
     UsedRefreshToken,
     email_or_nobody,
@@ -60,34 +61,16 @@ async def login(credentials: Credentials, sessions: Sessions, origin: LoginOrigi
         status.HTTP_400_BAD_REQUEST: {"model": OAuthError, "description": "As RFC 6749 5.2 has it."},
     },
 )
-async def token(  # noqa: PLR0913 - the form's fields
-    sessions: Sessions,
-    origin: LoginOrigin,
-    *,
-    grant_type: Annotated[
-        str | None, Form(json_schema_extra={"enum": ["password", "refresh_token"]}, examples=["password"])
-    ] = None,
-    username: Annotated[
-        str | None, Form(description="The e-mail address, for the password grant.", examples=["ann@example.com"])
-    ] = None,
-    password: Annotated[
-        str | None, Form(json_schema_extra={"format": "password"}, examples=["five purple ducks"])
-    ] = None,
-    refresh_token: Annotated[str | None, Form(description="For the refresh_token grant.")] = None,
-    scope: Annotated[str | None, Form(description="Ignored: a token is good for everything of its account.")] = None,
-    client_id: Annotated[str | None, Form(description="Ignored.")] = None,
-    client_secret: Annotated[str | None, Form(description="Ignored.")] = None,
-) -> Response:
+async def token(asked: Annotated[TokenForm, Form()], sessions: Sessions, origin: LoginOrigin) -> Response:
     """Answer tokens as OAuth 2 clients ask for them, the Authorize button of the docs page among them.
 
     Source: RFC 6749 4.3 (password grant), 6 (refresh_token grant), 5.1 and 5.2 (answers).
     """
-    del scope, client_id, client_secret
     try:
-        match grant_type, username, password, refresh_token:
-            case "password", str(), str(), _:
+        match asked.grant_type, asked.username, asked.password, asked.refresh_token:
+            case "password", str(username), str(password), _:
                 session = await _login(sessions, username, password, origin)
-            case "refresh_token", _, _, str():
+            case "refresh_token", _, _, str(refresh_token):
                 session = await sessions.refresh(refresh_token)
             case "password" | "refresh_token", _, _, _:
                 return oauth_refusal("invalid_request", "A parameter of this grant is missing.")

@@ -20,24 +20,19 @@ from postkeep.controllers.errors import (
     documented,
     first_line,
 )
-from postkeep.controllers.incoming import (
-    Incoming,
-    IncomingFiles,
-    IncomingLines,
-    LineInvalid,
-    in_turn,
-    slices,
-)
+from postkeep.controllers.incoming import Incoming, in_turn, slices
+from postkeep.controllers.incoming_files import IncomingFiles
+from postkeep.controllers.incoming_lines import IncomingLines, LineInvalid
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
 from postkeep.controllers.spools import ImportUnderWay, NoRoom, Spools, TooManyImports
 from postkeep.controllers.zip_reading import ZipBomb, ZipInvalid
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
-from postkeep.services.imports import Entry
+from postkeep.services.entries import Entry
 from postkeep.services.ports import StorageUnavailable
 from postkeep.views.bodies import LONG_BODY, declared_length
 from postkeep.views.exports import JSON_LINES, ZIP, Format
-from postkeep.views.imports import INCOMING_POST, REPORT_LINE, report_lines
+from postkeep.views.imports import report_lines
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
@@ -73,14 +68,14 @@ IMPORT: Final[Responses] = {
     ),
     status.HTTP_200_OK: {
         "description": "What became of each line or file, a line of JSON for each; the last one counts them.",
-        "content": {JSON_LINES: {"schema": {"type": "array", "items": REPORT_LINE}}},
+        "content": {JSON_LINES: {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/ImportReport"}}}},
     },
 }
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            JSON_LINES: {"schema": {"type": "array", "items": INCOMING_POST}},
+            JSON_LINES: {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/IncomingPost"}}},
             ZIP: {"schema": _FILE},
         },
     }

@@ -19,7 +19,7 @@ from postkeep.services.sessions import Caller
 from postkeep.services.visits import VisitService
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 from postkeep.views.cookies import session_cookie_name, set_cookie
-from postkeep.views.forms import MAX_PREVIEW_BYTES, MAX_WRITING_BYTES, Entered
+from postkeep.views.forms import MAX_PREVIEW_BYTES, MAX_WRITING_BYTES, Entered, check_account
 from postkeep.views.pages import Pages, see_other
 
 _HEAVY_BYTES = 64 * 1024
@@ -55,6 +55,18 @@ class Visit:
         return self.pages.show(
             self.request.scope, name, {**context, "entered": entered}, status=status, headers=headers
         )
+
+    def author(self, entered: Entered) -> Caller:
+        """Return whose post a form holds.
+
+        Raises:
+            SignedOut: Nobody is logged in any more.
+            AccountChanged: Somebody else is.
+        """
+        if self.caller is None:
+            raise SignedOut
+        check_account(entered, self.caller.account_id)
+        return self.caller
 
     def let_in(self, session: Session, visits: VisitService, path: str) -> Response:
         """Lead to a page, with the cookie of a session that has just begun."""

@@ -9,10 +9,9 @@ from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.edits import Changes, VersionConflict, Versions
 from postkeep.domain.errors import PostkeepError
 from postkeep.domain.posts import PostAbsent, parse_post_id, parse_status
-from postkeep.domain.sessions import SignedOut
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller
-from postkeep.views.forms import Entered, read_post, read_version
+from postkeep.views.forms import AccountChanged, Entered, read_post, read_version
 from postkeep.views.pages import see_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -29,13 +28,11 @@ async def show_edit(post_id: str, caller: SignedIn, visit: CurrentVisit, posts: 
 async def edit_post(post_id: str, visit: CurrentVisit, entered: WritingForm, posts: Posts) -> Response:
     """Keep what a post says now. Whatever is in the way of that, what was written comes back."""
     try:
-        if visit.caller is None:
-            raise SignedOut
-        await _edit(visit.caller, post_id, entered, posts)
+        await _edit(visit.author(entered), post_id, entered, posts)
     except VersionConflict as error:
         return await _show_both(visit, post_id, entered, posts, error)
-    except PostAbsent as error:
-        # Nothing is left that it could change, but it can still be kept: as a new post.
+    except (PostAbsent, AccountChanged) as error:
+        # Here is nothing that it could change, but it can still be kept: as a new post.
         return visit.show_again("write", entered, error)
     except PostkeepError as error:
         return visit.show_again("edit", entered, error, post_id=post_id)
@@ -65,9 +62,7 @@ async def _show_both(
 ) -> Response:
     """Show what was written beside what another edit has made of the post; saving once more replaces that."""
     try:
-        if visit.caller is None:
-            raise SignedOut
-        theirs = await posts.get(visit.caller.account_id, parse_post_id(post_id))
+        theirs = await posts.get(visit.author(entered).account_id, parse_post_id(post_id))
     except PostkeepError as gone:
         return visit.show_again("write", entered, gone)
     entered.start_from(theirs.version)

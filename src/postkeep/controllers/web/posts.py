@@ -10,7 +10,6 @@ from postkeep.controllers.web.dependencies import CurrentVisit, PreviewForm, Sig
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.errors import PostkeepError
 from postkeep.domain.posts import parse_post_id
-from postkeep.domain.sessions import SignedOut
 from postkeep.views.forms import Entered, read_post
 from postkeep.views.markdown import Markdown
 from postkeep.views.pages import see_other
@@ -30,10 +29,9 @@ async def show_new_post(_caller: SignedIn, visit: CurrentVisit) -> Response:
 async def add_post(visit: CurrentVisit, entered: WritingForm, posts: Posts) -> Response:
     """Keep a post. Whatever is in the way of that, what was written comes back."""
     try:
-        if visit.caller is None:
-            raise SignedOut
+        author = visit.author(entered)
         text, title, status = read_post(entered)
-        post = await posts.add(visit.caller.account_id, text, title=title, status=status)
+        post = await posts.add(author.account_id, text, title=title, status=status)
     except PostkeepError as error:
         return visit.show_again("write", entered, error)
     return see_other(f"/posts/{post.id}?done=added")

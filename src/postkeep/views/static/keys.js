@@ -1,10 +1,13 @@
-// One key for what is done often; the overlay lists them.
+// One key for what is done often; the overlay lists them, and has the switch (WCAG 2.2, 2.1.4).
 "use strict";
 (() => {
   const help = document.querySelector("#keys");
   const opener = document.querySelector("[data-keys]");
+  const lever = help.querySelector("[name=single]");
+  const OFF = "postkeep-keys=off";
+  const YEAR_SECONDS = 365 * 24 * 3600;
 
-  const entries = () => [...document.querySelectorAll(".entry h2 a")];
+  const entries = () => [...document.querySelectorAll("li:not([hidden]) > .entry h2 a")];
   const types = (target) => target.isContentEditable || target.matches("input:not([type=radio]), textarea, select");
 
   function step(by) {
@@ -28,21 +31,30 @@
     else location.assign("/#q");
   }
 
+  // A cookie, because logging out clears everything else that a browser keeps of a site.
+  function remember() {
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `${OFF}; Path=/; SameSite=Lax; Max-Age=${lever.checked ? 0 : YEAR_SECONDS}${secure}`;
+  }
+
   const doers = {
     n: () => location.assign("/posts/new"),
     j: () => step(1),
     k: () => step(-1),
     e: edit,
+    u: () => document.querySelector("[data-undo]:not([hidden]) button:not([hidden])")?.click(),
     "/": find,
     "?": () => help.showModal(),
   };
 
   document.addEventListener("keydown", (event) => {
     const taken = event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented;
-    if (taken || help.open || types(event.target) || !Object.hasOwn(doers, event.key)) return;
+    if (taken || !lever.checked || help.open || types(event.target) || !Object.hasOwn(doers, event.key)) return;
     event.preventDefault();
     doers[event.key]();
   });
+  lever.checked = !document.cookie.split("; ").includes(OFF);
+  lever.addEventListener("change", remember);
   opener.hidden = false;
   opener.addEventListener("click", () => help.showModal());
   help.addEventListener("click", ({ target }) => target === help && help.close());

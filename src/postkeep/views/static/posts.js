@@ -2,19 +2,27 @@
 "use strict";
 (() => {
   const TYPED_FOR_MS = 250;
-  const UNDO_MS = 6000;
+  const UNDO_MS = 20_000;
 
+  const deleting = `postkeep:deleting:${document.body.dataset.account}`;
   const list = () => document.querySelector("#list");
-  let asked = new AbortController();
+  const entry = (path) => document.querySelector(`.entries [href="${path}"]`)?.closest("li");
+  let loading = new AbortController();
+  // The path of the post that is about to be deleted.
+  let gone = "";
 
   async function load(address) {
-    asked.abort();
-    asked = new AbortController();
-    const answer = await fetch(address, { signal: asked.signal, headers: { Accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    loading.abort();
+    loading = new AbortController();
+    const found = await read(address, loading.signal);
     // Whoever is logged out by now is shown the way in, and whatever else is not a list is shown as it is.
-    if (!page.querySelector("#list")) location.assign(address);
-    return page.querySelector("#list");
+    if (!found) location.assign(address);
+    return found;
+  }
+
+  async function read(address, signal) {
+    const answer = await fetch(address, { signal, headers: { Accept: "text/html" } });
+    return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#list");
   }
 
   function search(form) {
@@ -30,7 +38,7 @@
         history.replaceState(null, "", address);
         // The word for nothing found is part of the list; a page that is read out says it, too.
         document.querySelector("#told").textContent = found.querySelector(".empty p")?.textContent ?? found.dataset.told;
-        watch();
+        arrange();
       } catch (error) {
         // Without a connection, the button is what is left.
         if (error.name !== "AbortError") list().removeAttribute("aria-busy");
@@ -45,6 +53,12 @@
       clearTimeout(timer);
       find();
     });
+  }
+
+  function arrange() {
+    const leaving = gone && entry(gone);
+    if (leaving) leaving.hidden = true;
+    watch();
   }
 
   // The link to the next page stays for whoever wants to press it.
@@ -62,7 +76,7 @@
         const following = more.querySelector("[rel=next]");
         if (following) next.href = following.href;
         else next.closest("nav").remove();
-        watch();
+        arrange();
       } catch {
         // The link is still there.
       }
@@ -70,61 +84,122 @@
     seen.observe(next);
   }
 
+  // A deletion is asked for on the post's own page, and waits on the list: there it can be taken back.
   function deletion(link) {
-    const post = document.querySelector(".post");
-    const undo = document.querySelector("[data-undo]");
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      try {
+        sessionStorage.setItem(deleting, JSON.stringify({ path: link.dataset.delete, byKey: event.detail === 0 }));
+      } catch {
+        // Where nothing can be remembered, the link leads to a page that asks.
+        return;
+      }
+      event.preventDefault();
+      location.assign("/");
+    });
+  }
+
+  function asked() {
+    try {
+      const found = JSON.parse(sessionStorage.getItem(deleting));
+      sessionStorage.removeItem(deleting);
+      return found;
+    } catch {
+      return null;
+    }
+  }
+
+  function undoing(notice) {
+    const { path, byKey } = asked() ?? {};
+    if (!path) return;
+    const told = notice.querySelector("[role=status]");
+    const button = notice.querySelector("button");
     let timer = 0;
-    let waits = false;
+    gone = path;
+
+    // Whoever is at the notice, with the keyboard or a pointer, has all the time there is (WCAG 2.2, 2.2.1).
+    function wait() {
+      clearTimeout(timer);
+      if (gone && !notice.matches(":hover, :focus-within")) timer = setTimeout(finish, UNDO_MS);
+    }
 
     async function send() {
       clearTimeout(timer);
-      waits = false;
-      const answer = await fetch(link.href, { method: "POST", keepalive: true, headers: { Accept: "text/html" } });
-      return answer.status === 404 || new URL(answer.url).searchParams.get("done") === "deleted";
+      gone = "";
+      button.hidden = true;
+      try {
+        const answer = await fetch(`${path}/delete`, {
+          method: "POST",
+          keepalive: true,
+          headers: { Accept: "text/html" },
+        });
+        return answer.status === 404 || new URL(answer.url).searchParams.get("done") === "deleted";
+      } catch {
+        return false;
+      }
     }
 
-    async function finish(address) {
-      try {
-        if (await send()) return location.assign(address);
-      } catch {
-        // Told below.
-      }
-      restore();
+    function bringBack() {
+      clearTimeout(timer);
+      gone = "";
+      notice.hidden = true;
+      const found = entry(path);
+      if (found) found.hidden = false;
+      return found;
+    }
+
+    function fail() {
+      bringBack();
       document.querySelector("[data-undeleted]").hidden = false;
     }
 
-    function restore() {
-      clearTimeout(timer);
-      waits = false;
-      undo.hidden = true;
-      post.hidden = false;
-      link.focus();
+    async function finish() {
+      if (!(await send())) return fail();
+      told.textContent = told.dataset.done;
+      entry(path)?.remove();
+      if (!document.querySelector(".entries > li")) return location.assign("/?done=deleted");
+      const counts = (await read(location.href).catch(() => null))?.querySelector(".filters");
+      if (counts) document.querySelector(".filters").replaceWith(counts);
     }
 
-    link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    function undo() {
+      const found = bringBack();
+      if (found) found.querySelector("a").focus();
+      else location.assign(path);
+    }
+
+    // Whoever goes on has made up their mind, and the next page is to know of it.
+    function goOn(event, go) {
+      if (!gone || event.defaultPrevented) return;
       event.preventDefault();
-      document.querySelector("[data-undeleted]").hidden = true;
-      waits = true;
-      post.hidden = true;
-      undo.hidden = false;
-      undo.querySelector("button").focus();
-      timer = setTimeout(() => finish("/?done=deleted"), UNDO_MS);
-    });
-    undo.querySelector("button").addEventListener("click", restore);
-    // Whoever goes on has made up their mind; the next page is to know of it.
+      send().then((isDone) => (isDone ? go() : fail()));
+    }
+
+    button.addEventListener("click", undo);
+    for (const name of ["pointerenter", "pointerleave", "focusin", "focusout"]) notice.addEventListener(name, wait);
     document.addEventListener("click", (event) => {
-      const going = event.target.closest("a[href]");
-      if (!waits || !going || going === link || event.defaultPrevented) return;
-      event.preventDefault();
-      finish(going.href);
+      const link = event.target.closest("a[href]");
+      if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) goOn(event, () => location.assign(link.href));
     });
-    addEventListener("pagehide", () => waits && send());
+    document.addEventListener("submit", (event) => {
+      if (event.target.method === "post") goOn(event, () => event.target.requestSubmit(event.submitter));
+    });
+    addEventListener("pagehide", () => {
+      if (!gone) return;
+      send();
+      notice.hidden = true;
+    });
+    told.textContent = told.dataset.waits;
+    notice.hidden = false;
+    if (byKey) button.focus();
+    wait();
   }
 
   const form = document.querySelector("form.search");
   const link = document.querySelector("[data-delete]");
+  const notice = document.querySelector("[data-undo]");
   if (form) search(form);
   if (link) deletion(link);
-  watch();
+  if (notice) undoing(notice);
+  arrange();
 })();

@@ -4,14 +4,37 @@
   const KEPT_AFTER_MS = 300;
   const PREVIEWED_BYTES = 64 * 1024;
   const OURS = "postkeep:draft:";
+  const ACCOUNT = "postkeep:account";
 
-  const { account } = document.body.dataset;
   const encoder = new TextEncoder();
   let timer = 0;
 
+  const account = () => document.body.dataset.account;
   const sheet = () => document.querySelector("form[data-draft]");
-  const prefix = (id) => `${OURS}${account}:${id}:`;
+  const prefix = (id) => `${OURS}${account()}:${id}:`;
   const size = (text) => encoder.encode(text).length;
+
+  // A browser may be told to keep nothing, or be full: then everything but the drafts goes on.
+  function attempt(work) {
+    try {
+      return work(localStorage);
+    } catch {
+      return undefined;
+    }
+  }
+
+  // Nobody else at this browser is to see a draft, and no tab from before may bring one back.
+  function moveIn() {
+    const own = `${OURS}${account()}:`;
+    attempt((storage) => {
+      clear(storage, (name) => name.startsWith(OURS) && !name.startsWith(own));
+      storage.setItem(ACCOUNT, account());
+    });
+  }
+
+  function clear(storage, goes) {
+    for (const name of Object.keys(storage)) if (goes(name)) storage.removeItem(name);
+  }
 
   function values(form) {
     const { title, text, status, version } = form.elements;
@@ -24,34 +47,34 @@
     return chosen || title.value !== title.defaultValue || text.value !== text.defaultValue;
   }
 
-  function drafts(id) {
-    return Object.keys(localStorage).filter((name) => name.startsWith(prefix(id)));
-  }
-
   function forget(id) {
     clearTimeout(timer);
-    for (const name of drafts(id)) localStorage.removeItem(name);
+    attempt((storage) => clear(storage, (name) => name.startsWith(prefix(id))));
   }
 
   // One draft of each post, under the version that it was written for.
   function keep() {
     clearTimeout(timer);
     const form = sheet();
-    if (!form || !account || "saved" in form.dataset) return;
+    if (!form || !account() || "saved" in form.dataset) return;
     forget(form.dataset.draft);
     if (!("refused" in form.dataset) && !differs(form)) return;
     const now = values(form);
-    try {
-      localStorage.setItem(prefix(form.dataset.draft) + now.version, JSON.stringify(now));
-    } catch {
-      tell(form, form.dataset.full);
-    }
+    const isKept = attempt((storage) => {
+      if (storage.getItem(ACCOUNT) !== account()) return false;
+      storage.setItem(prefix(form.dataset.draft) + now.version, JSON.stringify(now));
+      return true;
+    });
+    if (!isKept) tell(form, form.dataset.unkept);
   }
 
   function restore(form) {
-    const [name] = drafts(form.dataset.draft);
-    if (!name) return;
-    const { title, text, status, version } = JSON.parse(localStorage.getItem(name));
+    const draft = attempt((storage) => {
+      const name = Object.keys(storage).find((each) => each.startsWith(prefix(form.dataset.draft)));
+      return name && JSON.parse(storage.getItem(name));
+    });
+    if (!draft) return;
+    const { title, text, status, version } = draft;
     form.elements.title.value = title;
     form.elements.text.value = text;
     form.elements.status.value = status;
@@ -83,7 +106,8 @@
 
   function tell(form, text) {
     const told = form.querySelector("[data-told]");
-    told.textContent = text;
+    // What stands there already is not read out again.
+    if (told.textContent !== text) told.textContent = text;
     told.hidden = !text;
   }
 
@@ -92,6 +116,11 @@
     if (!page.querySelector("form[data-draft]")) return false;
     document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
     document.title = page.title;
+    const { account: present } = page.body.dataset;
+    if (present && present !== account()) {
+      document.body.dataset.account = present;
+      moveIn();
+    }
     begin();
     const wrong = document.querySelector("main [role=alert], main [aria-invalid]");
     wrong?.setAttribute("tabindex", "-1");
@@ -143,7 +172,7 @@
     const form = sheet();
     if (!form) return;
     if ("refused" in form.dataset) keep();
-    else if (account) restore(form);
+    else restore(form);
     form.querySelector("[data-preview]").hidden = false;
     count(form);
   }
@@ -157,7 +186,7 @@
   document.addEventListener("submit", (event) => {
     if (event.target.matches("[action='/log-out']")) {
       // Nobody else at this browser is to see them.
-      for (const name of Object.keys(localStorage)) if (name.startsWith(OURS)) localStorage.removeItem(name);
+      attempt((storage) => clear(storage, (name) => name.startsWith(OURS) || name === ACCOUNT));
       if (sheet()) sheet().dataset.saved = "";
     } else if (event.target === sheet()) {
       event.preventDefault();
@@ -179,6 +208,7 @@
     else if (target.closest("[data-preview]")) preview(form);
   });
   addEventListener("pagehide", keep);
+  moveIn();
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && keep());
   begin();
 })();

@@ -1,0 +1,1 @@
+"""Controllers, each by itself."""
