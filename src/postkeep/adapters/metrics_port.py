@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from socket import AF_INET, AF_INET6
 from socketserver import ThreadingMixIn
-from typing import Any, Final
+from typing import Any, Final, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import (
@@ -92,7 +92,7 @@ def listening(host: str, port: int, gather: Callable[[], CollectorRegistry]) -> 
     Raises:
         Misconfigured: Nothing can listen there.
     """
-    answer: Callable[[Any, Any], Any] = make_wsgi_app(_AllProcesses(gather))
+    answer = cast("Callable[[Any, Any], Any]", make_wsgi_app(_AllProcesses(gather)))
 
     def app(environ: Any, start: Any) -> Any:  # noqa: ANN401 - WSGI's own types
         """Answer with all there is, whatever is asked for, and without a word of which Python this is (OP-08)."""

@@ -66,4 +66,4 @@ def test_without_scripts_times_say_whose_they_are(sqlite_server: PostkeepServer)
     path = visitor.write("a duck")
     for where in ("/", path, "/account"):
         shown = visitor.get(where).text
-        assert shown.count("<time ") == shown.count(" UTC</time>") > 0
+        assert shown.count("<time ") == shown.count(" UTC</span></time>") > 0
