@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ START_SECONDS = 10
 
 
 @dataclass
-class ReverseProxy:
+class ReverseProxy(ABC):
     """A proxy in front of a server, stopped by its own handle.
 
     Attributes:
@@ -82,9 +83,9 @@ class ReverseProxy:
         transport = httpx2.HTTPTransport(verify=tls, trust_env=False, local_address=address)
         return httpx2.Client(base_url=self.url, transport=transport, trust_env=False, timeout=30)
 
+    @abstractmethod
     def _prepare(self) -> Sequence[str]:
         """Write what it needs into its folder, and return its options."""
-        raise NotImplementedError
 
     def _environment(self) -> Mapping[str, str]:
         """Return what it finds in its environment beside everything else."""
