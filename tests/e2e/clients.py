@@ -25,7 +25,7 @@ TLS = ssl.create_default_context()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TRACES = ("Traceback", ".py", "sqlalchemy", "sqlite3", "asyncmy", "pydantic", "site-packages")
 _AN_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
-_SECRET_MEMBERS = {"password": 8, "refresh_token": 20, "access_token": 20, "text": 8, "title": 8}
+_SECRET_MEMBERS = {"password": 8, "refresh_token": 20, "access_token": 20, "text": 16, "title": 16}
 """Members that hold secrets, and how long one is at least: shorter ones are words that stand anywhere."""
 
 _numbers = itertools.count(1)
@@ -240,8 +240,15 @@ def secrets_in(log: str, used: Collection[str] = USED) -> list[str]:
         if MARK not in secret:
             parts = set(re.findall(r"[A-Za-z0-9_-]{20,}", secret))
             spellings = {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1]} if len(parts) == 0 else set[str]()
-            found += [*(parts & words), *(spelling for spelling in spellings if spelling in log)]
+            found += [*(parts & words), *(spelling for spelling in spellings if _stands_in(log, spelling))]
     return found
+
+
+def _stands_in(log: str, secret: str) -> bool:
+    """Say whether a secret stands in a log; one that is a word may be part of a longer one, as of an id, by chance."""
+    if secret not in log or re.fullmatch(r"[A-Za-z0-9._-]+", secret) is None:
+        return secret in log
+    return re.search(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", log) is not None
 
 
 def remember_request(request: httpx2.Request) -> None:
