@@ -27,17 +27,8 @@ from postkeep.domain.posts import (
 )
 from postkeep.domain.search import Query
 from postkeep.domain.sessions import Session, SessionId, SessionStatus
-from postkeep.services.ports import (
-    Clock,
-    Found,
-    Recall,
-    SchemaUnfit,
-    Stamp,
-    StorageUnavailable,
-    Unit,
-    UnitOfWork,
-    no_recall,
-)
+from postkeep.services.ports import Clock, Found, Recall, SchemaUnfit, StorageUnavailable, no_recall
+from postkeep.services.repositories import Stamp, Unit, UnitOfWork
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""The contract of `services.ports.Accounts`."""
+"""The contract of `services.repositories.Accounts`."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -11,7 +11,8 @@ import pytest
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.sessions import SessionStatus
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account, an_email
 from tests.contracts.kept import (
     account_by_now,

@@ -10,7 +10,8 @@ from postkeep.domain.accounts import Account
 from postkeep.domain.posts import Post, Text
 from postkeep.domain.sessions import Session, SessionStatus
 from postkeep.services.archive import Amounts, Archive, BackupUnfit, DatabaseNotEmpty, Kept, Snapshot
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
     Boom,

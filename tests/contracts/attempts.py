@@ -1,4 +1,4 @@
-"""The contract of `services.ports.Attempts` and of `services.ports.Storage.count`."""
+"""The contract of `services.repositories.Attempts` and of `services.ports.Storage.count`."""
 
 import asyncio
 import secrets
@@ -11,7 +11,8 @@ import pytest
 from postkeep.domain.accounts import AccountId, Email
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Rule, Tally
 from postkeep.domain.sessions import Origin
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import MIDNIGHT, a_post, a_session, an_account, an_email
 from tests.contracts.kept import Boom, find_account, keep_account, keep_sessions
 

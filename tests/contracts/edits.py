@@ -1,4 +1,4 @@
-"""The contracts of `services.ports.Edits` and `services.ports.Bulk`, and of deleting a version."""
+"""The contracts of `services.repositories.Edits` and `services.repositories.Bulk`, and of deleting a version."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,7 +32,8 @@ from postkeep.domain.posts import (
     Text,
     Title,
 )
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_moment, a_post, an_account
 from tests.contracts.kept import account_by_now, assert_counted, assert_unchanged, keep_account, keep_posts
 from tests.contracts.posts import TEXTS, find_post

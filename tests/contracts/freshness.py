@@ -8,7 +8,8 @@ import pytest
 
 from postkeep.domain.accounts import Account, AccountStatus
 from postkeep.domain.posts import LISTED_BYTES, Post
-from postkeep.services.ports import Freshness, Stamp, Storage, UnitOfWork
+from postkeep.services.ports import Freshness, Storage
+from postkeep.services.repositories import Stamp, UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account_id
 from tests.contracts.kept import Boom, account_by_now, keep_account, keep_posts, keep_sessions
 

@@ -10,7 +10,8 @@ from postkeep.domain.attempts import Tally
 from postkeep.domain.idempotency import KEY_LIFETIME, KeyUse
 from postkeep.domain.sessions import Session
 from postkeep.services.housekeeping import ONCE, HousekeepingService
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from postkeep.services.sessions import FORGET_AFTER
 from tests.builders import a_moment, a_session
 from tests.contracts.idempotency import a_use, find_use, keep_use

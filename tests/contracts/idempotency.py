@@ -1,4 +1,4 @@
-"""The contract of `services.ports.Keys`."""
+"""The contract of `services.repositories.Keys`."""
 
 import secrets
 from dataclasses import replace
@@ -9,7 +9,8 @@ import pytest
 from postkeep.domain import idempotency
 from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
 from postkeep.domain.idempotency import KEY_LIFETIME, IdempotencyKey, KeyUse, TooManyKeys
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import idempotency as sql_idempotency
 from tests.builders import a_post
 from tests.contracts.kept import Boom, assert_counted, find_account, keep_account, keep_posts

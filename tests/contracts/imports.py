@@ -1,4 +1,4 @@
-"""The contract of `services.ports.Imports`."""
+"""The contract of `services.repositories.Imports`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,8 @@ import pytest
 from postkeep.domain.accounts import AccountGone
 from postkeep.domain.incoming import PostPresent
 from postkeep.domain.posts import UNLIMITED, Post, Quota, QuotaExceeded, Text
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.kept import (
     account_by_now,

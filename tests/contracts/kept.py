@@ -7,7 +7,8 @@ from typing import Any
 from postkeep.domain.accounts import Account, AccountId, AccountStatus
 from postkeep.domain.posts import ListedPost, Post, parse_post_id
 from postkeep.domain.sessions import Session, SessionId
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import an_account
 
 

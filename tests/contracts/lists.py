@@ -1,4 +1,4 @@
-"""The contract of lists and searches: `services.ports.Posts` and `services.ports.Storage`."""
+"""The contract of lists and searches: `services.repositories.Posts` and `services.ports.Storage`."""
 
 import asyncio
 import unicodedata

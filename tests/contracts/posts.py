@@ -1,4 +1,4 @@
-"""The contract of `services.ports.Posts`."""
+"""The contract of `services.repositories.Posts`."""
 
 import asyncio
 import unicodedata
@@ -22,7 +22,8 @@ from postkeep.domain.posts import (
     Text,
     Title,
 )
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.kept import (
     account_by_now,

@@ -1,4 +1,4 @@
-"""The contract of `services.ports.Sessions`."""
+"""The contract of `services.repositories.Sessions`."""
 
 import asyncio
 import time
@@ -9,7 +9,8 @@ import pytest
 
 from postkeep.domain.accounts import Account, AccountId
 from postkeep.domain.sessions import ADDRESS_MAX_LENGTH, DEVICE_MAX_LENGTH, Origin, Session, SessionId, SessionStatus
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_moment, a_session
 from tests.contracts.kept import account_by_now, find_account, find_session, keep_account, keep_sessions
 

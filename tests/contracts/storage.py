@@ -10,7 +10,8 @@ from postkeep.domain.accounts import Account, AccountGone, AccountStatus
 from postkeep.domain.edits import ANY_VERSION, Changes, Edit
 from postkeep.domain.posts import ListedPost, Post, PostAbsent, Status, Text
 from postkeep.domain.sessions import Session
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.idempotency import a_use
 from tests.contracts.kept import (

@@ -25,8 +25,9 @@ from postkeep.services import idempotency
 from postkeep.services import posts as posts_service
 from postkeep.services import sessions as sessions_service
 from postkeep.services.bulk import BulkService
-from postkeep.services.ports import Stamp, StorageUnavailable, UnitOfWork
+from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import Page, PostService
+from postkeep.services.repositories import Stamp, UnitOfWork
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.storage import bulk as bulk_storage
 from postkeep.storage import edits as edits_storage

@@ -3,7 +3,8 @@
 import pytest
 
 from postkeep.domain.accounts import AccountGone
-from postkeep.services.ports import HashingBusy, StorageUnavailable, UnitOfWork
+from postkeep.services.ports import HashingBusy, StorageUnavailable
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_post, an_account
 from tests.contracts.accounts import AccountsContract
 from tests.contracts.archive import ArchiveContract, Vault

@@ -10,7 +10,8 @@ from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
-from postkeep.services.ports import Found, Recall, Storage, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.services.ports import Found, Recall, Storage, StorageUnavailable, no_recall
+from postkeep.services.repositories import Unit, UnitOfWork
 
 T = TypeVar("T")
 

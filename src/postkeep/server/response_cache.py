@@ -17,7 +17,7 @@ from postkeep.server.loads import ListKey, Load, Loads, Recorder, Target
 from postkeep.server.memory import ENTRY_BYTES, Memory
 from postkeep.server.representations import Coding, Header, Loaded, Representation, coding_for
 from postkeep.server.whole_answer import Prepared, answer
-from postkeep.services.ports import Stamp
+from postkeep.services.repositories import Stamp
 from postkeep.services.sessions import Caller
 from postkeep.views.entity_tags import has_tag
 

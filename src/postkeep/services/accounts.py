@@ -9,8 +9,9 @@ from postkeep.domain.accounts import Account, AccountGone, AccountId, Email, Pas
 from postkeep.domain.sessions import SALT_BYTES, Origin, PasswordWrong, Session, SessionId
 from postkeep.services.attempts import AttemptService
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import Clock, PasswordHasher, Storage, Unit, UnitOfWork
+from postkeep.services.ports import Clock, PasswordHasher, Storage
 from postkeep.services.removal import Removal
+from postkeep.services.repositories import Unit, UnitOfWork
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from postkeep.domain.accounts import Account, AccountStatus, Email, Password
 from postkeep.domain.errors import Absent
 from postkeep.domain.sessions import Session
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import Clock, PasswordHasher, Storage, UnitOfWork
+from postkeep.services.ports import Clock, PasswordHasher, Storage
 from postkeep.services.removal import Removal
+from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from postkeep.domain.accounts import Email
 from postkeep.domain.attempts import FORSAKEN, AttemptKey, Network, Rule, Success, Tally, TooManyAttempts, Verdict
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.sessions import Origin
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
 

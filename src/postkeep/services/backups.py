@@ -64,7 +64,7 @@ class BackupService:
     async def restore(self, lines: Iterator[bytes], progress: Progress, *, with_sessions: bool = True) -> Amounts:
         """Fill an empty database from a backup: all of it, or nothing.
 
-        Every account gets numbers that no server can remember anything under: see `services.ports.Stamp`.
+        Every account gets numbers that no server can remember anything under: see `services.repositories.Stamp`.
 
         Args:
             lines: The backup's.

@@ -8,7 +8,8 @@ from postkeep.domain.accounts import AccountId
 from postkeep.domain.edits import MAX_BYTES_AT_ONCE, PostsAbsent, TooMuchAtOnce
 from postkeep.domain.ids import parse_id
 from postkeep.domain.posts import PostId, Status
-from postkeep.services.ports import Clock, Storage, UnitOfWork
+from postkeep.services.ports import Clock, Storage
+from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from postkeep.domain.accounts import AccountGone, AccountId
 from postkeep.domain.attempts import Rule, Success
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.idempotency import KEY_LIFETIME
-from postkeep.services.ports import Clock, Storage, UnitOfWork
+from postkeep.services.ports import Clock, Storage
 from postkeep.services.removal import Removal
+from postkeep.services.repositories import UnitOfWork
 from postkeep.services.sessions import FORGET_AFTER
 
 log = logging.getLogger(__name__)

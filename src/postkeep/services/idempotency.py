@@ -7,7 +7,8 @@ from typing import Final
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.idempotency import IdempotencyKey, KeyInUse, KeyReused, KeyUse
 from postkeep.domain.posts import Post, Quota, QuotaExceeded
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 
 log: Final = logging.getLogger(__name__)
 

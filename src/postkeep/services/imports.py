@@ -11,7 +11,8 @@ from postkeep.domain.errors import PostkeepError
 from postkeep.domain.incoming import PostPresent
 from postkeep.domain.posts import UNLIMITED, Post, PostId, Quota, QuotaExceeded
 from postkeep.services.entries import Entry, Kind, Outcome
-from postkeep.services.ports import Clock, Storage, StorageUnavailable, UnitOfWork
+from postkeep.services.ports import Clock, Storage, StorageUnavailable
+from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from postkeep.domain.posts import (
     Title,
 )
 from postkeep.services.idempotency import KeyedAdds
-from postkeep.services.ports import Clock, Storage, UnitOfWork
+from postkeep.services.ports import Clock, Storage
+from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId
 from postkeep.domain.errors import Unavailable
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
 

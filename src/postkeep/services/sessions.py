@@ -21,17 +21,8 @@ from postkeep.domain.sessions import (
     TokenInvalid,
 )
 from postkeep.services.attempts import AttemptService
-from postkeep.services.ports import (
-    AccessClaims,
-    Clock,
-    PasswordHasher,
-    RefreshClaims,
-    Stamp,
-    Storage,
-    TokenSigner,
-    Unit,
-    UnitOfWork,
-)
+from postkeep.services.ports import AccessClaims, Clock, PasswordHasher, RefreshClaims, Storage, TokenSigner
+from postkeep.services.repositories import Stamp, Unit, UnitOfWork
 
 log = logging.getLogger(__name__)
 

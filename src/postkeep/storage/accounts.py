@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.posts import LISTED_BYTES
-from postkeep.services.ports import Stamp
+from postkeep.services.repositories import Stamp
 from postkeep.storage.statements import ConstraintBroken
 from postkeep.storage.tables import AccountRow, Id, PostRow, SessionRow
 from postkeep.storage.transaction import AlreadyDone, Transaction

@@ -15,7 +15,8 @@ from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
-from postkeep.services.ports import Found, Recall, StorageUnavailable, Unit, UnitOfWork, no_recall
+from postkeep.services.ports import Found, Recall, StorageUnavailable, no_recall
+from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage.account_turns import AccountTurns
 from postkeep.storage.embedded_file import FileLock, WriteAheadLog, connect, create_embedded_engine
 from postkeep.storage.embedded_search import EmbeddedSearch

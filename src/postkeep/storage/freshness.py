@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import sqlite
 
 from postkeep.domain.accounts import AccountId
-from postkeep.services.ports import Stamp
+from postkeep.services.repositories import Stamp
 from postkeep.storage.accounts import STAMP
 from postkeep.storage.tables import AccountRow
 

@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy.dialects import sqlite
 
 from postkeep.domain.accounts import AccountId
-from postkeep.services.ports import StorageUnavailable, UnitOfWork
+from postkeep.services.ports import StorageUnavailable
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage.limits import BYTES_PER_SECOND, PATIENCE_SECONDS
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
 from postkeep.storage.transaction import AlreadyDone, Run, Transaction

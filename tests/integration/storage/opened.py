@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import URL, Connection, Engine, RowMapping, delete, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from postkeep.services.ports import UnitOfWork
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
 from postkeep.storage.embedded_file import create_embedded_engine
 from postkeep.storage.migrate import upgrade

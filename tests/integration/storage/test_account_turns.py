@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from postkeep.domain.accounts import AccountId
-from postkeep.services.ports import SearchUnavailable, StorageUnavailable, UnitOfWork
+from postkeep.services.ports import SearchUnavailable, StorageUnavailable
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import account_turns as turns_module
 from postkeep.storage.account_turns import AccountTurns
 from postkeep.storage.limits import HEAVY_BYTES

@@ -9,7 +9,8 @@ import pytest
 
 from postkeep.bootstrap.wiring import freshness_of
 from postkeep.domain.posts import Post, Text
-from postkeep.services.ports import Storage, UnitOfWork
+from postkeep.services.ports import Storage
+from postkeep.services.repositories import UnitOfWork
 from tests.builders import a_post, a_session
 from tests.contracts.kept import keep_account, keep_posts, keep_sessions
 from tests.fakes import World, a_world

@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 
 from postkeep.domain.posts import Text
 from postkeep.domain.sessions import SessionStatus
-from postkeep.services.ports import StorageUnavailable, UnitOfWork
+from postkeep.services.ports import StorageUnavailable
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import writer as writer_module
 from postkeep.storage.embedded import EmbeddedStorage
 from postkeep.storage.embedded_file import FileLock

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from postkeep.services.ports import StorageUnavailable, UnitOfWork
+from postkeep.services.ports import StorageUnavailable
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage.migrate import upgrade
 from tests.builders import a_post
 from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts

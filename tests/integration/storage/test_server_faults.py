@@ -16,7 +16,8 @@ from postkeep.domain.edits import ANY_VERSION, Changes, Edit, Versions
 from postkeep.domain.idempotency import IdempotencyKey, KeyUse
 from postkeep.domain.posts import ListedPost, Post, Quota, Text, Title
 from postkeep.domain.sessions import Session, SessionStatus
-from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.services.ports import StorageUnavailable
+from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage import server as server_module
 from postkeep.storage import server_pool
 from postkeep.storage.server import ServerStorage

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.errors import Misconfigured
 from postkeep.domain.posts import MAX_BODY_BYTES, Text
-from postkeep.services.ports import UnitOfWork
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import server_check
 from postkeep.storage.migrate import upgrade
 from postkeep.storage.server_check import check_server

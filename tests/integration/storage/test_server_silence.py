@@ -8,7 +8,8 @@ import pytest
 from asyncmy.errors import OperationalError
 
 from postkeep.domain.accounts import Account
-from postkeep.services.ports import StorageUnavailable, UnitOfWork
+from postkeep.services.ports import StorageUnavailable
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import patience as patience_module
 from postkeep.storage import server as server_module
 from postkeep.storage import server_pool

@@ -11,7 +11,7 @@ from sqlalchemy import URL, text
 
 from postkeep.domain.errors import Misconfigured
 from postkeep.domain.posts import Text
-from postkeep.services.ports import UnitOfWork
+from postkeep.services.repositories import UnitOfWork
 from postkeep.storage.migrate import upgrade
 from postkeep.storage.server_check import check_server
 from postkeep.storage.server_pool import create_server_engine

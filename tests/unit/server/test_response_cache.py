@@ -11,8 +11,9 @@ import pytest
 from postkeep.domain.accounts import AccountStatus
 from postkeep.domain.posts import Status, Text
 from postkeep.server.request_id import RequestId
-from postkeep.services.ports import StorageUnavailable, Unit, UnitOfWork
+from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import PostService
+from postkeep.services.repositories import Unit, UnitOfWork
 from tests.builders import a_post, an_account
 from tests.fakes import a_world
 from tests.unit.server.door import MIB, NAMES, Answer, Client, Door, Gate, Person

@@ -9,8 +9,9 @@ import pytest
 from postkeep.domain.accounts import Account, AccountGone, AccountStatus
 from postkeep.domain.idempotency import IdempotencyKey, KeyReused
 from postkeep.domain.posts import Post, Quota, QuotaExceeded, Status, Text, Title
-from postkeep.services.ports import StorageUnavailable, Unit
+from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import PostService
+from postkeep.services.repositories import Unit
 from tests.builders import an_account
 from tests.fakes import World, a_world
 

@@ -10,7 +10,8 @@ from postkeep.domain.incoming import IncomingPost, PostPresent
 from postkeep.domain.posts import UNLIMITED, Quota, Text, TextInvalid
 from postkeep.services.entries import Entry, Kind, Outcome
 from postkeep.services.imports import ImportService
-from postkeep.services.ports import Storage, StorageUnavailable, Unit
+from postkeep.services.ports import Storage, StorageUnavailable
+from postkeep.services.repositories import Unit
 from tests.builders import MIDNIGHT, an_account, an_account_id
 from tests.contracts.kept import assert_counted, keep_account, posts_of
 from tests.fake_storage import FakeStorage

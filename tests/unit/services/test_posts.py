@@ -7,8 +7,9 @@ import pytest
 from postkeep.domain.accounts import Account, AccountGone, AccountStatus
 from postkeep.domain.lists import Place
 from postkeep.domain.posts import ListedPost, Post, PostAbsent, Status, Text, Title
-from postkeep.services.ports import Stamp, StorageUnavailable
+from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import LONG_BYTES, LongPage, Page
+from postkeep.services.repositories import Stamp
 from tests.builders import a_post, an_account, an_account_id
 from tests.fakes import World, a_world
 

@@ -6,8 +6,9 @@ from postkeep.domain.accounts import Account, AccountStatus
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.posts import Text
 from postkeep.services import removal as removal_module
-from postkeep.services.ports import StorageUnavailable, Unit
+from postkeep.services.ports import StorageUnavailable
 from postkeep.services.removal import Removal
+from postkeep.services.repositories import Unit
 from tests.builders import a_post, an_account
 from tests.fakes import World, a_world
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import pytest
 
 from postkeep.domain.accounts import AccountId
-from postkeep.services.ports import Stamp, StorageUnavailable
+from postkeep.services.ports import StorageUnavailable
+from postkeep.services.repositories import Stamp
 from postkeep.storage import freshness as freshness_module
 from postkeep.storage.freshness import SharedFreshness
 from tests.builders import an_account_id
