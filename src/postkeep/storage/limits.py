@@ -8,8 +8,11 @@ PATIENCE_SECONDS: Final = 3.0
 BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 """What the slowest disk that is served from reads or removes in a second: what is heavy may take so much longer."""
 
-STREAMS: Final = 4
+STREAMS: Final = 8
 """How many long lists are read at the same time, on connections of their own; see `Streams`."""
+
+OWN_STREAMS: Final = 2
+"""How many of those may be one account's: the second as long as nobody else waits."""
 
 HEAVY_BYTES: Final = 64 * 1024
 """Queries that read more are heavy."""

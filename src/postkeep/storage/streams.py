@@ -1,7 +1,8 @@
-"""Long lists that are read at the same time: a few, and where others wait, the slow ones give way."""
+"""Long lists that are read at the same time: a few; where others wait, the slow and the second ones give way."""
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -10,7 +11,7 @@ from weakref import WeakValueDictionary
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost
 from postkeep.services.ports import Recall, StorageUnavailable
-from postkeep.storage.limits import BYTES_PER_SECOND, PATIENCE_SECONDS, STREAMS
+from postkeep.storage.limits import BYTES_PER_SECOND, OWN_STREAMS, PATIENCE_SECONDS, STREAMS
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +62,13 @@ class Stream:
 
 
 class Streams:
-    """Who may read a long list. Any number may ask; one account has half of the turns at most."""
+    """Who may read a long list. Any number may ask; an account has few turns at most, and one where others wait."""
 
     def __init__(self, size: int = STREAMS) -> None:
         """Take how many may be read at the same time."""
         self._turns = asyncio.Semaphore(size)
-        self._own_size = max(1, size // 2)
         self._own_turns: WeakValueDictionary[AccountId, asyncio.Semaphore] = WeakValueDictionary()
-        self._read: set[Stream] = set()
+        self._read: list[Stream] = []
 
     @asynccontextmanager
     async def turn(self, author: AccountId, recall: Recall) -> AsyncGenerator[Stream]:
@@ -76,24 +76,24 @@ class Streams:
 
         Args:
             author: Whose list.
-            recall: Tells the reader to stop, because others wait and it is slow.
+            recall: Tells the reader to stop, because others wait, and it is slow or has another list.
 
         Raises:
-            StorageUnavailable: All are taken, and nobody who is slow gives way in time.
+            StorageUnavailable: All are taken, and nobody gives way in time.
         """
-        own = self._own_turns.setdefault(author, asyncio.Semaphore(self._own_size))
+        own = self._own_turns.setdefault(author, asyncio.Semaphore(OWN_STREAMS))
         async with AsyncExitStack() as held:
             await self._take(held, author, own)
             stream = Stream(author, recall)
-            self._read.add(stream)
-            held.callback(self._read.discard, stream)
+            self._read.append(stream)
+            held.callback(self._read.remove, stream)
             yield stream
 
     async def _take(self, held: AsyncExitStack, author: AccountId, own: asyncio.Semaphore) -> None:
-        """Wait for the account's turn and then for one of all, while the slow are asked to give way."""
+        """Wait for the account's turn and then for one of all, while others are asked to give way."""
         asking = None
         if own.locked() or self._turns.locked():
-            asking = asyncio.create_task(self._recall_slow_ones(author))
+            asking = asyncio.create_task(self._make_way(author))
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await held.enter_async_context(own)
@@ -105,11 +105,22 @@ class Streams:
             if asking is not None:
                 asking.cancel()
 
-    async def _recall_slow_ones(self, author: AccountId) -> None:
-        """Tell the slowest in this author's way to stop, one after the other, until cancelled."""
+    async def _make_way(self, author: AccountId) -> None:
+        """Tell those in this author's way to stop, one after the other, until cancelled."""
         while True:
             in_the_way = [each for each in self._read if each.author == author or self._turns.locked()]
-            slow = [each for each in in_the_way if each.lateness > 0]
-            if slow and not any(each.is_recalled for each in in_the_way):
-                max(slow, key=lambda each: each.lateness).recall()
+            if not any(each.is_recalled for each in in_the_way):
+                slow = [each for each in in_the_way if each.lateness > 0]
+                if slow:
+                    max(slow, key=lambda each: each.lateness).recall()
+                elif second := self._second_ones(author):
+                    # The latest has the least to begin anew.
+                    second[-1].recall()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _second_ones(self, author: AccountId) -> Sequence[Stream]:
+        """Return what is read by accounts that read something else as well, where this author reads nothing yet."""
+        read = Counter(each.author for each in self._read)
+        if not self._turns.locked() or author in read:
+            return []
+        return [each for each in self._read if read[each.author] > 1]

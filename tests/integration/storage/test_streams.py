@@ -12,7 +12,7 @@ from postkeep.domain.posts import ListedPost, Text
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage import embedded_file
 from postkeep.storage import streams as streams_module
-from postkeep.storage.limits import STREAMS
+from postkeep.storage.limits import OWN_STREAMS, STREAMS
 from tests.builders import a_post
 from tests.contracts.kept import keep_account, keep_posts
 from tests.integration.storage.opened import Opened
@@ -54,14 +54,14 @@ async def account(opened: Opened) -> Account:
 
 
 @pytest.fixture
-async def other(opened: Opened) -> Account:
-    """Keep somebody else with a long list."""
-    return await keep_long_list(opened)
+async def others(opened: Opened) -> list[Account]:
+    """Keep others with long lists, who take all turns when each takes all that one may have."""
+    return [await keep_long_list(opened) for _ in range(STREAMS // OWN_STREAMS)]
 
 
-async def take_all_turns(opened: Opened, *accounts: Account, stack: AsyncExitStack) -> list[Reader]:
-    """Begin to read as often as that is possible at the same time, and leave it at that."""
-    readers = [Reader(opened, account) for account in accounts for _ in range(STREAMS // 2)]
+async def take_turns(opened: Opened, accounts: Sequence[Account], *, each: int, stack: AsyncExitStack) -> list[Reader]:
+    """Begin to read so many lists of each account, and leave it at that."""
+    readers = [Reader(opened, account) for account in accounts for _ in range(each)]
     for reader in readers:
         await stack.enter_async_context(aclosing(reader.parts))
         await anext(reader.parts)
@@ -73,21 +73,21 @@ class TestTurns:
     """A few at the same time."""
 
     async def test_nobody_is_recalled_without_need(
-        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+        self, opened: Opened, others: list[Account], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """However slow, as long as nobody waits."""
+        """However slow, and however many of one account, as long as nobody waits."""
         monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.0)
         async with AsyncExitStack() as stack:
-            readers = await take_all_turns(opened, account, other, stack=stack)
+            readers = await take_turns(opened, others, each=OWN_STREAMS, stack=stack)
             await asyncio.sleep(0.3)
             assert not any(reader.recalled.is_set() for reader in readers)
 
     async def test_the_slow_give_way(
-        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+        self, opened: Opened, account: Account, others: list[Account], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """All turns are taken by readers that stand still; everybody else reads all the same."""
         monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.2)
-        slow = [Reader(opened, each) for each in (account, other) for _ in range(STREAMS)]
+        slow = [Reader(opened, each) for each in others for _ in range(OWN_STREAMS * 2)]
         waiting = [asyncio.create_task(reader.read_a_little_and_wait()) for reader in slow]
         await asyncio.sleep(0.1)
         async with asyncio.timeout(20):
@@ -97,46 +97,73 @@ class TestTurns:
             await asyncio.gather(*waiting)
 
     async def test_one_account_leaves_turns_to_others(
-        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+        self, opened: Opened, account: Account, others: list[Account], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """However many of its own wait, and however long."""
         monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.0)
         async with AsyncExitStack() as stack:
-            for _ in range(STREAMS // 2):
+            for _ in range(OWN_STREAMS):
                 parts = await stack.enter_async_context(aclosing(Reader(opened, account).parts))
                 await anext(parts)
-            begun = await stack.enter_async_context(aclosing((slow := Reader(opened, other)).parts))
+            begun = await stack.enter_async_context(aclosing((slow := Reader(opened, others[0])).parts))
             await anext(begun)
             more = [asyncio.create_task(Reader(opened, account).read()) for _ in range(9)]
             await asyncio.sleep(0.3)
             assert not slow.recalled.is_set()
             for _ in range(3):
-                assert await Reader(opened, other).read() == COUNT
+                assert await Reader(opened, others[0]).read() == COUNT
             assert not any(task.done() for task in more)
         assert await asyncio.gather(*more) == [COUNT] * 9
 
+    async def test_whoever_reads_two_gives_one_to_who_waits(
+        self, opened: Opened, account: Account, others: list[Account]
+    ) -> None:
+        """However fast: a few accounts that take out a gigabyte twice each would keep everybody else from theirs."""
+        async with AsyncExitStack() as stack:
+            readers = await take_turns(opened, others, each=OWN_STREAMS, stack=stack)
+            next_one = asyncio.create_task(Reader(opened, account).read())
+            async with asyncio.timeout(20):
+                await readers[-1].recalled.wait()
+            await asyncio.sleep(0.3)
+            assert [reader for reader in readers if reader.recalled.is_set()] == readers[-1:]
+            await readers[-1].parts.aclose()
+            assert await next_one == COUNT
+
+    async def test_whoever_reads_already_takes_nobody_elses_second_one(
+        self, opened: Opened, others: list[Account]
+    ) -> None:
+        """Or two who read two each would take them from each other in turns, and neither would come to an end."""
+        async with AsyncExitStack() as stack:
+            readers = await take_turns(opened, others[1:], each=OWN_STREAMS, stack=stack)
+            readers += await take_turns(opened, others[:1], each=1, stack=stack)
+            readers += await take_turns(opened, [await keep_long_list(opened)], each=1, stack=stack)
+            next_one = asyncio.create_task(Reader(opened, others[0]).read())
+            await asyncio.sleep(0.3)
+            assert not any(reader.recalled.is_set() for reader in readers)
+        assert await next_one == COUNT
+
     async def test_who_does_not_give_way_keeps_the_others_waiting(
-        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+        self, opened: Opened, account: Account, others: list[Account], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Until they are told to come again; nothing is left behind by it."""
         monkeypatch.setattr(streams_module, "PATIENCE_SECONDS", 0.3)
         async with AsyncExitStack() as stack:
-            await take_all_turns(opened, account, other, stack=stack)
+            await take_turns(opened, others, each=OWN_STREAMS, stack=stack)
             with pytest.raises(StorageUnavailable):
                 await Reader(opened, account).read()
         assert await Reader(opened, account).read() == COUNT
 
     async def test_who_reads_fast_is_left_alone(
-        self, opened: Opened, account: Account, other: Account, monkeypatch: pytest.MonkeyPatch
+        self, opened: Opened, others: list[Account], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """However long it takes, since there is so much: each part that is taken gives time for the next."""
         monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.2)
         monkeypatch.setattr(streams_module, "BYTES_PER_SECOND", 40_000)
         async with AsyncExitStack() as stack:
-            readers = await take_all_turns(opened, account, other, stack=stack)
+            readers = await take_turns(opened, others, each=OWN_STREAMS, stack=stack)
             for reader in readers:
                 await anext(reader.parts)
-            next_one = asyncio.create_task(Reader(opened, account).read())
+            next_one = asyncio.create_task(Reader(opened, others[0]).read())
             await asyncio.sleep(0.7)
             assert not any(reader.recalled.is_set() for reader in readers)
         assert await next_one == COUNT
