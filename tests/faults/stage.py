@@ -23,8 +23,8 @@ from tests.integration.storage.proxy import Proxy
 
 WORKERS: Final = 3
 
-DURABLE: Final = ("--innodb-flush-log-at-trx-commit=1", "--innodb-fast-shutdown=1")
-"""What the other tests do without, and a server that is killed cannot."""
+DURABLE: Final = ("--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1", "--innodb-fast-shutdown=1")
+"""What the other tests do without, and a server that is killed cannot: a kill may tear the page being written."""
 
 _HEAL_SECONDS: Final = 90
 _POLL_SECONDS: Final = 0.05
