@@ -3,15 +3,17 @@
 The rule is `domain.search`; it looks at everything that the database finds. So the database may find too much, and
 never too little. Servers look with `utf8mb4_general_ci`, the one collation of MySQL and MariaDB that ignores case and
 always compares one character with one: it takes more letters for the same than the rule does, but knows those of old
-scripts only, so any character may stand where it is not sure of a letter. SQLite ignores the case of ASCII only, but
-can be told which letters may stand where.
+scripts only, so any character may stand where it is not sure of a letter. A word of ASCII is looked for byte by byte,
+which takes half the time: UTF-8 is read as `latin1`, whose collation ignores the case of ASCII and takes only bytes
+beyond it for more than they are. SQLite ignores the case of ASCII only, but can be told which letters may stand where.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, or_
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, String, and_, bindparam, cast, or_
+from sqlalchemy.dialects import mysql
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import Listing, Place, Sort
@@ -107,7 +109,7 @@ def server_pattern(form: str) -> str:
 
 
 def like_pattern(form: str) -> str:
-    """Return what SQLite's LIKE finds at least wherever this form of a word stands, which is ASCII."""
+    """Return what LIKE on SQLite or on bytes finds at least wherever this form of a word stands, which is ASCII."""
     return f"%{''.join('_' if each in _AMBIGUOUS_ASCII else _escaped(each) for each in form)}%"
 
 
@@ -126,9 +128,11 @@ def _one_of(characters: str) -> str:
     return f"[{characters}]" if len(characters) > 1 or characters in "*?[" else characters
 
 
-def _server_patterns(forms: Sequence[str]) -> Sequence[str]:
-    """Return a pattern for each form of a word."""
-    return [server_pattern(form) for form in forms]
+def _server_patterns(forms: Sequence[str]) -> Sequence[str | None]:
+    """Return a pattern for bytes, or else one for each form of a word."""
+    if len(forms) == 1 and forms[0].isascii() and _AMBIGUOUS_ASCII.isdisjoint(forms[0]):
+        return [like_pattern(forms[0])]
+    return [None, *map(server_pattern, forms)]
 
 
 def _embedded_patterns(forms: Sequence[str]) -> Sequence[str | None]:
@@ -187,13 +191,22 @@ def _on_server(sort: Sort, has_status: bool, has_before: bool, words: int) -> Se
 
     def condition(word: int) -> ColumnElement[bool]:
         """Say that a post may have a word."""
+        in_bytes, *in_letters = (bindparam(_name(word, form), type_=String()) for form in range(_FORMS + 1))
+        columns = (PostRow.title, PostRow.text)
         return or_(
+            # Where there is no pattern for bytes the server sees at once that it need not read any.
+            and_(in_bytes.is_not(None), or_(*(_as_bytes(column).like(in_bytes, escape=_ESCAPE) for column in columns))),
             *(
-                column.collate("utf8mb4_general_ci").like(bindparam(_name(word, form), type_=String()), escape=_ESCAPE)
-                for form in range(_FORMS)
-                for column in (PostRow.title, PostRow.text)
-            )
+                column.collate("utf8mb4_general_ci").like(form, escape=_ESCAPE)
+                for form in in_letters
+                for column in columns
+            ),
         )
 
     statement = chosen(LISTED, sort, has_status=has_status, has_before=has_before)
     return statement.where(*map(condition, range(words))).limit(bindparam("at_most"))
+
+
+def _as_bytes(column: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+    """Read what a column has as UTF-8 as if each byte were a character."""
+    return cast(cast(column, mysql.BINARY()), mysql.CHAR(charset="latin1")).collate("latin1_swedish_ci")

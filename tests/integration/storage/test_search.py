@@ -63,6 +63,20 @@ async def test_servers_find_each_other_character(server: Opened) -> None:
         assert await server.value(found, piece=piece, pattern=server_pattern(piece)), hex(ord(piece[0]))
 
 
+async def test_servers_find_words_of_ascii_in_bytes(server: Opened) -> None:
+    """Each character in each of its cases, whatever stands around it."""
+    for each in map(chr, range(1, 0x80)):
+        if fold(each) in "ik":
+            continue
+        found = (
+            "SELECT CAST(CAST(:text AS BINARY) AS CHAR CHARACTER SET latin1) COLLATE latin1_swedish_ci LIKE :pattern"
+        )
+        pattern = like_pattern(fold(each) * 2)
+        for text in (f"\u044f{each}{each}\U0001f986", f"{each}{each.swapcase()}"):
+            assert await server.value(f"{found} ESCAPE '|'", text=text, pattern=pattern), hex(ord(each))
+        assert not await server.value(f"{found} ESCAPE '|'", text=f"{each}-{each}", pattern=pattern) or each == "-"
+
+
 def test_sqlite_finds_each_letter_in_each_of_its_cases() -> None:
     """By LIKE where that is enough, and by GLOB, which finds nothing else."""
     connection = sqlite3.connect(":memory:")
