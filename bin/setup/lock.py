@@ -21,7 +21,7 @@ from typing import Any, Final
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PYPROJECT: Final = _ROOT / "pyproject.toml"
 _EXPORTS: Final = {
-    "requirements.txt": ("--extra", "mysql", "--no-dev", "--group", "build"),
+    "requirements.txt": ("--no-dev", "--group", "build"),
     "requirements-dev.txt": ("--all-extras", "--all-groups"),
 }
 _HEADING: Final = "# Written by bin/lock. Install with: pip install --no-deps --require-hashes -r {name}\n"
@@ -98,7 +98,7 @@ def _problems() -> Iterator[str]:
 
 def _needed_to_run(pyproject: dict[str, Any]) -> list[str]:  # Any: what a TOML file holds
     project, groups = pyproject["project"], pyproject["dependency-groups"]
-    return [*project["dependencies"], *project["optional-dependencies"]["mysql"], *groups["build"]]
+    return [*project["dependencies"], *groups["build"]]
 
 
 def _needed_at_all(pyproject: dict[str, Any]) -> list[str]:  # Any: what a TOML file holds
@@ -111,8 +111,6 @@ def _unmet(name: str, requirements: Iterable[str]) -> Iterator[str]:
     pins = list(map(_parse, _pins(name)))
     for requirement in requirements:
         package, bounds = _parse(requirement)
-        if package == "postkeep":  # a group may name this project's own extras
-            continue
         versions = [version.removeprefix("==") for pinned, version in pins if pinned == package]
         if not versions or not all(_holds(version, bounds) for version in versions):
             yield f"{name} has {package} {versions or 'not at all'}, pyproject.toml wants {requirement}: run bin/lock"

@@ -91,6 +91,27 @@ async def test_db_12_a_silent_database_is_unavailable(
         assert (await opened.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes)) == len(now)
 
 
+async def test_db_12_a_database_that_comes_back_slow_is_found_to_answer(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All connections are gone, and opening one takes longer than a short wait: it would be refused for ever."""
+    for module in (patience_module, server_module, server_pool):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(server.storage)
+        proxy.flowing.clear()
+        answers = await asyncio.gather(*(add(opened, account) for _ in range(4 * POOL)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StorageUnavailable}
+        monkeypatch.undo()
+        monkeypatch.setattr(patience_module, "SHORT_SECONDS", 0.05)
+        monkeypatch.setattr(patience_module, "PROBE_SECONDS", 0.2)
+        proxy.latency = lambda: 0.15
+        proxy.flowing.set()
+        await until_answered(opened, account)
+        await add(opened, account)
+
+
 @pytest.mark.parametrize("ask", ASKING)
 async def test_db_13_a_wire_that_drops_packets_is_as_good_as_none(
     server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]

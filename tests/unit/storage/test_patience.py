@@ -22,13 +22,31 @@ async def run_out(patience: Patience) -> None:
             await asyncio.Event().wait()
 
 
+class Watch:
+    """A clock that stands until it is set."""
+
+    seconds = 1000.0
+
+    def __call__(self) -> float:
+        """Say what time it is."""
+        return self.seconds
+
+
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Patience:
+def watch() -> Watch:
+    """Return what the patience goes by."""
+    return Watch()
+
+
+@pytest.fixture
+async def impatient(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> Patience:
     """Return a patience whose first wait was in vain, and whose short waits take no time."""
     monkeypatch.setattr(patience_module, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(patience_module, "PATIENCE_SECONDS", 0.0)
+    patience = Patience(monotonic=watch)
+    with pytest.raises(StorageUnavailable):
+        await run_out(patience)
     monkeypatch.setattr(patience_module, "PATIENCE_SECONDS", FOR_EVER)
-    patience = Patience()
-    patience._seconds = 0.0  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - instead of waiting for so long
     return patience
 
 
@@ -49,6 +67,21 @@ async def test_db_12_an_answer_brings_the_patience_back(impatient: Patience) -> 
     """What was slow for a moment must not be refused for ever."""
     with pytest.raises(StorageUnavailable):
         await run_out(impatient)
+    async with impatient.limit():
+        pass
+    with pytest.raises(TimeoutError):
+        await run_out(impatient)
+
+
+async def test_db_12_one_in_a_while_waits_the_whole_time(impatient: Patience, watch: Watch) -> None:
+    """A database that takes half a second for each answer, or for a new connection, would be refused for ever."""
+    watch.seconds += patience_module.PROBE_SECONDS
+    with pytest.raises(TimeoutError):
+        await run_out(impatient)
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable):
+            await run_out(impatient)
+    watch.seconds += patience_module.PROBE_SECONDS
     async with impatient.limit():
         pass
     with pytest.raises(TimeoutError):
