@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -125,6 +126,22 @@ def test_a_server_that_cannot_serve_is_seen_before_anybody_comes(tmp_path: Path,
             assert eventually(lambda: server.scrape()["postkeep_ready"] == 0)
             assert server.scrape(event="schema_unfit")["postkeep_events_total"] >= 1
     assert "migrate upgrade" in server.events("schema_unfit")[0]["reason"]
+
+
+def test_a_process_that_hangs_is_seen(watched: Watched) -> None:
+    """Whoever shows the numbers does not hang, and all but one stand still: they would be taken for good ones."""
+
+    def silent() -> float:
+        return time.time() - watched.scrape()["postkeep_looked_timestamp_seconds"]
+
+    victim = workers_of(watched)[0]
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        assert eventually(lambda: silent() > 2.5)
+        assert watched.scrape()["postkeep_processes"] == 2
+    finally:
+        os.kill(victim, signal.SIGCONT)
+    assert eventually(lambda: silent() < 2.5)
 
 
 def test_op_07_no_label_says_who(watched: Watched) -> None:

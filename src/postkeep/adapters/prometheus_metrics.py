@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import (
@@ -34,11 +34,14 @@ GAUGES: Final[Mapping[str, str]] = {
     "processes": "Processes that serve.",
     "ready": "Those that could when they last looked: their database answered, with a schema that fits.",
     "disk_free_bytes": "Room where the data directory is.",
+    "looked_timestamp_seconds": "When the process that has not looked at itself for longest last did, in Unix time.",
 }
 """What is so at the moment, by name, with what it means."""
 
-_SHARED: Final = frozenset({"disk_free_bytes"})
-"""Those that are the same for all processes, and not added up."""
+_Mode: TypeAlias = Literal["livesum", "livemax", "livemin"]
+
+_MODES: Final[Mapping[str, _Mode]] = {"disk_free_bytes": "livemax", "looked_timestamp_seconds": "livemin"}
+"""How the numbers of several processes become one; where nothing is said they are added up."""
 
 TOTALS: Final[Mapping[str, str]] = {
     "cache_hits": "Lists and pages of them answered from memory.",
@@ -78,8 +81,7 @@ class PrometheusMetrics:
             for name in names:
                 self._events.labels(name, level)
         self._gauges = {
-            name: self._gauge(name, meaning, mode="livemax" if name in _SHARED else "livesum")
-            for name, meaning in GAUGES.items()
+            name: self._gauge(name, meaning, mode=_MODES.get(name, "livesum")) for name, meaning in GAUGES.items()
         }
         self._totals = {
             name: Counter(f"postkeep_{name}", meaning, registry=self._registry) for name, meaning in TOTALS.items()
@@ -128,7 +130,7 @@ class PrometheusMetrics:
         name: str,
         meaning: str,
         labels: Sequence[str] = (),
-        mode: Literal["livesum", "livemax"] = "livesum",
+        mode: _Mode = "livesum",
     ) -> Gauge:
         """Make a gauge that counts for the processes that live."""
         return Gauge(f"postkeep_{name}", meaning, labels, registry=self._registry, multiprocess_mode=mode)

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -83,7 +84,12 @@ class Metrics:
     def _sample(self) -> None:
         """Take what is so at the moment."""
         gauges, totals = self._read()
-        told = {"ready": float(self._is_ready), "disk_free_bytes": _room_in(self._folder), **_about_process()}
+        told = {
+            "ready": float(self._is_ready),
+            "disk_free_bytes": _room_in(self._folder),
+            "looked_timestamp_seconds": time.time(),
+            **_about_process(),
+        }
         self._prometheus.sample({**gauges, **told}, totals)
 
 

@@ -19,7 +19,8 @@ def doctor(
     Example:
         postkeep doctor
     """
-    from postkeep.bootstrap.doctor import Verdict, diagnose
+    from postkeep.bootstrap.doctor import diagnose
+    from postkeep.bootstrap.findings import Verdict
 
     findings = list(diagnose())
     if as_json:

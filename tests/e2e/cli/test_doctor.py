@@ -1,16 +1,22 @@
 """postkeep doctor: whoever was woken at night reads what is the matter, and what to do."""
 
+import asyncio
 import json
+import re
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import jwt
 import pytest
+from sqlalchemy import URL
 
 from tests.databases import MariaDbServer, free_port
-from tests.e2e.cli.commands import postkeep
+from tests.e2e.cli.commands import Outcome, postkeep
 from tests.e2e.clients import Person
 from tests.e2e.servers import PostkeepServer
+from tests.integration.storage.proxy import Proxy
 
 NOBODY = {"POSTKEEP_PORT": "1"}
 """Where nobody serves; at the usual port a developer may."""
@@ -64,6 +70,19 @@ def test_files_that_others_may_read_are_named(tmp_path: Path) -> None:
     assert "postkeep.db: run chmod go=" in done.out
 
 
+def test_a_lock_that_somebody_keeps_is_found(tmp_path: Path) -> None:
+    """An operator's own transaction, say: lists are answered, the server is ready, and all that adds is refused."""
+    assert postkeep("migrate", "upgrade", settings=NOBODY, folder=tmp_path).code == 0
+    database = tmp_path / "postkeep-data" / "postkeep.db"
+    free = verdicts(postkeep("doctor", "--json", settings=NOBODY, folder=tmp_path).out)
+    with closing(sqlite3.connect(database, isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        done = postkeep("doctor", "--json", settings=NOBODY, folder=tmp_path)
+    (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "writing"]
+    assert (free["writing"], done.code) == ("ok", 1)
+    assert "fuser postkeep-data/postkeep.db" in said
+
+
 def test_a_database_server_that_is_away_is_one_line(tmp_path: Path) -> None:
     """And the other findings are there all the same."""
     url = f"mysql://postkeep:password@127.0.0.1:{free_port()}/postkeep"
@@ -112,6 +131,46 @@ def test_more_connections_than_the_database_allows_are_found(tmp_path: Path, mar
             for each in (settings, many)
         ]
     assert found == ["ok", "warning"]
+
+
+def test_a_database_server_that_takes_no_writes_is_found(tmp_path: Path) -> None:
+    """A replica, or a primary that somebody has switched over: reading goes on, so nothing else says so."""
+    (server := tmp_path / "server").mkdir()
+    with MariaDbServer.started(server) as mariadb, mariadb.database() as url:
+        settings = {**SECRET, "POSTKEEP_DATABASE_URL": url.render_as_string(hide_password=False)}
+        assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
+        mariadb.run("SET GLOBAL read_only = ON")
+        done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+    assert (done.code, verdicts(done.out)["writing"]) == (1, "error")
+
+
+def test_what_one_account_may_use_is_found(tmp_path: Path, mariadb: MariaDbServer) -> None:
+    """It may be much less than the server allows all together."""
+    with mariadb.database() as url:
+        mariadb.run(
+            "CREATE OR REPLACE USER bounded@'127.0.0.1' WITH MAX_USER_CONNECTIONS 6",
+            f"GRANT ALL ON {url.database}.* TO bounded@'127.0.0.1'",
+        )
+        bounded = url.set(username="bounded", password=None).render_as_string(hide_password=False)
+        done = postkeep("doctor", "--json", settings={**SECRET, "POSTKEEP_DATABASE_URL": bounded}, folder=tmp_path)
+    (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "connections"]
+    assert said.startswith("The server allows 6,")
+
+
+def test_a_database_server_that_takes_long_to_answer_is_found(tmp_path: Path, mariadb: MariaDbServer) -> None:
+    """Everything succeeds, and everything is slow."""
+
+    async def ask(url: URL) -> Outcome:
+        proxy = Proxy(url)
+        proxy.latency = lambda: 0.02
+        async with proxy.running():
+            settings = {**SECRET, "POSTKEEP_DATABASE_URL": proxy.url.render_as_string(hide_password=False)}
+            return await asyncio.to_thread(postkeep, "doctor", "--json", settings=settings, folder=tmp_path)
+
+    with mariadb.database() as url:
+        done = asyncio.run(ask(url))
+    (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "speed"]
+    assert re.match(r"It takes \d+ ms for an answer", said)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""The doctor's look at the database."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from postkeep.bootstrap.findings import Finding, Verdict, look_at, reason_of
+from postkeep.domain.errors import Misconfigured
+from postkeep.settings import Settings
+from postkeep.storage.embedded_file import create_embedded_engine
+from postkeep.storage.limits import SEARCHES, STREAMS
+from postkeep.storage.schema import REVISION, read_state, refuse_unfit
+from postkeep.storage.server_check import check_server
+from postkeep.storage.server_pool import create_server_engine
+
+_PATIENCE_SECONDS: Final = 5.0
+_LOCK_SECONDS: Final = 2.0
+"""Much longer than any unit of ours, of which the slowest give way after a second or two."""
+
+_KIND: Final = 0xFF
+"""The part of SQLite's extended codes that says the kind. Source: sqlite.org/rescode.html."""
+
+_SLOW_SECONDS: Final = 0.01
+"""A request waits for several answers, one after the other."""
+
+_CLOCKS_APART_SECONDS: Final = 5.0
+"""Tokens count up to 30 seconds later or earlier (RFC 7519 4.1.4); clocks so far apart will be further tomorrow."""
+
+_ADVICE: Final = {
+    1040: "Raise max_connections, or lower POSTKEEP_DATABASE_POOL_SIZE.",
+    1044: "Grant the user rights on the database.",
+    1045: "Is the user's password right?",
+    1049: "Make the database, or set its right name.",
+    1203: "Raise max_user_connections, or see who else uses this account.",
+    1226: "Raise what the account may use (ALTER USER ... WITH), or see who else uses it.",
+}
+"""What to do about some of the server's refusals. Source: MySQL's and MariaDB's error references."""
+
+_OTHER_CONNECTIONS: Final = STREAMS + SEARCHES + 1
+"""What a process opens beside those for units and for queries; the last is to look whether it is ready."""
+
+_FLUSHES: Final = 1
+_WRITABLE: Final = frozenset({"0", "OFF"})
+_ABOUT_SERVER: Final = text(
+    "SELECT VERSION() AS version, UTC_TIMESTAMP(6) AS now, @@GLOBAL.innodb_flush_log_at_trx_commit AS flushes,"
+    " LEAST(@@GLOBAL.max_connections, COALESCE(NULLIF(@@SESSION.max_user_connections, 0), 999999999)) AS connections,"
+    " CAST(@@GLOBAL.read_only AS CHAR) AS read_only"
+)
+
+
+def look_at_file(path: Path) -> Iterator[Finding]:
+    """Look at an embedded database, without making it: its schema, and whether anything can be added."""
+    if not path.is_file():
+        yield Finding("database", Verdict.OK, f"{path} is not there yet: the first start makes it.")
+        return
+    yield look_at("database", lambda: _schema_of(path))
+    yield look_at("writing", lambda: _take_lock(path))
+
+
+def _schema_of(path: Path) -> str:
+    """Look at an embedded database's schema.
+
+    Raises:
+        Misconfigured: It is one that this release cannot work on.
+    """
+    engine = create_embedded_engine(path)
+    try:
+        with engine.connect() as connection:
+            state = read_state(connection)
+            if state.revision is not None and state.revision < REVISION:
+                return f"{path} is at schema {state.revision}: the next start brings it to {REVISION}."
+            refuse_unfit(state)
+    finally:
+        engine.dispose()
+    return f"{path} has schema {state.revision}."
+
+
+def _take_lock(path: Path) -> str:
+    """Take the lock that whoever writes must have, and give it back.
+
+    Raises:
+        Misconfigured: Somebody keeps it, or nobody may write.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        held = (
+            f"somebody has held its lock for {_LOCK_SECONDS:.0f} seconds: end the transaction that does (fuser {path})"
+        )
+        busy = getattr(error, "sqlite_errorcode", 0) & _KIND == sqlite3.SQLITE_BUSY
+        message = f"Nothing can be added to {path}: {held if busy else error}."
+        raise Misconfigured(message) from error
+    return "Whoever wants to can write."
+
+
+async def look_at_server(url: URL, settings: Settings) -> list[Finding]:
+    """Look at a database server: whether it is there and fit, its schema, its clock, and what it does at a COMMIT."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await check_server(url)
+            return await _asked(url, settings)
+    except Misconfigured as error:
+        return [Finding("database", Verdict.ERROR, str(error))]
+    except TimeoutError:
+        said = f"The server at {url.host} does not answer within {_PATIENCE_SECONDS:.0f} seconds: is it running?"
+        return [Finding("database", Verdict.ERROR, said)]
+    except (SQLAlchemyError, OSError) as error:
+        said = f"The server at {url.host} cannot be used: {reason_of(error)}. {_advice(error)}"
+        return [Finding("database", Verdict.ERROR, said)]
+
+
+async def _asked(url: URL, settings: Settings) -> list[Finding]:
+    """Ask a server that is fit about itself."""
+    engine = create_server_engine(url, pool_size=1, autocommit=True)
+    try:
+        async with engine.connect() as connection:
+            state = await connection.run_sync(read_state)
+            begun, from_then = datetime.now(UTC), time.perf_counter()
+            said = (await connection.execute(_ABOUT_SERVER)).one()
+            took = time.perf_counter() - from_then
+            apart = abs((said.now.replace(tzinfo=UTC) - begun).total_seconds())
+    finally:
+        await engine.dispose()
+
+    def schema() -> str:
+        refuse_unfit(state)
+        return f"It has schema {state.revision}."
+
+    found = [
+        Finding("database", Verdict.OK, f"{said.version} answers, and is set as it must be."),
+        look_at("schema", schema),
+    ]
+    if took > _SLOW_SECONDS:
+        far = f"It takes {took * 1000:.0f} ms for an answer, and a request waits for several: is it far away, or busy?"
+        found.append(Finding("speed", Verdict.WARNING, far))
+    if said.read_only not in _WRITABLE:
+        kept = "It takes no writes (read_only is on), which are 503: is it a replica, or did somebody set that?"
+        found.append(Finding("writing", Verdict.ERROR, kept))
+    if apart > _CLOCKS_APART_SECONDS:
+        both = f"This machine's clock and the database's are {apart:.0f} seconds apart: set both by NTP."
+        found.append(Finding("clock", Verdict.ERROR, both))
+    else:
+        found.append(Finding("clock", Verdict.OK, "It agrees with the database's."))
+    wanted = settings.workers * (2 * settings.database_pool_size + _OTHER_CONNECTIONS)
+    if wanted > said.connections:
+        few = (
+            f"The server allows {said.connections}, and {settings.workers} processes may open {wanted}: raise"
+            " max_connections or the account's own limit, or lower POSTKEEP_DATABASE_POOL_SIZE."
+        )
+        found.append(Finding("connections", Verdict.WARNING, few))
+    else:
+        found.append(Finding("connections", Verdict.OK, f"Up to {wanted} of {said.connections} are ours."))
+    if said.flushes != _FLUSHES:
+        lost = "A power cut loses posts that were acknowledged: set innodb_flush_log_at_trx_commit = 1."
+        found.append(Finding("durability", Verdict.WARNING, lost))
+    return found
+
+
+def _advice(error: Exception) -> str:
+    """Say what to do about a database server that cannot be used."""
+    code, *_ = getattr(getattr(error, "orig", None), "args", ()) or (0,)
+    return _ADVICE.get(code, "Is it running?")
