@@ -1,7 +1,7 @@
 """What scripts add to the pages, in a real browser: nothing typed is lost, undo, keys, search (docs/cases.md)."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.web.desks import DRAFTS, Desk, save, text_of
@@ -53,6 +53,51 @@ class TestDrafts:
         expect(text_of(desk.page)).to_have_value("as it was")
         desk.page.reload()
         expect(text_of(desk.page)).to_have_value("as it was")
+
+    def test_a_sheet_in_another_tab_takes_no_draft_away(self, desk: Desk) -> None:
+        """Neither one that stays empty nor one that is saved: each has its own, and they come back one by one."""
+        empty, other = desk.open(), desk.open()
+        for page in (empty, other):
+            page.goto("/posts/new")
+        desk.types("first thought")
+        desk.page.close()
+        empty.goto("/")
+        assert empty.evaluate(DRAFTS) == 1
+        text_of(other).fill("second thought")
+        save(other)
+        other.wait_for_url("**/posts/*?done=added")
+        other.goto("/posts/new")
+        expect(text_of(other)).to_have_value("first thought")
+        save(other)
+        other.wait_for_url("**/posts/*?done=added")
+        assert other.evaluate(DRAFTS) == 0
+        assert desk.visitor.headings() == ["first thought", "second thought"]
+
+    def test_nothing_is_typed_into_what_is_being_saved(self, desk: Desk) -> None:
+        """It would be gone with the sheet; after a refusal it can be."""
+        desk.types("first words")
+        held: list[Route] = []
+        desk.page.route("**/posts/new", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes functions only
+        for goes_on in (Route.abort, Route.continue_):
+            save(desk.page)
+            expect(desk.page.get_by_role("button", name="Save")).to_be_disabled()
+            text_of(desk.page).press_sequentially("lost")
+            expect(text_of(desk.page)).to_have_value("first words")
+            goes_on(held.pop())
+            if goes_on is Route.abort:
+                expect(text_of(desk.page)).to_be_editable()
+        desk.page.wait_for_url("**/posts/*?done=added")
+
+    def test_back_after_saving_leads_past_the_sheet(self, desk: Desk) -> None:
+        """There the text would stand once more, as if it were not saved."""
+        desk.page.goto("/account")
+        desk.types("first words")
+        save(desk.page)
+        desk.page.wait_for_url("**/posts/*?done=added")
+        desk.page.evaluate("history.back()")
+        desk.page.wait_for_url("**/account")
+        desk.page.goto("/posts/new")
+        expect(text_of(desk.page)).to_have_value("")
 
     def test_a_text_survives_a_lost_connection(self, desk: Desk) -> None:
         """The page says so and stays, and the next attempt saves."""

@@ -8,6 +8,8 @@
 
   const encoder = new TextEncoder();
   let timer = 0;
+  // The name of the draft that is on this sheet, once there is one.
+  let kept = "";
 
   const account = () => document.body.dataset.account;
   const sheet = () => document.querySelector("form[data-draft]");
@@ -47,22 +49,22 @@
     return chosen || title.value !== title.defaultValue || text.value !== text.defaultValue;
   }
 
-  function forget(id) {
+  function forget() {
     clearTimeout(timer);
-    attempt((storage) => clear(storage, (name) => name.startsWith(prefix(id))));
+    attempt((storage) => storage.removeItem(kept));
+    kept = "";
   }
 
-  // One draft of each post, under the version that it was written for.
+  // One draft of each sheet, with the version that it was written for: what another tab keeps is left alone.
   function keep() {
     clearTimeout(timer);
     const form = sheet();
     if (!form || !account() || "saved" in form.dataset) return;
-    forget(form.dataset.draft);
-    if (!("refused" in form.dataset) && !differs(form)) return;
-    const now = values(form);
+    if (!("refused" in form.dataset) && !differs(form)) return forget();
     const isKept = attempt((storage) => {
       if (storage.getItem(ACCOUNT) !== account()) return false;
-      storage.setItem(prefix(form.dataset.draft) + now.version, JSON.stringify(now));
+      kept ||= prefix(form.dataset.draft) + Date.now();
+      storage.setItem(kept, JSON.stringify(values(form)));
       return true;
     });
     if (!isKept) tell(form, form.dataset.unkept);
@@ -70,22 +72,24 @@
 
   function restore(form) {
     const draft = attempt((storage) => {
-      const name = Object.keys(storage).find((each) => each.startsWith(prefix(form.dataset.draft)));
-      return name && JSON.parse(storage.getItem(name));
+      const names = Object.keys(storage).filter((each) => each.startsWith(prefix(form.dataset.draft)));
+      // The latest: their names end with when they were begun.
+      kept = names.sort().at(-1) ?? "";
+      return kept && JSON.parse(storage.getItem(kept));
     });
     if (!draft) return;
     const { title, text, status, version } = draft;
     form.elements.title.value = title;
     form.elements.text.value = text;
     form.elements.status.value = status;
-    if (!differs(form)) return forget(form.dataset.draft);
+    if (!differs(form)) return forget();
     // An edit of another version is one that somebody else's has come before: saving it shows both.
     if (form.elements.version) form.elements.version.value = version;
     form.querySelector("[data-restored]").hidden = false;
   }
 
   function discard(form) {
-    forget(form.dataset.draft);
+    forget();
     const { version } = form.elements;
     form.reset();
     if (version) version.value = version.defaultValue;
@@ -128,27 +132,31 @@
     return true;
   }
 
+  // While it is saved, nothing can be added: the page that follows would not have it.
+  function hold(form, isHeld) {
+    const { title, text } = form.elements;
+    form.querySelector("button:not([type])").disabled = title.readOnly = text.readOnly = isHeld;
+  }
+
   async function save(form) {
-    const id = form.dataset.draft;
-    const button = form.querySelector("button:not([type])");
     keep();
     tell(form, "");
-    button.disabled = true;
+    hold(form, true);
     try {
       const body = new URLSearchParams(new FormData(form));
       const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
       if (answer.ok && answer.redirected && new URL(answer.url).searchParams.has("done")) {
-        forget(id);
+        forget();
         form.dataset.saved = "";
-        location.assign(answer.url);
+        // Back leads past the sheet: a browser would put the text there once more, as if it were not saved.
+        location.replace(answer.url);
         return;
       }
       if (!show(await answer.text())) tell(form, form.dataset.failed);
-      else if (sheet().dataset.draft !== id) forget(id);
     } catch {
       tell(form, form.dataset.offline);
     }
-    button.disabled = false;
+    hold(form, false);
   }
 
   async function preview(form) {
@@ -171,6 +179,8 @@
   function begin() {
     const form = sheet();
     if (!form) return;
+    // What was an edit may have come back as a new post, and a draft with it.
+    if (!kept.startsWith(prefix(form.dataset.draft))) forget();
     if ("refused" in form.dataset) keep();
     else restore(form);
     form.querySelector("[data-preview]").hidden = false;
@@ -202,7 +212,7 @@
     const form = sheet();
     if (!form) return;
     if (target.closest("[data-drop-draft]")) {
-      forget(form.dataset.draft);
+      forget();
       form.dataset.saved = "";
     } else if (target.closest("[data-discard]")) discard(form);
     else if (target.closest("[data-preview]")) preview(form);
