@@ -11,6 +11,8 @@ FORBIDDEN = """Object.defineProperty(window, 'localStorage', {
     get() { throw new DOMException('', 'SecurityError'); }, configurable: true })"""
 FULL = "Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); }"
 HAS_NO_POSTS = "async () => (await (await fetch('/')).text()).includes('Nothing here yet')"
+PRESS = """([key, code]) => document.activeElement.dispatchEvent(
+    new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true }))"""
 UNDO_MS = 20_000
 
 
@@ -383,6 +385,19 @@ def test_keys_do_what_the_overlay_says(desk: Desk) -> None:
     page.goto(paths[0])
     page.keyboard.press("n")
     page.wait_for_url("**/posts/new")
+
+
+def test_keys_work_on_a_keyboard_of_other_letters(desk: Desk) -> None:
+    """A Russian one has another letter where there is a "j", and nobody changes it for that; ours stay as they are."""
+    page = desk.page
+    path = desk.visitor.write("a post")
+    page.goto("/")
+    # Where there is an "n" elsewhere, Dvorak's layout has a "b".
+    page.evaluate(PRESS, ["b", "KeyN"])
+    page.evaluate(PRESS, ["о", "KeyJ"])
+    expect(page.locator("h2 a:focus")).to_have_attribute("href", path)
+    page.evaluate(PRESS, ["у", "KeyE"])
+    page.wait_for_url(f"**{path}/edit")
 
 
 def test_keys_can_be_switched_off(desk: Desk) -> None:

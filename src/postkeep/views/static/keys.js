@@ -10,6 +10,9 @@
   const entries = () => [...document.querySelectorAll("li:not([hidden]) > .entry h2 a")];
   const types = (target) => target.isContentEditable || target.matches("input:not([type=radio]), textarea, select");
 
+  // A key that writes no Latin letter, as on a Russian keyboard, counts for the one in the same place.
+  const named = ({ key, code }) => (/^[^\x00-\x7f]$/.test(key) ? code.replace(/^Key/, "").toLowerCase() : key);
+
   function step(by) {
     const links = entries();
     const at = links.indexOf(document.activeElement);
@@ -27,8 +30,11 @@
 
   function find() {
     const field = document.querySelector("#q");
-    if (field) field.select();
-    else location.assign("/#q");
+    if (field) {
+      // Not every browser does the one with the other.
+      field.focus();
+      field.select();
+    } else location.assign("/#q");
   }
 
   // A cookie, because logging out clears everything else that a browser keeps of a site.
@@ -49,9 +55,10 @@
 
   document.addEventListener("keydown", (event) => {
     const taken = event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented;
-    if (taken || !lever.checked || help.open || types(event.target) || !Object.hasOwn(doers, event.key)) return;
+    const key = named(event);
+    if (taken || !lever.checked || help.open || types(event.target) || !Object.hasOwn(doers, key)) return;
     event.preventDefault();
-    doers[event.key]();
+    doers[key]();
   });
   lever.checked = !document.cookie.split("; ").includes(OFF);
   lever.addEventListener("change", remember);
