@@ -348,6 +348,46 @@ class TestFinding:
         page.get_by_role("searchbox").fill("")
         expect(page.get_by_role("article")).to_have_count(2)
 
+    def test_whoever_is_ahead_of_the_list_stays_where_they_are(self, desk: Desk) -> None:
+        """Typing and going on at once must not lead back to the top of the page."""
+        page = desk.page
+        for status in ("draft", "published"):
+            desk.visitor.write("a duck", status=status)
+        page.goto("/")
+        page.get_by_role("searchbox").fill("duck")
+        page.get_by_role("link", name="Draft 1").focus()
+        expect(page.locator("mark")).to_have_count(2)
+        expect(page.get_by_role("link", name="Draft 1")).to_be_focused()
+
+    def test_a_search_that_is_refused_says_so_where_it_is_typed(self, desk: Desk) -> None:
+        """With one word less it is a search again."""
+        page, words = desk.page, " ".join("abcdefghijklmnop")
+        desk.visitor.write(words)
+        page.goto("/")
+        page.get_by_role("searchbox").fill(f"{words} q")
+        expect(page.locator(".empty")).to_have_text("A search has at most 16 words and 200 characters.")
+        expect(page.locator("#told")).to_have_text("A search has at most 16 words and 200 characters.")
+        page.get_by_role("searchbox").fill(words)
+        expect(page.get_by_role("article")).to_have_count(1)
+
+    def test_scrolling_does_not_stop_a_search(self, desk: Desk) -> None:
+        """On a slow line, somebody may well scroll before it has been answered."""
+        page = desk.page
+        for number in range(21):
+            desk.visitor.write(f"post {number}")
+        page.goto("/")
+        with page.expect_request("**/?q=*") as searched:
+            # It is answered when the test says so.
+            held: list[Route] = []
+            page.route("**/?q=*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes functions only
+            page.get_by_role("searchbox").fill("20")
+        assert searched.value
+        page.mouse.wheel(0, 10_000)
+        page.wait_for_function("scrollY > 0")
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 100)))")
+        held.pop().continue_()
+        expect(page.get_by_role("article")).to_have_count(1)
+
     def test_scrolling_brings_the_next_posts(self, desk: Desk) -> None:
         """Each once, to the last."""
         for number in range(21):

@@ -120,7 +120,8 @@ class Tour:
 
     def _by_people(self) -> Iterator[Stop]:
         post = self.post
-        lists = ("/", "/?done=deleted", "/?status=draft", "/?status=archived", "/?q=title", "/?q=nothing+like+it")
+        searches = ("/?q=title", "/?q=nothing+like+it", f"/?q={'a+' * 17}")
+        lists = ("/", "/?done=deleted", "/?status=draft", "/?status=archived", *searches)
         posts = (post, f"{post}?done=added", f"{post}?done=outdated", f"{post}/edit", f"{post}/delete", self.long_post)
         own = ("/posts/new", "/account", "/account?done=sessions", "/account/password", "/account/delete")
         following = self.owner.get("/").text.partition('rel="next" href="')[2].partition('"')[0]

@@ -1,7 +1,7 @@
 """Lists of posts: the newest ones, those of a status, those with some words."""
 
 from contextlib import aclosing
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -12,7 +12,8 @@ from postkeep.controllers.web.dependencies import CurrentVisit, Visit
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.lists import Listing, Summary
 from postkeep.domain.posts import Status, parse_status
-from postkeep.domain.search import Query, parse_query
+from postkeep.domain.search import Query, QueryInvalid, parse_query
+from postkeep.services.ports import SearchUnavailable
 from postkeep.services.posts import LongPage, Page, PostService
 from postkeep.services.sessions import Caller
 from postkeep.views.excerpts import Excerpt, excerpts, found_excerpts
@@ -28,26 +29,30 @@ async def show_posts(visit: CurrentVisit, posts: Posts, search: Search, cursors:
     """Show somebody's posts, newest first; to everybody else, what this is."""
     if visit.caller is None:
         return visit.show("landing", entered=Entered())
-    author, listing, query = visit.caller.account_id, _listing(visit), _query(visit)
-    sought = "" if query is None else query.given
-    cursor = visit.request.query_params.get("cursor")
+    author, listing = visit.caller.account_id, _listing(visit)
+    sought, cursor = visit.request.query_params.get("q", "").strip(), visit.request.query_params.get("cursor")
     before = None if cursor is None else cursors.read(author, cursor, listing, sought)
     size = visit.caller.stamp.list_bytes
-    if query is None:
-        page: Page | LongPage = await posts.page(author, listing, limit=POSTS_PER_PAGE, before=before, size=size)
-    else:
-        page = await search.find(author, query, listing, limit=POSTS_PER_PAGE, before=before)
+    shown: dict[str, Any] = {  # as templates take it
+        "address": _address(listing.status, sought),
+        "counts": _counts(await _summary(visit.caller, posts), sought),
+        "is_first": before is None,
+        "sought": sought,
+        "listed": listing.status,
+    }
+    try:
+        # A field with nothing in it asks for nothing.
+        query = parse_query(sought) if sought else None
+        if query is None:
+            page: Page | LongPage = await posts.page(author, listing, limit=POSTS_PER_PAGE, before=before, size=size)
+        else:
+            page = await search.find(author, query, listing, limit=POSTS_PER_PAGE, before=before)
+    except (QueryInvalid, SearchUnavailable) as error:
+        # What was typed stays where it can be changed.
+        return visit.show_again("posts", Entered(), error, **shown, excerpts=[], following=None)
     following = None if page.last is None else cursors.write(author, page.last, listing, sought)
-    return visit.show(
-        "posts",
-        address=_address(listing.status, sought),
-        counts=_counts(await _summary(visit.caller, posts), sought),
-        following=following and _address(listing.status, sought, following),
-        excerpts=await _excerpts(page, query),
-        is_first=before is None,
-        sought=sought,
-        listed=listing.status,
-    )
+    shown["following"] = following and _address(listing.status, sought, following)
+    return visit.show("posts", **shown, entered=Entered(), excerpts=await _excerpts(page, query))
 
 
 def _listing(visit: Visit) -> Listing:
@@ -58,16 +63,6 @@ def _listing(visit: Visit) -> Listing:
     """
     given = visit.request.query_params.get("status", "")
     return Listing(status=parse_status(given) if given else None)
-
-
-def _query(visit: Visit) -> Query | None:
-    """Say what is searched for, if anything: a field with nothing in it asks for nothing.
-
-    Raises:
-        QueryInvalid: More than anybody may ask for.
-    """
-    given = visit.request.query_params.get("q", "").strip()
-    return parse_query(given) if given else None
 
 
 async def _summary(caller: Caller, posts: PostService) -> Summary:

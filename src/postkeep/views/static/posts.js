@@ -34,7 +34,7 @@
       try {
         const found = await load(address);
         if (!found) return;
-        list().replaceWith(found);
+        replace(list(), found);
         history.replaceState(null, "", address);
         // The word for nothing found is part of the list; a page that is read out says it, too.
         document.querySelector("#told").textContent = found.querySelector(".empty p")?.textContent ?? found.dataset.told;
@@ -55,6 +55,14 @@
     });
   }
 
+  // Whoever is in there already stays at the same filter, or in the same place of the list.
+  function replace(old, found) {
+    const links = (element) => [...element.querySelectorAll("a")];
+    const at = links(old).indexOf(document.activeElement);
+    old.replaceWith(found);
+    if (at >= 0) (links(found)[at] ?? links(found).at(-1))?.focus();
+  }
+
   function arrange() {
     const leaving = gone && entry(gone);
     if (leaving) leaving.hidden = true;
@@ -66,7 +74,8 @@
     const next = list()?.querySelector("[rel=next]");
     if (!next) return;
     const seen = new IntersectionObserver(async ([entry]) => {
-      if (!entry.isIntersecting) return;
+      // A search that is under way brings a list of its own.
+      if (!entry.isIntersecting || list().hasAttribute("aria-busy")) return;
       seen.disconnect();
       const mine = list();
       try {
@@ -159,7 +168,7 @@
       entry(path)?.remove();
       if (!document.querySelector(".entries > li")) return location.assign("/?done=deleted");
       const counts = (await read(location.href).catch(() => null))?.querySelector(".filters");
-      if (counts) document.querySelector(".filters").replaceWith(counts);
+      if (counts) replace(document.querySelector(".filters"), counts);
     }
 
     function undo() {
