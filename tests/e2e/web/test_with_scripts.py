@@ -220,6 +220,19 @@ class TestDrafts:
         page.wait_for_url("**/?done=log-out")
 
 
+def test_posts_are_taken_along_by_who_is_logged_in(desk: Desk) -> None:
+    """Whoever is not any more is shown the way in, and saves no page in the place of posts."""
+    page = desk.page
+    desk.visitor.write("a post")
+    page.goto("/account")
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Markdown files (ZIP)").click()
+    assert taken.value.suggested_filename.startswith("postkeep-")
+    desk.visitor.elsewhere().submit("/account/sessions/end-others")
+    page.get_by_role("link", name="Markdown files (ZIP)").click()
+    page.wait_for_url("**/log-in?next=*")
+
+
 def test_bytes_are_counted_and_markdown_is_previewed(desk: Desk) -> None:
     """As they will be kept, and as it will be shown; a preview keeps nothing."""
     page = desk.page
