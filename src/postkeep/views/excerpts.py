@@ -18,6 +18,9 @@ _MARKS: Final = re.compile(
 )
 """Marks of Markdown that say nothing where a text is one line; white space before them is looked at once only."""
 
+_LINK: Final = re.compile(r"!?\[([^\[\]]{1,200}+)\]\([^()\s]{1,500}+\)")
+"""Of a link there is what it says, and of an image what it is called."""
+
 _INLINE: Final = re.compile(r"\*\*|`++")
 
 
@@ -42,7 +45,7 @@ class Excerpt(NamedTuple):
     @classmethod
     def of(cls, post: ListedPost) -> Self:
         """Take what is shown of a post, however long it is."""
-        text = _MARKS.sub("", post.text[:_LOOKED_AT]).strip()
+        text = _MARKS.sub("", _LINK.sub(r"\1", post.text[:_LOOKED_AT])).strip()
         first, _, rest = text.partition("\n")
         if post.title is not None:
             heading, beginning = post.title, _shortened(text, _LENGTH)

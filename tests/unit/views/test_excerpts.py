@@ -31,12 +31,18 @@ def test_marks_are_not_shown(mark: str) -> None:
     assert excerpt(f"{mark}Bought milk.").heading == "Bought milk."
 
 
+def test_links_are_what_they_say() -> None:
+    """Their addresses are for nobody to read, and brackets around anything else stay."""
+    text = "See [the *oven*](https://example.com/a_b) and ![a cake](cake.png) [sic] (or not)."
+    assert excerpt(text).heading == "See the oven and a cake [sic] (or not)."
+
+
 def test_stars_that_mean_something_stay() -> None:
     """Only those around words are marks."""
     assert excerpt("*Two* times **three** is 2 * 3 = 2*3.").heading == "Two times three is 2 * 3 = 2*3."
 
 
-@pytest.mark.parametrize("blank", [" ", "\t", " \t", "- ", "* ", "=", "#", "`", " \n"])
+@pytest.mark.parametrize("blank", [" ", "\t", " \t", "- ", "* ", "=", "#", "`", " \n", "[", "[x](", "![x"])
 def test_no_text_takes_much_longer_than_others_of_its_length(blank: str) -> None:
     """A page is made in the event loop: what looks at each space again for each space holds up everybody.
 
