@@ -105,7 +105,7 @@ class Life:
         new = a_password()
         self.presses("Account")
         self.presses("Change the password")
-        self.types("The password so far", self.password)
+        self.types("The current password", self.password)
         self.types("The new password", new)
         self.presses("Change it")
         self.sees("Your password is changed. All other sessions have ended.")

@@ -35,6 +35,12 @@ def test_the_catalogues_are_in_step_with_what_is_said() -> None:
     assert (check.returncode, check.stderr) == (0, "")
 
 
+def test_no_line_begins_with_a_dash() -> None:
+    """Russian typesetting keeps one with the word before it."""
+    said = [form for message in messages() for form in forms(message.string)]
+    assert [form for form in said if " \N{EM DASH}" in form] == []
+
+
 def test_nothing_lacks_a_translation() -> None:
     """Nor any of its three forms of number."""
     assert len(messages()) > 100
