@@ -138,6 +138,9 @@ class TestLists:
         ann.write("no bird", status="draft")
         shown = ann.get("/?q=DUCK+goose&status=")
         assert "&lt;script&gt;<mark>duck</mark>&lt;/script&gt; and <mark>Goose</mark>" in shown.text
+        # How many there are of each status says nothing of what was found.
+        assert "number-of" in ann.get("/").text
+        assert "number-of" not in shown.text
         assert ann.headings("/?q=bird&status=published") == []
         assert len(ann.headings("/?q=&status=")) == 2
         assert 'value="&#34;&gt;&lt;b&gt;"' in ann.get("/?q=%22%3E%3Cb%3E").text
