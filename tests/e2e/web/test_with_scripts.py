@@ -294,6 +294,16 @@ class TestDeleting:
         expect(page.get_by_role("status").first).to_have_text("The post is deleted.")
         assert desk.visitor.headings() == ["third"]
 
+    def test_skipping_to_the_content_is_not_going_on(self, desk: Desk) -> None:
+        """Whoever does so is still on the list, and can still take it back."""
+        page = desk.page
+        delete(page, desk.visitor.write("staying"), by_key=True)
+        page.get_by_role("link", name="Skip to the content").press("Enter")
+        expect(page.locator("main")).to_be_focused()
+        page.keyboard.press("u")
+        expect(page.get_by_role("link", name="staying")).to_be_focused()
+        assert desk.visitor.headings() == ["staying"]
+
     def test_a_list_that_changes_does_not_show_it(self, desk: Desk) -> None:
         """Neither by a search nor to the keys."""
         page = desk.page

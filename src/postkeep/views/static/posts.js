@@ -187,7 +187,7 @@
     button.addEventListener("click", undo);
     for (const name of ["pointerenter", "pointerleave", "focusin", "focusout"]) notice.addEventListener(name, wait);
     document.addEventListener("click", (event) => {
-      const link = event.target.closest("a[href]");
+      const link = event.target.closest("a[href]:not([href^='#'])");
       if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) goOn(event, () => location.assign(link.href));
     });
     document.addEventListener("submit", (event) => {
