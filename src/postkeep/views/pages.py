@@ -35,6 +35,9 @@ HEADERS: Final = {
 
 LOG_IN: Final = "/log-in"
 
+_HEEDED: Final = frozenset({"cursor", "next", "q", "status"})
+"""What pages go by in an address. Nothing else comes back: not what was done, nor what has no place there (PW-26)."""
+
 
 class Pages:
     """Makes pages, and refusals that look like them."""
@@ -150,5 +153,6 @@ def see_other(path: str, headers: Mapping[str, str] | None = None) -> Response:
 
 def _address(scope: Scope) -> str:
     """Return what a browser can be led back to: the page, or where the page with the form is."""
-    query = scope["query_string"].decode("latin-1") if scope["method"] == "GET" else ""
+    given = QueryParams(scope["query_string"] if scope["method"] == "GET" else b"").multi_items()
+    query = urlencode([(name, value) for name, value in given if name in _HEEDED])
     return f"{scope['path']}?{query}" if query else str(scope["path"])

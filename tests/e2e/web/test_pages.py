@@ -3,6 +3,7 @@
 import gzip
 import re
 from html import unescape
+from urllib.parse import quote_plus
 
 import httpx2
 import pytest
@@ -121,7 +122,9 @@ class TestLoggingIn:
         visitor = Visitor.comes(sqlite_server.url)
         query = {"email": ann.email, "password": ann.password}
         shown = visitor.http.get("/log-in", params=query)
-        assert ann.email not in shown.text
+        for value in (ann.email, ann.password):
+            assert value not in shown.text
+            assert quote_plus(value) not in shown.text
         assert visitor.http.post("/log-in", params=query, data={"next": "/"}).status_code == 403
         assert not visitor.is_in()
 
@@ -539,6 +542,12 @@ class TestLanguage:
         assert ">Ваши записи</h1>" in ann.get("/").text
         ann.submit("/language", language="en", back="/")
         assert ">Your posts</h1>" in ann.get("/", **{"Accept-Language": "ru"}).text
+
+    def test_what_was_done_is_not_said_again(self, ann: Visitor) -> None:
+        """Whoever chooses a language comes back to the same list, which has nothing new to say."""
+        shown = ann.get("/?q=a+duck&status=draft&done=deleted")
+        assert 'name="back" value="/?q=a+duck&amp;status=draft"' in shown.text
+        assert 'name="back" value="/account"' in ann.get("/account?done=password").text
 
     @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "", "/\\evil.example"])
     def test_br_16_choosing_one_leads_nowhere_else(self, ann: Visitor, back: str) -> None:
