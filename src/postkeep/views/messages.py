@@ -56,6 +56,7 @@ SENTENCES: Final = {
     "email_taken": mark("This address has an account already. Log in instead."),
     "entries_refused": mark("Look at the marked fields."),
     "hashing_busy": mark("Too many people are logging in at this moment. Try again in a moment."),
+    "idempotency_key_in_use": mark("This is being saved at this moment. Try again in a moment."),
     "invalid_credentials": mark("The address or the password is wrong."),
     "password_compromised": mark(
         "Others would guess this password: it is common, or your own address, or the name of this site."

@@ -1,5 +1,6 @@
 """The pages: templates, in the language of whoever asks, with what browsers are told about them."""
 
+import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -53,6 +54,7 @@ class Pages:
             "explanations": EXPLANATIONS,
             "has_docs": has_docs,
             "languages": LANGUAGES,
+            "new_key": lambda: secrets.token_urlsafe(16),
             "limits": {
                 "password_least": password_min_length,
                 "password_most": PASSWORD_MAX_LENGTH,

@@ -63,6 +63,13 @@ class TestEditing:
         assert saved.status_code == 303
         assert "mine &lt;i&gt;" in ann.get(path).text
 
+    def test_an_edit_that_is_sent_again_is_none(self, ann: Visitor) -> None:
+        """Whoever did not hear that it was kept is shown the post, not a quarrel with oneself."""
+        path = ann.write("first")
+        for _ in range(2):
+            again = ann.submit(f"{path}/edit", text="second", title="Title", version="1")
+            assert (again.status_code, again.headers["location"]) == (303, f"{path}?done=edited")
+
     def test_a_third_edit_is_not_overwritten_either(self, ann: Visitor) -> None:
         """Whoever chose has seen the second, not the third."""
         path = ann.write("first")

@@ -341,6 +341,18 @@ class TestPosts:
         assert "clear-site-data" not in answer.headers
         del sqlite_server
 
+    def test_a_sheet_that_is_sent_again_adds_nothing(self, ann: Visitor) -> None:
+        """Whoever did not hear that it was kept does so; what has been changed or deleted since is a new post."""
+        found = re.search(r'name="key" value="([^"]+)"', ann.get("/posts/new").text)
+        assert found is not None
+        first = ann.write("a post", key=found[1])
+        assert ann.write("a post", key=found[1]) == first
+        assert ann.headings() == ["a post"]
+        ann.write("another post", key=found[1])
+        ann.submit(f"{first}/delete")
+        ann.write("a post", key=found[1])
+        assert ann.headings() == ["a post", "another post"]
+
     def test_newest_first_and_twenty_to_a_page(self, ann: Visitor) -> None:
         """The next page begins where this one ends, also when a post was deleted meanwhile."""
         paths = [ann.write(f"post {number}") for number in range(23)]

@@ -113,6 +113,22 @@ class TestDrafts:
         desk.page.wait_for_url("**/posts/*?done=added")
         assert desk.page.evaluate(DRAFTS) == 0
 
+    def test_a_lost_answer_makes_no_second_post(self, desk: Desk) -> None:
+        """The page says that it is not saved, as far as it knows; saving once more brings it up to date."""
+        desk.types("written on a train")
+
+        def lose(route: Route) -> None:
+            route.fetch(max_redirects=0)
+            route.abort()
+
+        desk.page.route("**/posts/new", lose)
+        save(desk.page)
+        expect(desk.page.get_by_role("alert")).to_contain_text("There is no connection")
+        desk.page.unroute("**/posts/new")
+        save(desk.page)
+        desk.page.wait_for_url("**/posts/*?done=added")
+        assert desk.visitor.headings() == ["written on a train"]
+
     def test_a_text_survives_an_expired_session(self, desk: Desk) -> None:
         """After logging in elsewhere, the same sheet saves."""
         desk.types("it took a while")

@@ -65,5 +65,8 @@ async def _show_both(
         theirs = await posts.get(visit.author(entered).account_id, parse_post_id(post_id))
     except PostkeepError as gone:
         return visit.show_again("write", entered, gone)
+    if (theirs.text, theirs.title, theirs.status) == read_post(entered):
+        # It was kept already, by who has not heard of it.
+        return see_other(f"/posts/{post_id}?done=edited")
     entered.start_from(theirs.version)
     return visit.show_again("conflict", entered, error, post_id=post_id, theirs=theirs)

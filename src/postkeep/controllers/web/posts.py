@@ -1,5 +1,6 @@
 """Posts: one of them, a new one, one to delete, and what one would look like."""
 
+from contextlib import suppress
 from typing import Final
 
 from fastapi import APIRouter
@@ -8,8 +9,11 @@ from starlette.responses import Response
 from postkeep.controllers.dependencies import Posts
 from postkeep.controllers.web.dependencies import CurrentVisit, PreviewForm, SignedIn, WritingForm
 from postkeep.controllers.web.route import PageRoute
+from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import PostkeepError
-from postkeep.domain.posts import parse_post_id
+from postkeep.domain.idempotency import KeyReused, TooManyKeys, parse_key
+from postkeep.domain.posts import PostAbsent, PostId, parse_post_id
+from postkeep.services.posts import PostService
 from postkeep.views.forms import Entered, read_post
 from postkeep.views.markdown import Markdown
 from postkeep.views.pages import see_other
@@ -30,11 +34,10 @@ async def add_post(visit: CurrentVisit, entered: WritingForm, posts: Posts) -> R
     """Keep a post. Whatever is in the way of that, what was written comes back."""
     try:
         author = visit.author(entered)
-        text, title, status = read_post(entered)
-        post = await posts.add(author.account_id, text, title=title, status=status)
+        post_id = await _add_once(author.account_id, entered, posts)
     except PostkeepError as error:
         return visit.show_again("write", entered, error)
-    return see_other(f"/posts/{post.id}?done=added")
+    return see_other(f"/posts/{post_id}?done=added")
 
 
 @router.post("/posts/preview")
@@ -62,3 +65,16 @@ async def delete_post(post_id: str, caller: SignedIn, posts: Posts) -> Response:
     """Delete a post."""
     await posts.delete(caller.account_id, parse_post_id(post_id))
     return see_other("/?done=deleted")
+
+
+async def _add_once(author: AccountId, entered: Entered, posts: PostService) -> PostId:
+    """Keep what a sheet holds, which is sent again by who has not heard that it is kept.
+
+    What has been changed since then, or deleted, is a post of its own.
+    """
+    text, title, status = read_post(entered)
+    with suppress(KeyReused, TooManyKeys, PostAbsent):
+        key = parse_key(entered["key"]) if entered["key"] else None
+        post = await posts.add(author, text, title=title, status=status, key=key)
+        return post.id if key is None else (await posts.get(author, post.id)).id
+    return (await posts.add(author, text, title=title, status=status)).id
