@@ -45,10 +45,21 @@ async def test_all_together_have_four_times_as_much_as_one_may(tmp_path: Path) -
             await spools.fill(file, body(b"x" * LIMIT), LIMIT)
         file = stack.enter_context(spools.opened(BOB))
         with pytest.raises(NoRoom):
-            await spools.fill(file, body(b"x"), 1)
+            await spools.fill(file, body(b"x" * 500), 500)
     with spools.opened(BOB) as file:
         await spools.fill(file, body(b"x" * LIMIT), 0)
         assert file.seek(0, os.SEEK_END) == LIMIT
+
+
+async def test_who_brings_little_gets_in_however_much_others_hold(tmp_path: Path) -> None:
+    """They may hold it for hours."""
+    spools = Spools(tmp_path, LIMIT)
+    with ExitStack() as stack:
+        for _ in range(4):
+            await spools.fill(stack.enter_context(spools.opened(an_account_id())), body(b"x" * LIMIT), LIMIT)
+        file = stack.enter_context(spools.opened(BOB))
+        await spools.fill(file, body(b"x" * (LIMIT // PLACES)), LIMIT // PLACES)
+        assert file.seek(0, os.SEEK_END) == LIMIT // PLACES
 
 
 @pytest.mark.parametrize(("chunks", "declared"), [((), LIMIT + 1), ((b"x" * LIMIT, b"x"), 0)])

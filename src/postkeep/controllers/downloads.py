@@ -11,7 +11,7 @@ from postkeep.services.exports import ExportService
 from postkeep.services.sessions import Caller
 from postkeep.views.exports import FORMATS, Format
 
-_SLOWEST: Final = 256 * 1024
+SLOWEST: Final = 256 * 1024
 """Bytes per second: who takes an export has so much more time than for other answers."""
 
 
@@ -26,7 +26,7 @@ async def download(caller: Caller, exports: ExportService, request: Request, for
     name = f"postkeep-{datetime.now(UTC):%Y-%m-%d}.{written.ending}"
     return LongAnswer(
         written.write(export.parts),
-        seconds=request.app.state.answer_seconds + caller.stamp.list_bytes / _SLOWEST,
+        seconds=request.app.state.answer_seconds + caller.stamp.list_bytes / SLOWEST,
         recalled=export.recalled,
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         media_type=written.media_type,

@@ -17,7 +17,7 @@ _WAITING: Final = 32
 """So many come in, or wait to be read, at once: a slow sender holds up nothing but a place."""
 
 _ALL_OF: Final = 4
-"""All together may have the bytes of so many as long as one may be."""
+"""All together may have the bytes of so many as long as one may be, beyond what is each one's own."""
 
 _READ_AT_ONCE: Final = 2
 _SPARED_BYTES: Final = 64 * 1024 * 1024
@@ -57,6 +57,8 @@ class Spools:
     def __init__(self, folder: Path | None, limit: int) -> None:
         """Take where they are (None: in the system's folder for such things), and how long one may be."""
         self.limit = limit
+        # The first of each is its own: who brings little gets in, however much others hold, and for however long.
+        self._own = limit // _WAITING
         self.turns = asyncio.Semaphore(_READ_AT_ONCE)
         self._folder = folder
         self._files: dict[AccountId, BinaryIO] = {}
@@ -97,28 +99,36 @@ class Spools:
             raise BodyTooLarge(self._said())
         come = 0
         buffer = bytearray()
-        self._refuse_full(declared)
+        self._refuse_full(file, declared)
         async for chunk in body:
             come += len(chunk)
             if come > self.limit:
                 raise BodyTooLarge(self._said())
             buffer += chunk
             if len(buffer) >= _BUFFER_BYTES:
-                self._refuse_full(len(buffer))
+                self._refuse_full(file, len(buffer))
                 await asyncio.to_thread(_write, file, bytes(buffer))
                 buffer.clear()
         await asyncio.to_thread(_write, file, bytes(buffer))
 
-    def _refuse_full(self, wanted: int) -> None:
-        """Refuse to fill a disk to its end, or with nothing but this.
+    def _refuse_full(self, file: BinaryIO, wanted: int) -> None:
+        """Refuse to fill a disk to its end, or with nothing but this; whoever has no more than its own gets in.
 
         Raises:
             NoRoom: It would be.
         """
         folder = self._folder or Path(gettempdir())
-        held = sum(os.fstat(file.fileno()).st_size for file in self._files.values())
-        if held + wanted > _ALL_OF * self.limit or shutil.disk_usage(folder).free < wanted + _SPARED_BYTES:
+        size = os.fstat(file.fileno()).st_size + wanted
+        others = [other for other in self._files.values() if other is not file]
+        held = sum(self._beyond(os.fstat(other.fileno()).st_size) for other in others)
+        shared = _ALL_OF * (self.limit - self._own)
+        is_full = size > self._own and held + self._beyond(size) > shared
+        if is_full or shutil.disk_usage(folder).free < wanted + _SPARED_BYTES:
             raise NoRoom
+
+    def _beyond(self, size: int) -> int:
+        """Return how much of a file is more than its own."""
+        return max(0, size - self._own)
 
     def _said(self) -> str:
         """Say what the limit is."""

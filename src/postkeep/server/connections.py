@@ -86,7 +86,7 @@ class Deadlines:
     Attributes:
         head: A request's head, from its first byte; the first one from the beginning of the connection.
         body: A request's body. After a sixth of it, it must have come at `LEAST_BODY_RATE` at least; one that may take
-            long, at `LEAST_LONG_BODY_RATE`, and then it may.
+            long, at `LEAST_LONG_BODY_RATE`, then and in each such time that follows: what came fast saves up none.
         answer: Taking an answer, from when it begins to wait for the client.
         idle: The time between two requests.
     """
@@ -110,11 +110,15 @@ class _Watch:
         phase: What it was at.
         waited: For how long it has been at that, waiting for the client.
         untaken: For how long something has been waiting for the client to take it.
+        counted: Up to where in `waited` a long body was seen to come fast enough.
+        come: How much of it had come by then.
     """
 
     phase: tuple[Phase, object] | None = None
     waited: float = 0
     untaken: float = 0
+    counted: float = 0
+    come: int = 0
 
 
 class Connections:
@@ -217,27 +221,37 @@ class Connections:
         watch.phase = phase
         # The time for the first head began with the connection, not with its first byte.
         if phase != last and not (last and last[0] is Phase.SILENT and phase[0] is Phase.HEAD):
-            watch.waited = 0
+            watch.waited = watch.counted = watch.come = 0
         elif connection.waits_for_client() and not (watch.untaken and phase[0] is Phase.IDLE):
             watch.waited += self._deadlines.look
-            if self._is_over(phase[0], watch.waited, connection):
+            if self._is_over(phase[0], watch, connection):
                 connection.expire(phase[0])
                 return True
         return False
 
-    def _is_over(self, phase: Phase, waited: float, connection: Connection) -> bool:
+    def _is_over(self, phase: Phase, watch: _Watch, connection: Connection) -> bool:
         """Tell whether a connection has been at something for too long."""
+        waited, limit = watch.waited, self._deadlines.body
+        if phase is Phase.BODY and connection.takes_long_body():
+            return self._has_stalled(watch, connection)
         if phase is Phase.BODY:
-            is_long = connection.takes_long_body()
-            least = LEAST_LONG_BODY_RATE if is_long else LEAST_BODY_RATE
-            is_slow = waited > self._deadlines.body / _GRACE_PART and connection.received() < least * waited
-            return is_slow or (waited > self._deadlines.body and not is_long)
+            is_slow = waited > limit / _GRACE_PART and connection.received() < LEAST_BODY_RATE * waited
+            return is_slow or waited > limit
         limits = {
             Phase.SILENT: self._deadlines.head,
             Phase.HEAD: self._deadlines.head,
             Phase.IDLE: self._deadlines.idle,
         }
         return phase in limits and waited > limits[phase]
+
+    def _has_stalled(self, watch: _Watch, connection: Connection) -> bool:
+        """Tell whether a long body has come too slowly since it was counted last; at first, after a sixth of a time."""
+        waited, received = watch.waited - watch.counted, connection.received()
+        if waited <= (self._deadlines.body if watch.counted else self._deadlines.body / _GRACE_PART):
+            return False
+        is_slow = received - watch.come < LEAST_LONG_BODY_RATE * waited
+        watch.counted, watch.come = watch.waited, received
+        return is_slow
 
     def _make_room(self) -> bool:
         """End the oldest connection with nothing under way, or the one whose head has been coming for the longest.

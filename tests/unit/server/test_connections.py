@@ -155,6 +155,15 @@ def test_a_body_must_come_at_a_rate_after_a_while() -> None:
     assert (slow.ended[0], steady.ended) == (Phase.BODY, [])
 
 
+def test_a_long_body_that_came_fast_at_first_must_go_on_coming() -> None:
+    """What was sent in the first seconds buys no hours in which others find no room."""
+    connections, stalled = Connections(DEADLINES, 10), Fake(Phase.BODY, long=True, come=256 * 1024 * 1024 - 1)
+    connections.admit(stalled)
+    for _ in range(int(2 * DEADLINES.body / LOOK)):
+        list(connections.look())
+    assert stalled.ended == [Phase.BODY]
+
+
 def test_a_long_body_may_take_as_long_as_it_keeps_coming() -> None:
     """At a rate of its own, which leaves nobody much time to keep others out."""
     slow, steady, other = (Fake(Phase.BODY, long=long) for long in (True, True, False))

@@ -8,10 +8,10 @@ from typing import Annotated, Any, BinaryIO, Final
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from postkeep.controllers.dependencies import CurrentCaller, Exports, Imports
-from postkeep.controllers.downloads import download
+from postkeep.controllers.downloads import SLOWEST, download
 from postkeep.controllers.errors import (
     BodyTooLarge,
     MediaTypeUnsupported,
@@ -113,24 +113,49 @@ async def import_posts(caller: CurrentCaller, imports: Imports, request: Request
         await spools.fill(file, request.stream(), declared_length(request.headers))
         parts = await _begun(file, media_type, spools.turns)
         outcomes = await imports.begin(caller.account_id, parts, dry_run=dry_run)
-        return _Report(report_lines(outcomes, dry_run=dry_run), held.pop_all())
+        patience = request.app.state.answer_seconds
+        return _Report(report_lines(outcomes, dry_run=dry_run), held.pop_all(), patience=patience)
 
 
 class _Report(LongAnswer):
-    """A report that is made as it is sent, with what it is made of."""
+    """A report that is made as it is sent, with what it is made of; its making takes none of its client's time."""
 
-    def __init__(self, lines: AsyncGenerator[bytes], held: ExitStack) -> None:
-        """Take its lines, and what to close behind them."""
-        never = asyncio.get_running_loop().create_future()
+    def __init__(self, lines: AsyncGenerator[bytes], held: ExitStack, *, patience: float) -> None:
+        """Take its lines, and what to close behind them.
+
+        Args:
+            lines: What to send.
+            held: What to close.
+            patience: For how many seconds it may wait for its client in all, besides one for so many bytes.
+        """
+        recalled = asyncio.get_running_loop().create_future()
         headers = {"Cache-Control": "no-store"}
         parts = _ending(lines, held)
-        super().__init__(parts, seconds=_LONGEST_SECONDS, recalled=never, headers=headers, media_type=JSON_LINES)
+        super().__init__(parts, seconds=_LONGEST_SECONDS, recalled=recalled, headers=headers, media_type=JSON_LINES)
         self._held = held
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. What it is made of is closed also where not even its first line was asked for."""
+        loop = asyncio.get_running_loop()
+
+        async def send_in_time(message: Message) -> None:
+            self._patience += len(message.get("body", b"")) / SLOWEST
+            begun = loop.time()
+            timer = loop.call_later(self._patience, self._recall)
+            try:
+                await send(message)
+            finally:
+                timer.cancel()
+                self._patience -= loop.time() - begun
+
         with self._held:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_in_time)
+
+    def _recall(self) -> None:
+        """Have the answer be cut: what it is made of keeps others out."""
+        if not self._recalled.done():
+            self._recalled.set_result(None)
 
 
 async def _ending(lines: AsyncGenerator[bytes], held: ExitStack) -> AsyncGenerator[bytes]:
