@@ -329,6 +329,17 @@ class TestPosts:
         assert f'value="{"t" * 201}"' in answer.text
         assert 'value="draft" checked' in answer.text
 
+    @pytest.mark.parametrize(
+        ("language", "said"),
+        [("en", "Only you see this post, whatever its status."), ("ru", "Запись видите только вы, в каком бы")],
+    )
+    def test_the_sheet_says_who_sees_a_post(self, ann: Visitor, language: str, said: str) -> None:
+        """Whoever reads "Published" beside a diary must not wonder; tied to the choice for who hears the page."""
+        for path in ("/posts/new", f"{ann.write('a post')}/edit"):
+            page = ann.get(path, **{"Accept-Language": language}).text
+            assert f'<p class="hint" id="status-hint">{said}' in page
+            assert '<fieldset class="choice" aria-describedby="status-hint">' in page
+
     def test_a_text_survives_the_end_of_the_session(self, ann: Visitor, sqlite_server: PostkeepServer) -> None:
         """It comes back, with a way to log in beside it; in a window of its own, so that it stays."""
         ann.elsewhere().submit("/account/sessions/end-others")
