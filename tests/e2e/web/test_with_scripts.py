@@ -56,6 +56,20 @@ class TestDrafts:
         desk.page.reload()
         expect(text_of(desk.page)).to_have_value("as it was")
 
+    @pytest.mark.parametrize("path", ["/posts/new", "EDIT"])
+    def test_cancelling_loses_nothing(self, desk: Desk, path: str) -> None:
+        """It may be pressed by accident; throwing away has a button of its own, where the draft comes back."""
+        if path == "EDIT":
+            path = f"{desk.visitor.write('as it was')}/edit"
+        desk.page.goto(path)
+        text_of(desk.page).fill("half a thought")
+        desk.page.get_by_role("link", name="Cancel").click()
+        desk.page.wait_for_url(lambda address: not address.endswith(path))
+        assert desk.page.evaluate(DRAFTS) == 1
+        desk.page.goto(path)
+        expect(text_of(desk.page)).to_have_value("half a thought")
+        expect(desk.page.get_by_role("button", name="Discard it")).to_be_visible()
+
     def test_a_sheet_in_another_tab_takes_no_draft_away(self, desk: Desk) -> None:
         """Neither one that stays empty nor one that is saved: each has its own, and they come back one by one."""
         empty, other = desk.open(), desk.open()
