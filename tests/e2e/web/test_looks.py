@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, FloatRect, Locator
 
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.web.visitors import Visitor
 from tests.e2e.web.windows import Look, window
 
 LEAST_CONTRAST = 4.5
+SMALL_PHONE = (360, 740)
+LEAST_FIELD = 150
 # Source: WCAG 2.2, contrast ratio and relative luminance.
 CONTRAST = """field => {
     const light = colour => {
@@ -49,3 +51,47 @@ def test_a_title_is_written_in_the_letters_that_it_is_shown_in(browser: Browser,
         shown = seen.page.get_by_role("heading", level=1).evaluate(LETTERS)
         seen.page.goto(f"{path}/edit")
         assert seen.page.locator("#title").evaluate(LETTERS) == shown
+
+
+def box(element: Locator) -> FloatRect:
+    """Return where something is, in CSS pixels."""
+    found = element.bounding_box()
+    assert found is not None
+    return found
+
+
+def middle(element: Locator) -> float:
+    """Return how far down the middle of something is."""
+    return box(element)["y"] + box(element)["height"] / 2
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_new_post_is_saved_without_scrolling_on_a_phone(
+    browser: Browser, sqlite_server: PostkeepServer, language: Any
+) -> None:
+    """Whoever begins to write sees how much fits, and where it is saved."""
+    look = Look(language, size=SMALL_PHONE)
+    with window(browser, sqlite_server.url, look, is_mobile=True, has_touch=True) as seen:
+        seen.enter(Visitor.signs_up(sqlite_server.url))
+        seen.page.goto("/posts/new")
+        for shown in (
+            seen.page.locator("[data-count]"),
+            seen.page.get_by_role("button", name=look.says("Save"), exact=True),
+        ):
+            assert box(shown)["y"] + box(shown)["height"] <= SMALL_PHONE[1]
+        assert box(seen.page.locator("#text"))["height"] >= LEAST_FIELD
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_button_to_write_stands_beside_the_heading(
+    browser: Browser, sqlite_server: PostkeepServer, language: Any
+) -> None:
+    """On a phone as well: what is below begins higher."""
+    visitor = Visitor.signs_up(sqlite_server.url)
+    visitor.write("a post")
+    look = Look(language, size=SMALL_PHONE)
+    with window(browser, sqlite_server.url, look) as seen:
+        seen.enter(visitor)
+        seen.page.goto("/")
+        button = seen.page.get_by_role("link", name=look.says("Write"), exact=True)
+        assert middle(button) == pytest.approx(middle(seen.page.get_by_role("heading", level=1)), abs=4)
