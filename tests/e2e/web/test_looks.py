@@ -95,3 +95,20 @@ def test_the_button_to_write_stands_beside_the_heading(
         seen.page.goto("/")
         button = seen.page.get_by_role("link", name=look.says("Write"), exact=True)
         assert middle(button) == pytest.approx(middle(seen.page.get_by_role("heading", level=1)), abs=4)
+
+
+def test_both_texts_of_a_conflict_begin_on_one_line(browser: Browser, sqlite_server: PostkeepServer) -> None:
+    """At a desk, somebody looks from one to the other and back."""
+    visitor = Visitor.signs_up(sqlite_server.url)
+    path = visitor.write("first")
+    with window(browser, sqlite_server.url) as seen:
+        page = seen.page
+        seen.enter(visitor)
+        page.goto(f"{path}/edit")
+        visitor.submit(f"{path}/edit", text="theirs", version="1")
+        page.locator("#text").fill("mine")
+        page.get_by_role("button", name="Save", exact=True).click()
+        assert box(page.locator("#mine"))["y"] == box(page.locator("#theirs"))["y"]
+        below = (box(page.locator("form.sheet")), box(page.locator("div.card")))
+        assert below[0]["y"] == below[1]["y"]
+        assert below[0]["width"] == below[1]["width"]
