@@ -41,6 +41,13 @@ def test_no_line_begins_with_a_dash() -> None:
     assert [form for form in said if " \N{EM DASH}" in form] == []
 
 
+def test_an_account_has_one_name() -> None:
+    """Whoever reads of another one wonders whether it is the same; and "запись" is what a post is called."""
+    said = [form.casefold() for message in messages() for form in forms(message.string)]
+    assert [form for form in said if "учётн" in form or "профил" in form] == []
+    assert sum("аккаунт" in form for form in said) > 5
+
+
 def test_nothing_lacks_a_translation() -> None:
     """Nor any of its three forms of number."""
     assert len(messages()) > 100
