@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 _VIEWS: Final = Path(__file__).resolve().parents[2] / "src/postkeep/views"
 _METHODS: Final = [("**.py", "python"), ("templates/**.html", "jinja2")]
 _OPTIONS: Final = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
-_KEYWORDS: Final = {"mark": None, "_say_many": (1, 2), "_": None, "ngettext": (1, 2)}
+_KEYWORDS: Final = {"mark": None, "_say_many": (1, 2), "_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 _NEVER: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """When every file says that it was written, so that nothing changes where no message does."""
 

@@ -577,6 +577,21 @@ class TestLanguage:
         """Wherever the form says that it came from."""
         assert ann.submit("/language", language="xx", back=back).headers["location"] == "/"
 
+    @pytest.mark.parametrize(
+        ("language", "lists", "own"),
+        [
+            ("en", ["All", "Drafts", "Published", "Archived"], "Draft"),
+            ("ru", ["Все", "Черновики", "Опубликованные", "В архиве"], "Черновик"),
+        ],
+    )
+    def test_lists_go_by_many_and_a_post_by_one(self, ann: Visitor, language: str, lists: list[str], own: str) -> None:
+        """In Russian, these are different words."""
+        ann.write("a post", status="draft")
+        page = ann.get("/", **{"Accept-Language": language}).text
+        filters = page.partition('<nav class="filters"')[2].partition("</nav>")[0]
+        assert [name.strip() for name in re.findall(r"<a[^>]*>([^<]*)<", filters)] == lists
+        assert re.findall(r'<span class="status">\s*(.*?)\s*</span>', page) == [own]
+
     def test_russian_plurals_are_right(self, ann: Visitor) -> None:
         """1 запись, 2 записи, 5 записей."""
         for number in range(1, 6):
