@@ -308,6 +308,9 @@ class TestDeleting:
         paths = [desk.visitor.write(text) for text in ("first", "second", "third")]
         delete(page, paths[0], by_key=True)
         expect(page.get_by_role("button", name="Undo")).to_be_focused()
+        expect(page.get_by_role("button", name="Undo")).to_have_accessible_description(
+            "The post is about to be deleted."
+        )
         page.clock.run_for(10 * UNDO_MS)
         expect(page.get_by_role("button", name="Undo")).to_be_focused()
         assert len(desk.visitor.headings()) == 3
@@ -491,6 +494,18 @@ def test_keys_work_on_a_keyboard_of_other_letters(desk: Desk) -> None:
     expect(page.locator("h2 a:focus")).to_have_attribute("href", path)
     page.evaluate(PRESS, ["у", "KeyE"])
     page.wait_for_url(f"**{path}/edit")
+
+
+def test_nobody_is_told_of_keys_who_has_only_touch(desk: Desk, browser: Browser) -> None:
+    """A telephone has none; a keyboard that is put to it still opens their list."""
+    url = str(desk.visitor.http.base_url).rstrip("/")
+    with browser.new_context(base_url=url, has_touch=True, is_mobile=True) as context:
+        page = Desk(desk.visitor, context).page
+        page.goto("/")
+        expect(page.locator(".bottom")).to_be_visible()
+        expect(page.locator("[data-keys]")).to_be_hidden()
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
 def test_keys_can_be_switched_off(desk: Desk) -> None:
