@@ -3,12 +3,14 @@
 import gzip
 import re
 from html import unescape
+from pathlib import Path
 from urllib.parse import quote_plus
 
 import httpx2
 import pytest
 
 from tests.e2e.clients import TLS, Person, a_password, a_text, an_address
+from tests.e2e.conftest import settings_for
 from tests.e2e.raw import Wire
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.web.visitors import ACCEPT, Visitor, connect_browser, told
@@ -556,6 +558,14 @@ class TestRefusals:
 
 class TestLanguage:
     """Which language somebody gets."""
+
+    def test_the_server_s_own_is_for_browsers_that_name_none_of_ours(self, tmp_path: Path) -> None:
+        """As the setting says; what a browser names comes before it."""
+        with PostkeepServer(tmp_path, {**settings_for(), "POSTKEEP_LANGUAGE": "ru"}).running() as server:
+            visitor = Visitor.comes(server.url)
+            said = [visitor.get("/", **{"Accept-Language": asked}) for asked in ("de", "en", "")]
+        assert [page.headers["content-language"] for page in said] == ["ru", "en", "ru"]
+        assert ">Храните то, что пишете.</h1>" in said[0].text
 
     def test_what_was_chosen_counts_most(self, ann: Visitor) -> None:
         """More than what the browser prefers; and it leads back to where it was chosen."""

@@ -1,4 +1,4 @@
-"""The life of an account in a real browser that runs no script, on a phone's screen."""
+"""The life of an account in a real browser that runs no script, on a phone's screen and on a desktop's."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,9 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.e2e.clients import a_password, an_address
 from tests.e2e.servers import PostkeepServer
+from tests.e2e.web.windows import DESKTOP
 
+SMALL_PHONE = (320, 640)
 WORDS = {
     "en": {
         "in": "Log in",
@@ -51,16 +53,23 @@ PAYLOAD = '"><img src=x onerror=alert(1)><script>alert(2)</script>\n\n[x](javasc
 
 
 @pytest.fixture(params=["en", "ru"])
-def phone(
-    browser: Browser, sqlite_server: PostkeepServer, request: pytest.FixtureRequest
-) -> Iterator[tuple[Page, str]]:
-    """Open a browser on a small phone that reaches our server and nothing else; any complaint fails the test."""
+def language(request: pytest.FixtureRequest) -> str:
+    """Return which one the browser asks for."""
+    return str(request.param)
+
+
+@pytest.fixture(params=[SMALL_PHONE, DESKTOP], ids=["phone", "desktop"])
+def plain(
+    browser: Browser, sqlite_server: PostkeepServer, language: str, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """Open a browser that reaches our server and nothing else; any complaint fails the test."""
+    width, height = request.param
     context = browser.new_context(
         base_url=sqlite_server.url,
-        viewport={"width": 320, "height": 640},
+        viewport={"width": width, "height": height},
         java_script_enabled=False,
-        locale=request.param,
-        color_scheme="dark" if request.param == "ru" else "light",
+        locale=language,
+        color_scheme="dark" if language == "ru" else "light",
     )
     page = context.new_page()
     complaints: list[str] = []
@@ -77,7 +86,7 @@ def phone(
         "request",
         lambda asked: complaints.append(asked.url) if not asked.url.startswith(sqlite_server.url) else None,
     )
-    yield page, request.param
+    yield page
     assert complaints == []
     context.close()
 
@@ -87,12 +96,12 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("main").get_by_text(name, exact=True).click()
 
 
-def test_br_07_br_17_a_whole_life_without_scripts(phone: tuple[Page, str]) -> None:
+def test_br_07_br_17_a_whole_life_without_scripts(plain: Page, language: str) -> None:
     """Signs up, writes, reads, deletes and logs out; what would be a script elsewhere is shown as text.
 
     Nothing sticks out of the screen, and Back shows nothing afterwards.
     """
-    page, language = phone
+    page = plain
     words = WORDS[language]
     page.goto("/")
     page.get_by_label(words["email"], exact=True).fill(an_address())
@@ -128,4 +137,6 @@ def fits(page: Page) -> bool:
     inner = page.locator("main").bounding_box()
     assert box is not None
     assert inner is not None
-    return box["width"] <= 320 and inner["width"] <= 320
+    assert page.viewport_size is not None
+    width = page.viewport_size["width"]
+    return box["width"] <= width and inner["width"] <= width

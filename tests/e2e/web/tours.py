@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 from playwright.sync_api import Page, Route
 
+from postkeep.views.pages import Pages
 from tests.e2e.clients import a_password
 from tests.e2e.web.visitors import Visitor
 from tests.e2e.web.windows import Look, Window
@@ -37,6 +39,13 @@ A *paragraph* with a [link](https://example.com/{LONG_WORD}), `code` and ~~an en
 ![an image](https://example.com/x.png)
 """
 _SHOWN = "/shown"
+_RARE = {
+    408: "request_too_slow",
+    414: "target_too_long",
+    431: "head_too_large",
+    500: "internal_error",
+    503: "storage_unavailable",
+}
 _POSTS = 21
 
 
@@ -147,6 +156,8 @@ class Tour:
         yield Stop("404", None, f"/{'nothing' * 30}")
         yield _answered("413", owner, owner.submit("/account/password", password="x" * 100_000), 413)
         yield _answered("429", None, self._many(), 429)
+        for status, code in _RARE.items():
+            yield Stop(f"{status}", None, html=_refused(self.look, status, code))
 
     def _many(self) -> httpx2.Response:
         visitor = Visitor.signs_up(self.hurried, **self._headers)
@@ -159,6 +170,21 @@ class Tour:
 
     def _comes(self) -> Visitor:
         return Visitor.comes(self.url, **self._headers)
+
+
+def _refused(look: Look, status: int, code: str) -> str:
+    """Draw the page of a refusal that takes a broken server or a broken wire to come about (test_refusals.py)."""
+    scope: dict[str, Any] = {
+        "type": "http",
+        "scheme": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+        "state": {"request_id": "5f3c9a0e1b2d4c68"},
+    }
+    pages = Pages(language=look.language, password_min_length=8, has_docs=True)
+    return bytes(pages.refuse(scope, status, code).body).decode()
 
 
 def _answered(name: str, visitor: Visitor | None, answer: httpx2.Response, status: int) -> Stop:
