@@ -465,7 +465,14 @@ class TestAccount:
         assert (wrong.status_code, told(wrong)) == (403, ["password: This is not your password."])
         left = ann.submit("/account/delete", password=ann.password)
         assert (left.status_code, left.headers["clear-site-data"]) == (303, '"cache", "storage"')
+        assert "Your account is deleted" in ann.get(left.headers["location"]).text
+        assert "Your account is deleted" not in ann.get("/").text
         assert ann.log_in().status_code == 403
+
+    def test_no_link_says_that_an_account_was_deleted(self, sqlite_server: PostkeepServer) -> None:
+        """Somebody else may write one, to whoever happens to be logged out."""
+        page = Visitor.comes(sqlite_server.url).get("/?done=account")
+        assert (page.status_code, "Your account is deleted" in page.text) == (200, False)
 
     def test_br_19_password_fields_help_password_managers(self, ann: Visitor, sqlite_server: PostkeepServer) -> None:
         """Hidden letters, the right tokens, and nothing that keeps anybody from pasting."""

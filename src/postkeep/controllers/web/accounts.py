@@ -83,4 +83,4 @@ async def delete_account(
         await accounts.leave(caller.account_id, read_proof(entered), origin)
     except PostkeepError as error:
         return visit.show_again("delete_account", entered, error, account=await accounts.get(caller.account_id))
-    return visit.let_out("/?done=account")
+    return visit.say_farewell("/?done=account")

@@ -18,12 +18,17 @@ from postkeep.domain.sessions import Session, SignedOut
 from postkeep.services.sessions import Caller
 from postkeep.services.visits import VisitService
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
-from postkeep.views.cookies import session_cookie_name, set_cookie
+from postkeep.views.cookies import read_cookie, session_cookie_name, set_cookie
 from postkeep.views.forms import MAX_PREVIEW_BYTES, MAX_WRITING_BYTES, Entered, check_account
 from postkeep.views.pages import Pages, see_other
 
 _HEAVY_BYTES = 64 * 1024
 """A longer form is read in a thread, so that nobody waits."""
+
+LEFT: Final = "postkeep-left"
+"""The cookie of a browser in which an account has just been deleted."""
+
+_LEFT_SECONDS: Final = 60
 
 _ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 
@@ -79,6 +84,17 @@ class Visit:
         """Lead to a page, without anything that the browser kept of the session. Source: W3C Clear Site Data 3.1."""
         gone = {"Set-Cookie": self.pages.forget_session(self.request.scope)}
         return see_other(path, {**gone, "Clear-Site-Data": '"cache", "storage"'})
+
+    def say_farewell(self, path: str) -> Response:
+        """Let somebody out whose account is no more: for a minute the browser knows so, by more than an address."""
+        answer = self.let_out(path)
+        answer.headers.append("Set-Cookie", set_cookie(self.request.scope, LEFT, "1", seconds=_LEFT_SECONDS))
+        return answer
+
+    @property
+    def has_left(self) -> bool:
+        """Whether an account has just been deleted in this browser."""
+        return read_cookie(self.request.scope, LEFT) != ""
 
 
 async def _visit(request: Request) -> Visit:

@@ -28,7 +28,7 @@ POSTS_PER_PAGE: Final = 20
 async def show_posts(visit: CurrentVisit, posts: Posts, search: Search, cursors: Cursors) -> Response:
     """Show somebody's posts, newest first; to everybody else, what this is."""
     if visit.caller is None:
-        return visit.show("landing", entered=Entered())
+        return visit.show("landing", entered=Entered(), has_left=visit.has_left)
     author, listing = visit.caller.account_id, _listing(visit)
     sought, cursor = visit.request.query_params.get("q", "").strip(), visit.request.query_params.get("cursor")
     before = None if cursor is None else cursors.read(author, cursor, listing, sought)
