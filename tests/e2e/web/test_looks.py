@@ -97,6 +97,17 @@ def test_the_button_to_write_stands_beside_the_heading(
         assert middle(button) == pytest.approx(middle(seen.page.get_by_role("heading", level=1)), abs=4)
 
 
+def test_lists_by_status_take_one_line_on_a_phone(browser: Browser, sqlite_server: PostkeepServer) -> None:
+    """In English; in Russian their names are longer than such a screen."""
+    visitor = Visitor.signs_up(sqlite_server.url)
+    visitor.write("a post")
+    with window(browser, sqlite_server.url, Look(size=SMALL_PHONE)) as seen:
+        seen.enter(visitor)
+        seen.page.goto("/")
+        filters = seen.page.locator(".filters a")
+        assert box(filters.first)["y"] == box(filters.last)["y"]
+
+
 def test_both_texts_of_a_conflict_begin_on_one_line(browser: Browser, sqlite_server: PostkeepServer) -> None:
     """At a desk, somebody looks from one to the other and back."""
     visitor = Visitor.signs_up(sqlite_server.url)
