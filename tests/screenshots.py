@@ -20,6 +20,7 @@ from tests.e2e.clients import Person
 from tests.e2e.conftest import settings_for
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.web.conftest import ARGUMENTS, find_chromium
+from tests.e2e.web.tours import drawn_refusal
 from tests.e2e.web.visitors import Visitor, connect_browser
 
 FOLDER: Final = Path(__file__).parents[1] / "docs/screenshots"
@@ -33,6 +34,14 @@ _UNSEEN: Final = 8
 BEGUN: Final = "2026-03-01 08:00:00.000000"
 CHANGED: Final = "2026-11-28 18:20:00.000000"
 PHONE: Final = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
+
+REFUSALS: Final = {
+    413: ("too-large", "body_too_large"),
+    429: ("too-often", "too_many_requests"),
+    500: ("broken", "internal_error"),
+    503: ("one-moment", "storage_unavailable"),
+}
+"""Pages of refusals: their pictures' names, and the codes that they come with."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,7 @@ class _Photographer:
         self._of_edits(newest)
         self._of_the_account()
         self._take("not-found", "/nothing")
+        self._of_refusals()
 
     @property
     def words(self) -> dict[str, str]:
@@ -195,6 +205,12 @@ class _Photographer:
         """One's own account."""
         for name, path in (("account", "/account"), ("password", "/account/password"), ("leave", "/account/delete")):
             self._take(name, path)
+
+    def _of_refusals(self) -> None:
+        """What takes a broken server or too many requests to come about, as whoever is not logged in sees it."""
+        for status, (name, code) in REFUSALS.items():
+            self.page.set_content(drawn_refusal(self.screen.language, status, code))
+            self._take(name)
 
     def _take(self, name: str, path: str = "", *, whole: bool = True) -> None:
         """Take a picture, of a page that is gone to, or of what is shown."""

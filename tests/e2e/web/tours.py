@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 from playwright.sync_api import Page, Route
 
+from postkeep.views.languages import Language
 from postkeep.views.pages import Pages
 from tests.e2e.clients import a_password
 from tests.e2e.web.visitors import Visitor
@@ -157,7 +158,7 @@ class Tour:
         yield _answered("413", owner, owner.submit("/account/password", password="x" * 100_000), 413)
         yield _answered("429", None, self._many(), 429)
         for status, code in _RARE.items():
-            yield Stop(f"{status}", None, html=_refused(self.look, status, code))
+            yield Stop(f"{status}", None, html=drawn_refusal(self.look.language, status, code))
 
     def _many(self) -> httpx2.Response:
         visitor = Visitor.signs_up(self.hurried, **self._headers)
@@ -172,7 +173,7 @@ class Tour:
         return Visitor.comes(self.url, **self._headers)
 
 
-def _refused(look: Look, status: int, code: str) -> str:
+def drawn_refusal(language: Language, status: int, code: str) -> str:
     """Draw the page of a refusal that takes a broken server or a broken wire to come about (test_refusals.py)."""
     scope: dict[str, Any] = {
         "type": "http",
@@ -183,7 +184,7 @@ def _refused(look: Look, status: int, code: str) -> str:
         "headers": [],
         "state": {"request_id": "5f3c9a0e1b2d4c68"},
     }
-    pages = Pages(language=look.language, password_min_length=8, has_docs=True)
+    pages = Pages(language=language, password_min_length=8, has_docs=True)
     return bytes(pages.refuse(scope, status, code).body).decode()
 
 
