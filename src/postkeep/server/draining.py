@@ -71,7 +71,8 @@ def let_nobody_in(listeners: Iterable[socket.socket]) -> None:
 
     A listener that is closed resets the connections that nobody has taken yet, with what their clients have sent. Here
     they can all be taken first. Whoever comes meanwhile hears nothing, tries again after a second as TCP does, and then
-    finds that nobody listens. Only Linux can do it.
+    finds that nobody listens. Only Linux can do it, and from 6.18 on (as seen there) only for who has CAP_NET_ADMIN.
+    Elsewhere those who come in the last moment may be reset, unless what directs requests here has noticed by then.
     """
     for listener in listeners:
         with suppress(OSError):
