@@ -20,6 +20,7 @@ from tests.e2e.clients import Person, a_text, connect, problem_of
 from tests.e2e.conftest import settings_for
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.test_processes import eventually, workers_of
+from tests.e2e.web.visitors import Visitor
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "for Prometheus alone"
@@ -211,6 +212,26 @@ def test_no_alarm_waits_for_what_is_not_there(watched: Watched) -> None:
     assert used <= labels
 
 
+def test_what_each_process_says_once_need_not_last_to_be_an_alarm() -> None:
+    """A rise that is over after one window never lasts as long as the window: the alarm would never come."""
+    (rule,) = _rules("untrusted_proxy")
+    assert "for:" not in rule
+
+
+def test_log_ins_that_are_refused_together_are_counted_where_the_alarm_looks(tmp_path: Path) -> None:
+    """Behind a proxy that nobody listed, one who tries passwords shuts out everybody: on the API and on the page."""
+    settings = {**settings_for(), "POSTKEEP_METRICS_PORT": str(free_port()), "POSTKEEP_LOGIN_FAILURES_PER_NETWORK": "2"}
+    with Watched(tmp_path, settings).running() as server:
+        guess = {"email": "somebody@example.com", "password": "not theirs at all"}
+        for path in ("/login", "/login", "/login", "/api/v1/login"):
+            server.http.post(path, json=guess)
+        Visitor.comes(server.url).submit("/log-in", **guess)
+        (rule,) = _rules("PostkeepLoginsRefused")
+        routes = re.findall(r'route=~"([^"]+)",status="429"', rule)[0].split("|")
+        told = [server.scrape(method="POST", route=route, status="429") for route in routes]
+    assert [each.get("postkeep_http_requests_total") for each in told] == [1] * 3
+
+
 @pytest.mark.parametrize("kind", ["taken", "same"])
 def test_a_port_that_cannot_be_had_stops_the_start_with_one_line(tmp_path: Path, kind: str) -> None:
     """Whoever starts it must not find out from an empty dashboard."""
@@ -223,6 +244,12 @@ def test_a_port_that_cannot_be_had_stops_the_start_with_one_line(tmp_path: Path,
     (line,) = server.log.splitlines()
     assert "POSTKEEP_METRICS_PORT" in line
     assert not server.data_folder.exists()
+
+
+def _rules(name: str) -> list[str]:
+    """Return the rules in which a name stands."""
+    rules = (ROOT / "deploy/prometheus-alerts.yaml").read_text("utf-8").split("- alert: ")
+    return [rule for rule in rules if name in rule]
 
 
 def _named_in(text: str) -> set[str]:

@@ -99,7 +99,10 @@ def _look_at_network(settings: Settings) -> Iterator[Finding]:
         yield Finding("metrics", Verdict.ERROR, "POSTKEEP_METRICS_PORT is the port that is served on: set another one.")
     if _is_loopback(settings.host):
         if not settings.trusted_proxies:
-            said = "A proxy on this machine is one client, whoever comes through it: POSTKEEP_TRUSTED_PROXIES names it."
+            said = (
+                "No proxy is listed. With one in front, all its clients have one address: if strangers are refused"
+                " together (429), set POSTKEEP_TRUSTED_PROXIES."
+            )
             yield Finding("proxies", Verdict.OK, said)
         return
     if not settings.trusted_hosts:

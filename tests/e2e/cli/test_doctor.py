@@ -221,3 +221,10 @@ def test_what_will_not_go_well_is_said_before(
     assert verdicts(done.out)[place] == verdict
     assert done.code == (1 if verdict == "error" else 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_strangers_who_are_refused_together_are_spoken_of(tmp_path: Path) -> None:
+    """Whoever sees them reads the doctor, where "ok" alone would send them elsewhere: it cannot know of a proxy."""
+    done = postkeep("doctor", "--json", settings=SECRET, folder=tmp_path)
+    (finding,) = [finding for finding in json.loads(done.out) if finding["place"] == "proxies"]
+    assert "if strangers are refused together (429), set POSTKEEP_TRUSTED_PROXIES" in finding["said"]
