@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from postkeep.adapters.jwt_tokens import name_of
 from postkeep.adapters.signing_secret import checked_secret, kept_secret
 from postkeep.bootstrap.database_url import database_url, is_in_memory
-from postkeep.bootstrap.doctor_database import look_at_file, look_at_server
+from postkeep.bootstrap.doctor_database import FULL, look_at_file, look_at_server
 from postkeep.bootstrap.findings import Finding, Verdict, look_at
 from postkeep.bootstrap.readiness import Unasked, find_trouble
 from postkeep.bootstrap.signing_secrets import SECRET_FILE, find_previous_secrets
@@ -85,7 +85,9 @@ def _look_at_files(settings: Settings, url: URL) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(folder).free
     said = f"{free // 1024**2:,} MiB are free in {folder}"
-    if free < _NO_ROOM:
+    if free < FULL and url.get_backend_name() == "sqlite":
+        yield Finding("disk", Verdict.ERROR, f"{said}: make room, posts are refused (503).")
+    elif free < _NO_ROOM:
         yield Finding("disk", Verdict.ERROR, f"{said}: make room, posts are about to be refused (503).")
     elif free < _LITTLE_ROOM:
         yield Finding("disk", Verdict.WARNING, f"{said}: make room soon.")

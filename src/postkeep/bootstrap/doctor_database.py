@@ -1,6 +1,7 @@
 """The doctor's look at the database."""
 
 import asyncio
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ from postkeep.storage.server_pool import create_server_engine
 _PATIENCE_SECONDS: Final = 5.0
 _LOCK_SECONDS: Final = 2.0
 """Much longer than any unit of ours, of which the slowest give way after a second or two."""
+
+FULL: Final = 4 * 1024**2
+"""With fewer bytes free, nothing is sure to be added: a post may have 1 MB, and is written more than once."""
 
 _KIND: Final = 0xFF
 """The part of SQLite's extended codes that says the kind. Source: sqlite.org/rescode.html."""
@@ -87,8 +91,11 @@ def _take_lock(path: Path) -> str:
     """Take the lock that whoever writes must have, and give it back.
 
     Raises:
-        Misconfigured: Somebody keeps it, or nobody may write.
+        Misconfigured: Somebody keeps it, nobody may write, or there is no room for what they write.
     """
+    if shutil.disk_usage(path.parent).free < FULL:
+        message = f"Nothing can be added to {path}: its disk is full. Make room."
+        raise Misconfigured(message)
     try:
         with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -230,7 +230,7 @@ class ServerStorage:
                 # A COMMIT that lost against another transaction was rolled back; one that failed otherwise may have
                 # been done all the same, and the next run looks for its effect.
                 if runs.committing and Fault.of(error) is not Fault.COLLIDED:
-                    runs.settling = True
+                    runs.settling, runs.why_settling = True, str(error)
                 await _pause_or_give_up(error, run, settling=runs.settling)
             else:
                 return
@@ -246,13 +246,18 @@ class _Runs:
         self._unit = unit
         self._counting = counting
         self.settling = False
+        self.why_settling = ""
         self.committing = False
 
     async def run(self, connection: Connection) -> None:
         """Run the unit and commit it, or leave nothing behind."""
         self.committing = False
         transaction = Transaction(
-            runs_on(connection), self._account_id, settling=self.settling, counting=self._counting
+            runs_on(connection),
+            self._account_id,
+            settling=self.settling,
+            why_settling=self.why_settling,
+            counting=self._counting,
         )
         try:
             await self._unit(SqlUnitOfWork(transaction))

@@ -26,7 +26,13 @@ class Transaction:
     """
 
     def __init__(
-        self, run: Run, account_id: AccountId | None, *, settling: bool = False, counting: bool = False
+        self,
+        run: Run,
+        account_id: AccountId | None,
+        *,
+        settling: bool = False,
+        why_settling: str = "",
+        counting: bool = False,
     ) -> None:
         """Begin a transaction, or a reading.
 
@@ -34,12 +40,14 @@ class Transaction:
             run: Runs statements on the connection.
             account_id: Whose things may be written; None for a reading, which may write nothing.
             settling: Whether an earlier run of the same unit ended with a COMMIT of unknown outcome.
+            why_settling: What the database said of that COMMIT, for the log.
             counting: Whether it counts attempts, which are no account's, and writes nothing else.
         """
         self._run = run
         self._account_id = account_id
         self._counting = counting
         self._claimed = False
+        self._why_settling = why_settling
         self.settling = settling
 
     async def read(self, statement: Statement, parameters: Parameters) -> Result:
@@ -130,7 +138,8 @@ class Transaction:
             StorageUnavailable: This run is settling.
         """
         if self.settling:
-            log.error("storage_failed", extra={"reason": "a COMMIT failed, and what it was for is not there"})
+            why = f" ({self._why_settling})" if self._why_settling else ""
+            log.error("storage_failed", extra={"reason": f"a COMMIT failed{why}, and what it was for is not there"})
             raise StorageUnavailable
 
     def _own(self, account_id: AccountId) -> None:

@@ -41,6 +41,7 @@ class _Job:
     runs: int = 0
     given_up: bool = False
     settling: bool = False
+    why_settling: str = ""
     result: Any = None
     error: BaseException | None = None
 
@@ -193,10 +194,12 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_
     except sqlite3.Error as error:
         _refuse(jobs, error)
         return []
+    taken_back_for: BaseException | None = None
     for job in jobs:
         _run_in_savepoint(connection, job)
         if not connection.in_transaction:
             # A full disk or a failing one makes SQLite take back the whole transaction by itself: the COMMIT says so.
+            taken_back_for = job.error and job.error.__cause__
             break
     taken_back = not connection.in_transaction
     try:
@@ -205,7 +208,8 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_
         if connection.in_transaction:
             connection.execute("ROLLBACK")
             taken_back = True
-        return _unsettled(jobs, error, is_open=not taken_back)
+        cause = taken_back_for if isinstance(taken_back_for, sqlite3.Error) else error
+        return _unsettled(jobs, cause, is_open=not taken_back)
     return []
 
 
@@ -223,6 +227,7 @@ def _unsettled(jobs: list[_Job], cause: sqlite3.Error, *, is_open: bool) -> list
     left = [job for job in jobs if job.error is None]
     for job in left:
         job.settling = job.settling or (is_open and job.runs > 0)
+        job.why_settling = str(cause)
     _refuse([job for job in left if job.runs == _RUNS], cause)
     if any(0 < job.runs < _RUNS for job in left):
         log.warning("storage_retried", extra={"reason": str(cause), "run": max(job.runs for job in left)})
@@ -232,16 +237,24 @@ def _unsettled(jobs: list[_Job], cause: sqlite3.Error, *, is_open: bool) -> list
 def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
     """Run one job; if it fails, what it did is undone, and only that."""
     job.runs += 1
-    transaction = Transaction(runs_on(connection), job.account_id, settling=job.settling, counting=job.counting)
+    transaction = Transaction(
+        runs_on(connection),
+        job.account_id,
+        settling=job.settling,
+        why_settling=job.why_settling,
+        counting=job.counting,
+    )
     try:
         connection.execute("SAVEPOINT unit")
         try:
             job.result = run_now(job.unit(SqlUnitOfWork(transaction)))
         except BaseException:
-            connection.execute("ROLLBACK TO unit")
+            # Where SQLite has taken back everything there is no savepoint any more, and that would hide the reason.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK TO unit")
+                connection.execute("RELEASE unit")
             raise
-        finally:
-            connection.execute("RELEASE unit")
+        connection.execute("RELEASE unit")
     except AlreadyDone:
         job.result = None
     except sqlite3.DatabaseError as error:

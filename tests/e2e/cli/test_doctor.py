@@ -3,8 +3,10 @@
 import asyncio
 import json
 import re
+import shutil
 import signal
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.databases import MariaDbServer, free_port
 from tests.e2e.cli.commands import Outcome, postkeep
 from tests.e2e.clients import Person
 from tests.e2e.servers import PostkeepServer
+from tests.faults.disks import small_disk
 from tests.integration.storage.proxy import Proxy
 
 NOBODY = {"POSTKEEP_PORT": "1"}
@@ -81,6 +84,23 @@ def test_a_lock_that_somebody_keeps_is_found(tmp_path: Path) -> None:
     (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "writing"]
     assert (free["writing"], done.code) == ("ok", 1)
     assert "fuser postkeep-data/postkeep.db" in said
+
+
+def test_a_disk_that_is_full_is_said_wherever_it_matters(tmp_path: Path) -> None:
+    """The lock can be had all the same; "whoever wants to can write" would send an operator elsewhere."""
+    try:
+        with small_disk(tmp_path, 24) as disk:
+            assert disk is not None
+            settings = {**NOBODY, "POSTKEEP_DATA_DIR": str(disk / "data")}
+            assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
+            (disk / "old-export.tar").write_bytes(bytes(shutil.disk_usage(disk).free))
+            done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+    except subprocess.CalledProcessError:
+        pytest.skip("this process may not mount a file system")
+    said = {finding["place"]: finding["said"] for finding in json.loads(done.out)}
+    assert (done.code, verdicts(done.out)["writing"]) == (1, "error")
+    assert "its disk is full" in said["writing"]
+    assert "posts are refused" in said["disk"]
 
 
 def test_a_database_server_that_is_away_is_one_line(tmp_path: Path) -> None:

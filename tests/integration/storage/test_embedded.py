@@ -374,6 +374,33 @@ async def test_the_log_says_why_a_commit_failed(
     assert vars(retried)["reason"] == "disk I/O error"
 
 
+async def test_the_log_says_at_the_end_why_a_commit_failed(failing: Opened, caplog: pytest.LogCaptureFixture) -> None:
+    """The last line is the one that is an error, and the first to be read: alone it must say what to do."""
+    account = await keep_account(failing.storage)
+    FailingConnection.outcomes[:] = ["taken back"]
+    with pytest.raises(StorageUnavailable):
+        await keep_posts(failing.storage, a_post(author=account.id))
+    (failed,) = [record for record in caplog.records if record.getMessage() == "storage_failed"]
+    assert vars(failed)["reason"] == "a COMMIT failed (disk I/O error), and what it was for is not there"
+
+
+async def test_the_log_says_why_sqlite_took_back_everything(failing: Opened, caplog: pytest.LogCaptureFixture) -> None:
+    """As of a full disk, and with the savepoint; that there is no savepoint any more says nothing at night."""
+    account = await keep_account(failing.storage)
+
+    async def taken_back(work: UnitOfWork) -> None:
+        await work.accounts.claim_access(account.id)
+        await ask(work, "ROLLBACK")
+        message = "database or disk is full"
+        raise sqlite3.OperationalError(message)
+
+    with pytest.raises(StorageUnavailable):
+        await failing.storage.transact(account.id, taken_back)
+    assert {vars(record)["reason"] for record in caplog.records if record.getMessage().startswith("storage_")} == {
+        "database or disk is full"
+    }
+
+
 async def test_a_post_that_was_deleted_before_its_commit_was_settled_stays_deleted(failing: Opened) -> None:
     """The COMMIT was done and said otherwise; another hand finds the post and deletes it before that is found out."""
     account = await keep_account(failing.storage)
