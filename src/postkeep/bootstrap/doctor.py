@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -40,13 +40,9 @@ def diagnose() -> Iterator[Finding]:
     yield from _look_at_files(settings, url)
     yield from _look_at_network(settings)
     yield from _look_at_tracing()
-    yield _look_at_serving(settings)
-    if is_in_memory(url):
-        yield Finding("database", Verdict.WARNING, "Everything is kept in memory, and gone when the server stops.")
-    elif url.get_backend_name() == "sqlite":
-        yield from look_at_file(Path(url.database or ""))
-    else:
-        yield from asyncio.run(look_at_server(url, settings))
+    database = list(_look_at_database(settings, url))
+    yield _look_at_serving(settings, is_database_well=_is_well("database", database))
+    yield from database
 
 
 def _look_at_secret(settings: Settings, url: URL) -> str:
@@ -118,15 +114,34 @@ def _look_at_network(settings: Settings) -> Iterator[Finding]:
         yield Finding("proxies", Verdict.WARNING, said)
 
 
-def _look_at_serving(settings: Settings) -> Finding:
+def _look_at_serving(settings: Settings, *, is_database_well: bool) -> Finding:
     """Ask the server itself, if it runs."""
     try:
         trouble = asyncio.run(find_trouble(settings))
     except Unasked as error:
         return Finding("server", Verdict.WARNING, f"It does not run: {error} Start it with postkeep serve.")
-    if trouble is not None:
-        return Finding("server", Verdict.ERROR, f"It runs, but is not ready: {trouble} Its log says more.")
-    return Finding("server", Verdict.OK, "It is ready.")
+    if trouble is None:
+        return Finding("server", Verdict.OK, "It is ready.")
+    said = f"It runs, but is not ready: {trouble.said}"
+    if not trouble.is_silent:
+        return Finding("server", Verdict.ERROR, f"{said} Its log says more.")
+    hangs = "It hangs, for the database is well: restart it." if is_database_well else "The database first: see below."
+    return Finding("server", Verdict.ERROR, f"{said} {hangs}")
+
+
+def _look_at_database(settings: Settings, url: URL) -> Iterator[Finding]:
+    """Look at whichever kind of database it is."""
+    if is_in_memory(url):
+        yield Finding("database", Verdict.WARNING, "Everything is kept in memory, and gone when the server stops.")
+    elif url.get_backend_name() == "sqlite":
+        yield from look_at_file(Path(url.database or ""))
+    else:
+        yield from asyncio.run(look_at_server(url, settings))
+
+
+def _is_well(place: str, findings: Iterable[Finding]) -> bool:
+    """Whether nothing at a place must be changed."""
+    return not any(finding.place == place and finding.verdict is Verdict.ERROR for finding in findings)
 
 
 def _look_at_tracing() -> Iterator[Finding]:

@@ -17,9 +17,10 @@ def healthcheck() -> None:
     settings = load_settings()
     try:
         trouble = asyncio.run(find_trouble(settings))
+        said = trouble and trouble.said
     except Unasked as error:
-        trouble = str(error)
-    if trouble is not None:
-        typer.echo(f"postkeep: Not ready: {trouble}", err=True)
+        said = str(error)
+    if said is not None:
+        typer.echo(f"postkeep: Not ready: {said}", err=True)
         raise typer.Exit(1)
     typer.echo("Ready.")

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -128,6 +129,17 @@ def test_a_server_that_hangs_is_found(tmp_path: Path) -> None:
             server.signal(signal.SIGCONT)
     assert (done.code, verdicts(done.out)["server"]) == (1, "error")
     assert "no answer" in done.out
+    assert "It hangs, for the database is well: restart it." in done.out
+
+
+def test_a_server_that_waits_for_its_database_is_not_said_to_hang(tmp_path: Path) -> None:
+    """Restarting it would help nobody."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        url = f"mysql://postkeep:password@127.0.0.1:{free_port()}/postkeep"
+        settings = {**SECRET, "POSTKEEP_PORT": str(silent.getsockname()[1]), "POSTKEEP_DATABASE_URL": url}
+        done = postkeep("doctor", settings=settings, folder=tmp_path)
+    assert "The database first: see below." in done.out
+    assert "restart" not in done.out
 
 
 def test_the_name_of_the_secret_is_that_of_the_log(tmp_path: Path) -> None:
