@@ -1,6 +1,7 @@
 """The doctor's look at the database."""
 
 import asyncio
+import re
 import shutil
 import sqlite3
 import time
@@ -13,6 +14,7 @@ from typing import Final
 from sqlalchemy import URL, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from postkeep.bootstrap.database_port import find_silence
 from postkeep.bootstrap.findings import Finding, Verdict, look_at, reason_of
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings
@@ -43,10 +45,13 @@ _ADVICE: Final = {
     1044: "Grant the user rights on the database.",
     1045: "Is the user's password right?",
     1049: "Make the database, or set its right name.",
-    1203: "Raise max_user_connections, or see who else uses this account.",
+    1203: "Its account has as many connections as any may have: raise max_user_connections, or see who else uses it.",
     1226: "Raise what the account may use (ALTER USER ... WITH), or see who else uses it.",
 }
 """What to do about some of the server's refusals. Source: MySQL's and MariaDB's error references."""
+
+_LIMIT: Final = re.compile(r"'(\w+)' resource \(current value: (\d+)\)")
+"""How 1226 names what an account may use."""
 
 _OTHER_CONNECTIONS: Final = STREAMS + SEARCHES + 1
 """What a process opens beside those for units and for queries; the last is to look whether it is ready."""
@@ -119,10 +124,11 @@ async def look_at_server(url: URL, settings: Settings) -> list[Finding]:
     except Misconfigured as error:
         return [Finding("database", Verdict.ERROR, str(error))]
     except TimeoutError:
-        said = f"The server at {url.host} does not answer within {_PATIENCE_SECONDS:.0f} seconds: is it running?"
-        return [Finding("database", Verdict.ERROR, said)]
+        said = f"The server at {url.host} does not answer within {_PATIENCE_SECONDS:.0f} seconds."
+        return [Finding("database", Verdict.ERROR, f"{said} {await find_silence(url)}")]
     except (SQLAlchemyError, OSError) as error:
-        said = f"The server at {url.host} cannot be used: {reason_of(error)}. {_advice(error)}"
+        advice = _advice(error) or await find_silence(url)
+        said = f"The server at {url.host} cannot be used: {reason_of(error)}. {advice}"
         return [Finding("database", Verdict.ERROR, said)]
 
 
@@ -173,7 +179,11 @@ async def _asked(url: URL, settings: Settings) -> list[Finding]:
     return found
 
 
-def _advice(error: Exception) -> str:
-    """Say what to do about a database server that cannot be used."""
-    code, *_ = getattr(getattr(error, "orig", None), "args", ()) or (0,)
-    return _ADVICE.get(code, "Is it running?")
+def _advice(error: Exception) -> str | None:
+    """Say what to do about a database server that refuses, None where it said nothing."""
+    code, words = (*(getattr(getattr(error, "orig", None), "args", ()) or (0,)), "")[:2]
+    if not isinstance(code, int) or code < 1000 or 2000 <= code < 3000:  # noqa: PLR2004 - the driver's own
+        return None
+    if limit := _LIMIT.search(str(words)):
+        return f"Its account may have {limit[2]} by {limit[1].upper()}, and has that many. {_ADVICE[1226]}"
+    return _ADVICE.get(code, "It answers, and its own log may say more.")

@@ -8,12 +8,14 @@ import signal
 import socket
 import sqlite3
 import subprocess
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import jwt
 import pytest
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.databases import MariaDbServer, free_port
 from tests.e2e.cli.commands import Outcome, postkeep
@@ -203,6 +205,57 @@ def test_a_database_server_that_takes_long_to_answer_is_found(tmp_path: Path, ma
         done = asyncio.run(ask(url))
     (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "speed"]
     assert re.match(r"It takes \d+ ms for an answer", said)
+
+
+@pytest.mark.parametrize(
+    ("speaks", "said"),
+    [(b"", "takes connections and stays silent: it is frozen"), (b"J", "It greets, and then takes too long")],
+    ids=["frozen", "slow"],
+)
+def test_a_database_server_that_is_frozen_is_told_apart_from_one_that_is_not_running(
+    speaks: bytes, said: str, tmp_path: Path
+) -> None:
+    """Whoever is told to start what runs looks in the wrong place: in front of a frozen one, all seems to be there."""
+    with ExitStack() as held:
+        server = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def greet() -> None:
+            with suppress(OSError):
+                while True:
+                    held.enter_context(server.accept()[0]).sendall(speaks)
+
+        threading.Thread(target=greet, daemon=True).start()
+        url = f"mysql://postkeep:password@127.0.0.1:{server.getsockname()[1]}/postkeep"
+        settings = {**SECRET, "POSTKEEP_DATABASE_URL": url}
+        done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+        server.shutdown(socket.SHUT_RDWR)
+    (told,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "database"]
+    assert said in told
+    assert (done.code, "running?" in told) == (1, False)
+
+
+def test_an_account_that_has_all_the_connections_it_may_is_told_its_limit(
+    tmp_path: Path, mariadb: MariaDbServer
+) -> None:
+    """The server would take many more: whoever looks at max_connections finds nothing."""
+
+    async def ask(url: URL) -> Outcome:
+        engine = create_async_engine(url)
+        try:
+            async with engine.connect():
+                settings = {**SECRET, "POSTKEEP_DATABASE_URL": url.render_as_string(hide_password=False)}
+                return await asyncio.to_thread(postkeep, "doctor", "--json", settings=settings, folder=tmp_path)
+        finally:
+            await engine.dispose()
+
+    with mariadb.database() as url:
+        mariadb.run(
+            "CREATE OR REPLACE USER crowded@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1",
+            f"GRANT ALL ON {url.database}.* TO crowded@'127.0.0.1'",
+        )
+        done = asyncio.run(ask(url.set(username="crowded", password=None)))
+    (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "database"]
+    assert "Its account may have 1 by MAX_USER_CONNECTIONS, and has that many." in said
 
 
 @pytest.mark.parametrize(
