@@ -24,7 +24,15 @@ from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.search import Finds, server_search
-from postkeep.storage.server_pool import Connection, Connections, Fault, create_server_engine, read_rows, runs_on
+from postkeep.storage.server_pool import (
+    Connection,
+    Connections,
+    Fault,
+    create_server_engine,
+    is_read_only,
+    read_rows,
+    runs_on,
+)
 from postkeep.storage.server_search import ServerSearch
 from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.streams import Streams
@@ -279,7 +287,9 @@ async def _pause_or_give_up(error: MySQLError, run: int, *, settling: bool = Fal
     fault = Fault.of(error)
     if fault is Fault.OURS and not settling:
         raise error
-    if run == _RUNS - 1 or (fault is Fault.REFUSED and not settling):
+    # A server that only reads is left once, for a new connection; where that says the same, so will the next.
+    is_hopeless = fault is Fault.REFUSED or (run > 0 and is_read_only(error))
+    if run == _RUNS - 1 or (is_hopeless and not settling):
         log.error("storage_failed", extra={"reason": str(error)})
         raise StorageUnavailable from error
     log.warning("storage_retried", extra={"reason": str(error), "run": run + 1})

@@ -58,6 +58,9 @@ _LOST: Final = frozenset({1040, 1047, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 
 """The server ends the connection, cannot take one, or only reads from now on: another connection may lead to one that
 does better. So do all errors that are the driver's."""
 
+_READ_ONLY: Final = frozenset({1290, 1792, 1836})
+"""Those of them that say so of the server itself: all that lead to it are as good."""
+
 _SERVER_LOST: Final = 2013
 
 _COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
@@ -181,6 +184,11 @@ class Fault(Enum):
         return cls.COLLIDED if number in _COLLIDED else cls.OURS
 
 
+def is_read_only(error: MySQLError) -> bool:
+    """Whether the server only reads from now on."""
+    return bool(error.args) and error.args[0] in _READ_ONLY
+
+
 class Connections:
     """A bounded number of connections, each lent to one user at a time."""
 
@@ -200,6 +208,7 @@ class Connections:
             options["init_command"] += _ENDING.format(statement_seconds, round(statement_seconds * 1000))
         self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
         self._ready: WeakSet[Connection] = WeakSet()
+        self._stale: WeakSet[Connection] = WeakSet()
         self._closed = False
 
     @asynccontextmanager
@@ -219,6 +228,9 @@ class Connections:
         except BaseException as error:
             if not isinstance(error, Exception) or (isinstance(error, MySQLError) and Fault.of(error) is Fault.LOST):
                 connection.close()
+            if isinstance(error, MySQLError) and is_read_only(error):
+                # All of them were opened to the server that was a primary; a new one may lead to the one that is now.
+                self._stale.update(self._ready)
             raise
         finally:
             self._pool.release(connection)
@@ -254,7 +266,10 @@ class Connections:
             raise StorageUnavailable
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._pool.acquire()
+                while (connection := await self._pool.acquire()) in self._stale:
+                    connection.close()
+                    self._pool.release(connection)
+                return connection
         except TimeoutError as error:
             log.warning("storage_busy", extra={"reason": "no free connection"})
             raise StorageUnavailable from error

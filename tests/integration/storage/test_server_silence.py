@@ -215,6 +215,29 @@ async def test_db_08_a_node_that_is_not_ready_is_left(fresh: Opened) -> None:
     assert len(seen) == 4
 
 
+async def test_db_10_a_server_that_only_reads_is_left_for_a_new_connection_once(fresh: Opened) -> None:
+    """1290: every connection leads to the primary that was, and only a new one to another. More tries say no more."""
+    account = await keep_account(fresh.storage)
+    seen: list[int] = []
+
+    async def unit(work: UnitOfWork) -> None:
+        ((connection,),) = await ask(work, "SELECT CONNECTION_ID() + SLEEP(0.05)")
+        seen.append(int(str(connection)))
+
+    async def refused(work: UnitOfWork) -> None:
+        await unit(work)
+        raise OperationalError(1290, "The server is running with the --read-only option")
+
+    others = [await keep_account(fresh.storage) for _ in range(POOL)]
+    await asyncio.gather(*(fresh.storage.transact(other.id, unit) for other in others))
+    before = list(seen)
+    with pytest.raises(StorageUnavailable):
+        await fresh.storage.transact(account.id, refused)
+    assert len(set(before)) > 1
+    assert len(seen) == len(before) + 2
+    assert seen[-1] > max(before)
+
+
 def test_every_error_is_of_one_kind() -> None:
     """A number in two sets would mean whatever was looked at first."""
     assert not server_pool._LOST & server_pool._COLLIDED  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
