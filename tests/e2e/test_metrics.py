@@ -1,5 +1,6 @@
 """Metrics: everything is counted once, over all processes, and nobody is named (CASES.md, AZ-11, OP-07)."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,8 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from postkeep.adapters.prometheus_metrics import PrometheusMetrics
+from postkeep.bootstrap.metrics import Metrics
 from tests.databases import MariaDbServer, free_port
 from tests.e2e.cli.commands import postkeep
 from tests.e2e.clients import Person, a_text, connect, problem_of
@@ -127,6 +130,24 @@ def test_a_server_that_cannot_serve_is_seen_before_anybody_comes(tmp_path: Path,
             assert eventually(lambda: server.scrape()["postkeep_ready"] == 0)
             assert server.scrape(event="schema_unfit")["postkeep_events_total"] >= 1
     assert "migrate upgrade" in server.events("schema_unfit")[0]["reason"]
+
+
+async def test_a_database_that_is_slow_is_seen_before_anybody_comes() -> None:
+    """Nothing fails, so nothing else says so until somebody complains."""
+    prometheus = PrometheusMetrics("0")
+    metrics = Metrics(prometheus, ROOT)
+    looked = asyncio.Event()
+
+    async def check() -> None:
+        await asyncio.sleep(0.06)
+        looked.set()
+
+    looking = asyncio.create_task(metrics.look_whether_ready(check))
+    await looked.wait()
+    await asyncio.sleep(0)
+    told = (await metrics.render()).decode()
+    looking.cancel()
+    assert float(re.findall(r"^postkeep_database_look_seconds (\S+)", told, re.MULTILINE)[0]) > 0.05
 
 
 def test_a_process_that_hangs_is_seen(watched: Watched) -> None:

@@ -33,6 +33,7 @@ GAUGES: Final[Mapping[str, str]] = {
     "resident_bytes": "Memory of the processes that serve.",
     "processes": "Processes that serve.",
     "ready": "Those that could when they last looked: their database answered, with a schema that fits.",
+    "database_look_seconds": "How long the database took when they last looked, where it took longest.",
     "disk_free_bytes": "Room where the data directory is.",
     "looked_timestamp_seconds": "When the process that has not looked at itself for longest last did, in Unix time.",
 }
@@ -40,7 +41,11 @@ GAUGES: Final[Mapping[str, str]] = {
 
 _Mode: TypeAlias = Literal["livesum", "livemax", "livemin"]
 
-_MODES: Final[Mapping[str, _Mode]] = {"disk_free_bytes": "livemax", "looked_timestamp_seconds": "livemin"}
+_MODES: Final[Mapping[str, _Mode]] = {
+    "database_look_seconds": "livemax",
+    "disk_free_bytes": "livemax",
+    "looked_timestamp_seconds": "livemin",
+}
 """How the numbers of several processes become one; where nothing is said they are added up."""
 
 TOTALS: Final[Mapping[str, str]] = {

@@ -32,6 +32,7 @@ class Metrics:
         self._prometheus = prometheus
         self._folder = folder
         self._is_ready = False
+        self._look_seconds = 0.0
         self._read: Callable[[], tuple[Mapping[str, float], Mapping[str, int]]] = lambda: ({}, {})
 
     def count(self, served: Served) -> None:
@@ -69,11 +70,13 @@ class Metrics:
             check: Raises what `/readyz` would answer.
         """
         while True:
+            begun = time.perf_counter()
             try:
                 await check()
                 self._is_ready = True
             except PostkeepError:
                 self._is_ready = False
+            self._look_seconds = time.perf_counter() - begun
             await asyncio.sleep(_READY_SECONDS)
 
     async def render(self) -> bytes:
@@ -86,6 +89,7 @@ class Metrics:
         gauges, totals = self._read()
         told = {
             "ready": float(self._is_ready),
+            "database_look_seconds": self._look_seconds,
             "disk_free_bytes": _room_in(self._folder),
             "looked_timestamp_seconds": time.time(),
             **_about_process(),
