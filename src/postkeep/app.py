@@ -40,6 +40,7 @@ from postkeep.server.draining import sigterm_delayed
 from postkeep.server.failures import Failures
 from postkeep.server.head import Head
 from postkeep.server.hosts import ANY
+from postkeep.server.lasting_answer import LastingAnswer
 from postkeep.server.memory import Memory
 from postkeep.server.page_memory import PageMemory
 from postkeep.server.request_id import RequestId
@@ -148,7 +149,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json" if settings.docs else None,
+        openapi_url=None,
         redirect_slashes=False,
         telemetry=OFF if tracing is None else tracing.telemetry,
         # The most used come first. `include_router` would have each request find its way twice.
@@ -158,6 +159,10 @@ def create_app(settings: Settings | None = None) -> Postkeep:
     errors.install(app)
     pages.install(app, docs=settings.docs)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    if settings.docs:
+        # FastAPI's own route would serialise it for each request.
+        described = LastingAnswer(lambda: openapi.serialise(app), "application/json")
+        app.add_route("/openapi.json", described, methods=["GET"], include_in_schema=False)  # type: ignore[arg-type]  # Starlette takes an ASGI application, too
     if metrics is not None and settings.metrics_token is not None:
         metrics_page.install(app, metrics.render, settings.metrics_token.get_secret_value())
     _put_in_front(app, settings, memory, metrics)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.responses import JSONResponse
 
 from postkeep.controllers.errors import TooManyRequests, documented
 from postkeep.controllers.links import add_links
@@ -37,6 +38,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.update({"Problem": described, "IncomingPost": INCOMING_POST, "ImportReport": REPORT_LINE})
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def serialise(app: FastAPI) -> bytes:
+    """Return the document as it is sent."""
+    return bytes(JSONResponse(describe(app)).body)
 
 
 def _forget_frameworks_errors(operations: list[dict[str, Any]], schemas: dict[str, Any]) -> None:

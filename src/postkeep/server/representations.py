@@ -46,20 +46,21 @@ class Representation:
 
     __slots__ = ("body", "etag", "headers", "size", "unmodified")
 
-    def __init__(self, headers: Sequence[Header], body: bytes, coding: Coding) -> None:
+    def __init__(self, headers: Sequence[Header], body: bytes, coding: Coding, vary: Header = VARY) -> None:
         """Make it.
 
         Args:
             headers: As the application set them.
             body: As it travels.
             coding: How it was made.
+            vary: What else than its address it depends on.
         """
         self.body = body
         self.etag = b'"' + hashlib.blake2b(body, digest_size=16).hexdigest().encode() + b'"'
         self.headers = [header for header in headers if header[0] not in _MADE_ANEW]
         if coding == "gzip":
             self.headers.append((b"content-encoding", b"gzip"))
-        self.headers += [(b"content-length", b"%d" % len(body)), (b"etag", self.etag), VARY]
+        self.headers += [(b"content-length", b"%d" % len(body)), (b"etag", self.etag), vary]
         self.unmodified = [header for header in self.headers if header[0] not in _OF_CONTENT]
         self.size = len(body) + sum(len(name) + len(value) for name, value in self.headers)
 
@@ -67,8 +68,9 @@ class Representation:
 class Loaded:
     """A list as the application answered it; its forms are made when they are asked for, each once."""
 
-    def __init__(self, headers: Sequence[Header], body: bytes) -> None:
-        """Take an answer: its headers, and its body as it is."""
+    def __init__(self, headers: Sequence[Header], body: bytes, vary: Header = VARY) -> None:
+        """Take an answer: its headers, its body as it is, and what else than its address it depends on."""
+        self._vary = vary
         self._headers = headers
         self._body = body
         self._made: dict[Coding, Representation] = {}
@@ -85,8 +87,8 @@ class Loaded:
     def _make(self, coding: Coding) -> Representation:
         """Make one form of the list; a short one is never compressed."""
         if coding == "identity" or len(self._body) < COMPRESSED_FROM:
-            return Representation(self._headers, self._body, "identity")
-        return Representation(self._headers, compress(self._body), "gzip")
+            return Representation(self._headers, self._body, "identity", self._vary)
+        return Representation(self._headers, compress(self._body), "gzip", self._vary)
 
 
 def compress(body: bytes) -> bytes:

@@ -164,6 +164,21 @@ def test_op_06_every_answer_has_an_id_of_its_own(sqlite_server: PostkeepServer) 
     ]
 
 
+def test_the_description_travels_once_and_compressed(sqlite_server: PostkeepServer) -> None:
+    """Every client that is generated reads its 83 KB; serialising them keeps everybody waiting for a millisecond."""
+    plain, packed = (
+        sqlite_server.http.get("/openapi.json", headers={"Accept-Encoding": coding}) for coding in ("identity", "gzip")
+    )
+    assert plain.json() == packed.json()
+    assert (packed.headers["content-encoding"], packed.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 4
+    assert plain.headers["etag"] != packed.headers["etag"]
+    known = sqlite_server.http.get("/openapi.json", headers={"If-None-Match": packed.headers["etag"]})
+    assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", packed.headers["etag"])
+    assert sqlite_server.http.head("/openapi.json").status_code == 200
+    assert sqlite_server.http.post("/openapi.json").headers["allow"] == "GET, HEAD"
+
+
 def test_op_08_no_answer_names_its_software(sqlite_server: PostkeepServer) -> None:
     """Versions tell which holes to try."""
     for path in ("/", "/docs", "/getPosts", "/nothing", "/livez", "/openapi.json", "/static/icon.svg"):
