@@ -312,6 +312,27 @@ class SearchContract:
         assert await found(250_000, posts[2]) == (2, False)
         assert await found(10**9) == (7, False)
 
+    async def test_what_has_only_a_part_of_a_long_word_is_not_found(self, storage: Storage) -> None:
+        """Databases look for a part of it; nor is what has only some of many words, whichever they are."""
+        author = (await keep_account(storage)).id
+        for word in (
+            f"{'а' * 120}б",
+            f"б{'a' * 120}",
+            f"{'ä' * 60}o{'e' * 60}",
+            "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+            "10" * 90,
+        ):
+            pieces = {word, word[1:], word[:-1], word[::-1], word[40:], word[:20], word[7:28], f"{word[:9]} {word[9:]}"}
+            posts = [a_post(author=author, text=Text(f"{piece}.")) for piece in sorted(pieces)]
+            await keep_posts(storage, *posts)
+            wanted = [post.text for post in posts if parse_query(word).finds(post.title, post.text)]
+            assert sorted(post.text for post in (await find(storage, author, word.upper())).posts) == wanted, word
+        words = [f"{letter}{number}" for number, letter in enumerate("abcdefghijklmnop")]
+        for missing in words:
+            await keep_posts(storage, a_post(author=author, text=Text(" ".join(sorted({*words} - {missing})))))
+        await keep_posts(storage, a_post(author=author, text=Text(whole := " ".join(words))))
+        assert [post.text for post in (await find(storage, author, whole)).posts] == [whole]
+
     async def test_nobody_s_posts_are_searched(self, storage: Storage) -> None:
         """No account, or no posts: nothing is found."""
         account = await keep_account(storage)

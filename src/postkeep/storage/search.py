@@ -1,7 +1,8 @@
 """Searching one account's posts: what the database looks for, which is at least what the domain's rule finds.
 
 The rule is `domain.search`; it looks at everything that the database finds. So the database may find too much, and
-never too little. Servers look with `utf8mb4_general_ci`, the one collation of MySQL and MariaDB that ignores case and
+never too little: of a long word it is given a part, and of many words a few, because how long it takes to look through
+a text can grow with the length of what is looked for times the length of the text. Servers look with `utf8mb4_general_ci`, the one collation of MySQL and MariaDB that ignores case and
 always compares one character with one: it takes more letters for the same than the rule does, but knows those of old
 scripts only, so any character may stand where it is not sure of a letter. A word of ASCII is looked for byte by byte,
 which takes half the time: UTF-8 is read as `latin1`, whose collation ignores the case of ASCII and takes only bytes
@@ -18,7 +19,7 @@ from sqlalchemy.dialects import mysql
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import Listing, Place, Sort
 from postkeep.domain.posts import ListedPost
-from postkeep.domain.search import WORDS_MAX, Query, variants
+from postkeep.domain.search import Query, Word, variants
 from postkeep.services.ports import Found
 from postkeep.storage.lists import LISTED, chosen, values_of_list
 from postkeep.storage.statements import Parameters, Statement
@@ -27,8 +28,14 @@ from postkeep.storage.tables import PostRow
 _FORMS: Final = 3
 """How many forms of a word there are at most."""
 
-_COUNTS: Final = (1, 2, 4, 8, WORDS_MAX)
+_COUNTS: Final = (1, 2, 4)
 """For so many words there are statements; with fewer, the last is looked for again."""
+
+_WORDS: Final = _COUNTS[-1]
+"""So many words are given to the database at most."""
+
+_PART_LENGTH: Final = 12
+"""So many characters of a word are given to the database at most: few texts have those and not the others."""
 
 _ESCAPE: Final = "|"
 
@@ -104,7 +111,7 @@ def server_search(
 
 def server_pattern(form: str) -> str:
     """Return what LIKE finds on a server at least wherever this form of a word stands."""
-    marks = ("_" if each.upper() != each and each not in _SURE else _escaped(each) for each in form)
+    marks = ("_" if _is_unsure(each) else _escaped(each) for each in form)
     return f"%{''.join(marks)}%"
 
 
@@ -116,6 +123,31 @@ def like_pattern(form: str) -> str:
 def glob_pattern(form: str) -> str:
     """Return what SQLite's GLOB finds exactly where this form of a word stands."""
     return f"*{''.join(_one_of(variants(each)) for each in form)}*"
+
+
+def telling_part(form: str) -> str:
+    """Return what of a form of a word the database looks for: if it is long, the first part that tells most."""
+    begins = range(max(1, len(form) - _PART_LENGTH + 1))
+    return max((form[begin : begin + _PART_LENGTH] for begin in begins), key=_telling)
+
+
+def _telling(part: str) -> int:
+    """Say how much a part tells: by how many different characters, without those that become wildcards."""
+    return len({each for each in part if each not in _AMBIGUOUS_ASCII and not _is_unsure(each)})
+
+
+def _is_unsure(character: str) -> bool:
+    """Whether servers may take a character for another one than all of its cases."""
+    return character.upper() != character and character not in _SURE
+
+
+def _most_telling(query: Query) -> Sequence[Word]:
+    """Return the words that the database looks for."""
+
+    def telling(word: Word) -> int:
+        return min(_telling(telling_part(form)) for form in word.forms)
+
+    return sorted(query.words, key=telling, reverse=True)[:_WORDS]
 
 
 def _escaped(character: str) -> str:
@@ -150,10 +182,11 @@ def _values(
     patterns_of: Callable[[Sequence[str]], Sequence[str | None]],
 ) -> Parameters:
     """Return the values of a search; a pattern that there is none for is NULL, which finds nothing."""
-    patterns = {_name(number, form): None for number in range(WORDS_MAX) for form in range(_FORMS + 1)} | {
+    words = _most_telling(query)
+    patterns = {_name(number, form): None for number in range(_WORDS) for form in range(_FORMS + 1)} | {
         _name(number, form): pattern
-        for number in range(WORDS_MAX)
-        for form, pattern in enumerate(patterns_of(query.words[min(number, len(query.words) - 1)].forms))
+        for number in range(_WORDS)
+        for form, pattern in enumerate(patterns_of([*map(telling_part, words[min(number, len(words) - 1)].forms)]))
     }
     return {**values_of_list(author, listing, before=before), **patterns}
 
@@ -165,7 +198,7 @@ def _name(word: int, form: int) -> str:
 
 def _kind(listing: Listing, before: Place | None, query: Query) -> tuple[Sort, bool, bool, int]:
     """Say which kind of search this is."""
-    count = next(count for count in _COUNTS if count >= len(query.words))
+    count = next(count for count in _COUNTS if count >= min(len(query.words), _WORDS))
     return listing.sort, listing.status is not None, before is not None, count
 
 

@@ -25,6 +25,7 @@ from postkeep.storage.search import (
     like_pattern,
     server_pattern,
     server_search,
+    telling_part,
 )
 from postkeep.storage.server_pool import Connections
 from postkeep.storage.server_search import ServerSearch
@@ -75,6 +76,35 @@ async def test_servers_find_words_of_ascii_in_bytes(server: Opened) -> None:
         for text in (f"\u044f{each}{each}\U0001f986", f"{each}{each.swapcase()}"):
             assert await server.value(f"{found} ESCAPE '|'", text=text, pattern=pattern), hex(ord(each))
         assert not await server.value(f"{found} ESCAPE '|'", text=f"{each}-{each}", pattern=pattern) or each == "-"
+
+
+@pytest.mark.parametrize(
+    "given", [f"{'а' * 120}б", "ab" * 90 + "c", "a" * 80 + " " + "ä" * 80, " ".join(map(str, range(100, 116)))]
+)
+def test_a_database_is_not_asked_to_compare_much(given: str) -> None:
+    """With long words and many, one search of long texts would take a processor for minutes."""
+    for _, values in (
+        embedded_search(a_post().author, EVERYTHING, parse_query(given), before=None),
+        server_search(a_post().author, EVERYTHING, parse_query(given), before=None, limit=1),
+    ):
+        patterns = [value for name, value in values.items() if name.startswith("word_") and value is not None]
+        compared = [re.sub(r"\[.*?\]", "?", pattern).strip("%*") for pattern in patterns]
+        assert max(map(len, compared)) <= 12
+        assert len({*compared}) <= 4
+
+
+@pytest.mark.parametrize(
+    ("form", "part"),
+    [
+        (f"{'а' * 120}б", f"{'а' * 11}б"),
+        (f"{'k' * 20}cab", "kkkkkkkkkcab"),
+        ("internationalisation", "ernationalis"),
+        ("мама", "мама"),
+    ],
+)
+def test_a_long_word_is_looked_for_by_what_tells_most(form: str, part: str) -> None:
+    """Or a database would find much for nothing."""
+    assert telling_part(form) == part
 
 
 def test_sqlite_finds_each_letter_in_each_of_its_cases() -> None:
