@@ -2,29 +2,52 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import SearchUnavailable, StorageUnavailable
-from postkeep.storage.limits import PATIENCE_SECONDS
+from postkeep.storage.limits import PATIENCE_SECONDS, UNDISTURBED_SECONDS
 
 log = logging.getLogger(__name__)
 
 
+class SearchTurn:
+    """A turn to search."""
+
+    def __init__(self, turns: "AccountTurns") -> None:
+        """Begin it."""
+        self._turns = turns
+        self._began = time.monotonic()
+        self.is_over = False
+
+    def has_to_end(self) -> bool:
+        """Whether others wait and this one has had its time, or it is over, because nobody waits for the answer.
+
+        May be asked in any thread.
+        """
+        return self.is_over or (self._turns.waiting > 0 and time.monotonic() - self._began > UNDISTURBED_SECONDS)
+
+
 class AccountTurns:
-    """Who may ask. Any number may wait; whoever's turn does not come in time gets none."""
+    """Who may ask. Any number may wait; whoever's turn does not come in time gets none.
+
+    Attributes:
+        waiting: How many accounts wait for others', whose own turn it is.
+    """
 
     def __init__(self, size: int, *, own: int = 1) -> None:
         """Take how many may ask at the same time, and how often one account may."""
         self._turns = asyncio.Semaphore(size)
         self._own_size = own
         self._own: WeakValueDictionary[AccountId, asyncio.Semaphore] = WeakValueDictionary()
+        self.waiting = 0
 
     @asynccontextmanager
-    async def to_search(self, author: AccountId) -> AsyncGenerator[None]:
-        """Wait for a turn to search, and hold it.
+    async def to_search(self, author: AccountId) -> AsyncGenerator[SearchTurn]:
+        """Wait for a turn to search, and hold it; whoever holds one asks it from time to time whether it has to end.
 
         Raises:
             SearchUnavailable: It did not come in time.
@@ -35,7 +58,11 @@ class AccountTurns:
             except TimeoutError as error:
                 log.warning("search_refused", extra={"account": author})
                 raise SearchUnavailable from error
-            yield
+            turn = SearchTurn(self)
+            try:
+                yield turn
+            finally:
+                turn.is_over = True
 
     @asynccontextmanager
     async def to_use(self, author: AccountId, what: str) -> AsyncGenerator[None]:
@@ -61,4 +88,8 @@ class AccountTurns:
         own = self._own.setdefault(author, asyncio.Semaphore(self._own_size))
         async with asyncio.timeout(PATIENCE_SECONDS):
             await held.enter_async_context(own)
-            await held.enter_async_context(self._turns)
+            self.waiting += 1
+            try:
+                await held.enter_async_context(self._turns)
+            finally:
+                self.waiting -= 1

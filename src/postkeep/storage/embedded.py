@@ -162,11 +162,12 @@ class EmbeddedStorage:
         about_bytes: int,
     ) -> Found:
         """Find posts, in a thread of their own."""
-        async with self._search_turns.to_search(author):
+        async with self._search_turns.to_search(author) as turn:
             if self._closed:
                 raise StorageUnavailable
             finds = Finds(query, limit=limit, about_bytes=about_bytes)
-            return await self._search.run(*embedded_search(author, listing, query, before=before), finds)
+            statement, values = embedded_search(author, listing, query, before=before)
+            return await self._search.run(statement, values, finds, turn.has_to_end)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do a slow thing in the thread for such things."""

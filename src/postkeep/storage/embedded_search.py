@@ -1,9 +1,10 @@
-"""Searching in a SQLite file: in a thread and on a connection of its own, so that nobody waits for it but the next."""
+"""Searching in a SQLite file: in threads and on connections of their own, so that nobody else waits for them."""
 
 import asyncio
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Final
 
 from postkeep.services.ports import Found, SearchUnavailable
 from postkeep.storage.embedded_file import connect
-from postkeep.storage.limits import SEARCH_SECONDS
+from postkeep.storage.limits import SEARCH_SECONDS, SEARCHES
 from postkeep.storage.lists import listed
 from postkeep.storage.search import Finds
 from postkeep.storage.statements import Parameters, Statement
@@ -20,11 +21,11 @@ from postkeep.storage.writer import read_rows, unavailable
 log = logging.getLogger(__name__)
 
 _STEPS: Final = 10
-"""After so many steps of SQLite's, about once for each post, the time is looked at: one long one can take a second."""
+"""After so many steps of SQLite's, about once for each post, the time is looked at: one long one can take long."""
 
 
 class EmbeddedSearch:
-    """Searches one after the other."""
+    """Searches, as many at the same time as have a turn."""
 
     def __init__(self, path: Path, *, seconds: float = SEARCH_SECONDS) -> None:
         """Open the file, for reading only.
@@ -34,32 +35,48 @@ class EmbeddedSearch:
             seconds: How long one search may take.
         """
         self._seconds = seconds
-        self._connection = connect(path)
-        self._connection.execute("PRAGMA query_only = ON")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-search")
+        self._idle = [connect(path) for _ in range(SEARCHES)]
+        for connection in self._idle:
+            connection.execute("PRAGMA query_only = ON")
+        self._threads = ThreadPoolExecutor(SEARCHES, thread_name_prefix="postkeep-search")
 
-    async def run(self, statement: Statement, values: Parameters, finds: Finds) -> Found:
-        """Run a search, and take what it finds until that is enough."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, statement, values, finds)
+    async def run(
+        self, statement: Statement, values: Parameters, finds: Finds, has_to_end: Callable[[], bool]
+    ) -> Found:
+        """Run a search, and take what it finds until that is enough.
+
+        Args:
+            statement: The SELECT.
+            values: Its values.
+            finds: What takes them.
+            has_to_end: Whether it is to be given up; asked often, in the search's own thread.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._run, statement, values, finds, has_to_end
+        )
 
     async def close(self) -> None:
         """Finish what was begun, then let go of the file."""
-        await asyncio.to_thread(self._thread.shutdown)
-        self._connection.close()
+        await asyncio.to_thread(self._threads.shutdown)
+        for connection in self._idle:
+            connection.close()
 
-    def _run(self, statement: Statement, values: Parameters, finds: Finds) -> Found:
+    def _run(self, statement: Statement, values: Parameters, finds: Finds, has_to_end: Callable[[], bool]) -> Found:
         """Run a search in this thread."""
-        deadline = time.monotonic() + self._seconds
-        self._connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        began = time.monotonic()
+        connection = self._idle.pop()
+        connection.set_progress_handler(lambda: has_to_end() or time.monotonic() - began > self._seconds, _STEPS)
         try:
-            with closing(read_rows(self._connection, statement, values)) as parts:
+            with closing(read_rows(connection, statement, values)) as parts:
                 for rows in parts:
                     finds.take(listed(rows))
                     if finds.has_more:
                         break
         except sqlite3.DatabaseError as error:
-            if time.monotonic() > deadline:
-                log.warning("search_cut", extra={"seconds": self._seconds})
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                log.warning("search_cut", extra={"seconds": round(time.monotonic() - began, 1)})
                 raise SearchUnavailable from error
             raise unavailable(error) from error
+        finally:
+            self._idle.append(connection)
         return finds.found

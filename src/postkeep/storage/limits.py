@@ -29,6 +29,10 @@ SEARCHES: Final = 2
 SEARCH_SECONDS: Final = 10
 """How long one search may take, when it is its turn."""
 
+UNDISTURBED_SECONDS: Final = 1.0
+"""How long a search takes, or a long list is read, before it can be in others' way: much less than anybody waits for a
+turn."""
+
 COUNTS: Final = 4
 """How many transactions that count attempts run at the same time on a server: a flood of logins must leave
 connections to everybody else."""

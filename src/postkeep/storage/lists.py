@@ -71,7 +71,13 @@ def is_part(posts: Sequence[ListedPost]) -> bool:
 
 def sized(rows: Rows, sort: Sort) -> list[tuple[Place, int]]:
     """Make the places and bytes that such rows hold."""
-    return [(Place(PostId(post_id), changed if sort.is_by_change else None), size) for post_id, changed, size in rows]
+    return [(place_of(row, sort), row[2]) for row in rows]
+
+
+def place_of(row: Sequence[Any], sort: Sort) -> Place:
+    """Make the place that a row says, which begins with an id and the moment of the last change."""
+    post_id, changed = row[:2]
+    return Place(PostId(post_id), changed if sort.is_by_change else None)
 
 
 def _count_of(status: Status) -> ColumnElement[int]:

@@ -2,9 +2,10 @@
 
 The rule is `domain.search`; it looks at everything that the database finds. So the database may find too much, and
 never too little: of a long word it is given a part, and of many words a few, because how long it takes to look through
-a text can grow with the length of what is looked for times the length of the text. Servers look with `utf8mb4_general_ci`, the one collation of MySQL and MariaDB that ignores case and
-always compares one character with one: it takes more letters for the same than the rule does, but knows those of old
-scripts only, so any character may stand where it is not sure of a letter. A word of ASCII is looked for byte by byte,
+a text can grow with the length of what is looked for times the length of the text. Servers look with
+`utf8mb4_general_ci`, the one collation of MySQL and MariaDB that ignores case and always compares one character with
+one: it takes more letters for the same than the rule does, but knows those of old scripts only, so any character may
+stand where it is not sure of a letter. A word of ASCII is looked for byte by byte,
 which takes half the time: UTF-8 is read as `latin1`, whose collation ignores the case of ASCII and takes only bytes
 beyond it for more than they are. SQLite ignores the case of ASCII only, but can be told which letters may stand where.
 """
@@ -64,15 +65,25 @@ _AMBIGUOUS_ASCII: Final = frozenset("ik")
 
 
 class Finds:
-    """Takes what a database finds, as long as there is room, and leaves out what the rule does not."""
+    """Takes what a database finds, as long as there is room, and leaves out what the rule does not.
+
+    Attributes:
+        query: What is searched for.
+        has_more: Whether there was one more than there is room for.
+    """
 
     def __init__(self, query: Query, *, limit: int, about_bytes: int) -> None:
         """Begin with none. The arguments are those of `services.ports.Storage.search`."""
-        self._query = query
+        self.query = query
         self._limit = limit
         self._room = about_bytes
         self._posts: list[ListedPost] = []
         self.has_more = False
+
+    @property
+    def wanted(self) -> int:
+        """Return how many are needed at most: one more than asked for says whether there are more."""
+        return self._limit + 1
 
     @property
     def found(self) -> Found:
@@ -84,7 +95,7 @@ class Finds:
         for post in posts:
             if self.has_more:
                 return
-            if not self._query.finds(post.title, post.text):
+            if not self.query.finds(post.title, post.text):
                 continue
             if len(self._posts) == self._limit or self._room <= 0:
                 self.has_more = True
@@ -97,16 +108,29 @@ def embedded_search(
     author: AccountId, listing: Listing, query: Query, *, before: Place | None
 ) -> tuple[Statement, Parameters]:
     """Return SQLite's SELECT of the author's posts that may be found behind a place."""
-    values = _values(author, listing, query, before, _embedded_patterns)
-    return _embedded(*_kind(listing, before, query)), values
+    values = _values(query, _embedded_patterns)
+    return _embedded(*_kind(listing, before, query)), {**values, **values_of_list(author, listing, before=before)}
 
 
-def server_search(
-    author: AccountId, listing: Listing, query: Query, *, before: Place | None, limit: int
+def server_search(  # noqa: PLR0913 - what to look for, where, and how much of it
+    author: AccountId,
+    listing: Listing,
+    query: Query,
+    *,
+    before: Place | None = None,
+    last: Place | None = None,
+    limit: int,
 ) -> tuple[Statement, Parameters]:
-    """Return a server's SELECT of the author's posts that may be found behind a place."""
-    values = _values(author, listing, query, before, _server_patterns)
-    return _on_server(*_kind(listing, before, query)), {**values, "at_most": limit}
+    """Return a server's SELECT of the author's posts that may be found: behind `before`, down to `last`."""
+    values = _values(query, _server_patterns)
+    places = values_of_list(author, listing, before=before, last=last, limit=limit)
+    return _on_server(*_kind(listing, before, query), last is not None), {**values, **places}
+
+
+def end_of_slice(author: AccountId, sort: Sort, *, before: Place | None, size: int) -> tuple[Statement, Parameters]:
+    """Return a server's SELECT of the place of the last of so many posts behind a place, whatever their status."""
+    values = values_of_list(author, Listing(sort), before=before)
+    return _end_of_slice(sort, before is not None), {**values, "skipped": size - 1}
 
 
 def server_pattern(form: str) -> str:
@@ -174,21 +198,14 @@ def _embedded_patterns(forms: Sequence[str]) -> Sequence[str | None]:
     return [None, *map(glob_pattern, forms)]
 
 
-def _values(
-    author: AccountId,
-    listing: Listing,
-    query: Query,
-    before: Place | None,
-    patterns_of: Callable[[Sequence[str]], Sequence[str | None]],
-) -> Parameters:
-    """Return the values of a search; a pattern that there is none for is NULL, which finds nothing."""
+def _values(query: Query, patterns_of: Callable[[Sequence[str]], Sequence[str | None]]) -> Parameters:
+    """Return the patterns of a search; one that there is none for is NULL, which finds nothing."""
     words = _most_telling(query)
-    patterns = {_name(number, form): None for number in range(_WORDS) for form in range(_FORMS + 1)} | {
+    return {_name(number, form): None for number in range(_WORDS) for form in range(_FORMS + 1)} | {
         _name(number, form): pattern
         for number in range(_WORDS)
         for form, pattern in enumerate(patterns_of([*map(telling_part, words[min(number, len(words) - 1)].forms)]))
     }
-    return {**values_of_list(author, listing, before=before), **patterns}
 
 
 def _name(word: int, form: int) -> str:
@@ -202,7 +219,7 @@ def _kind(listing: Listing, before: Place | None, query: Query) -> tuple[Sort, b
     return listing.sort, listing.status is not None, before is not None, count
 
 
-@lru_cache
+@lru_cache(256)
 def _embedded(sort: Sort, has_status: bool, has_before: bool, words: int) -> Select[Any]:  # noqa: FBT001 - a key of the cache
     """Make the SELECT of one kind of search for SQLite."""
 
@@ -218,8 +235,8 @@ def _embedded(sort: Sort, has_status: bool, has_before: bool, words: int) -> Sel
     return statement.where(*map(condition, range(words)))
 
 
-@lru_cache
-def _on_server(sort: Sort, has_status: bool, has_before: bool, words: int) -> Select[Any]:  # noqa: FBT001 - a key of the cache
+@lru_cache(256)
+def _on_server(sort: Sort, has_status: bool, has_before: bool, words: int, has_last: bool) -> Select[Any]:  # noqa: FBT001 - a key of the cache
     """Make the SELECT of one kind of search for servers."""
 
     def condition(word: int) -> ColumnElement[bool]:
@@ -236,8 +253,17 @@ def _on_server(sort: Sort, has_status: bool, has_before: bool, words: int) -> Se
             ),
         )
 
-    statement = chosen(LISTED, sort, has_status=has_status, has_before=has_before)
+    statement = chosen(LISTED, sort, has_status=has_status, has_before=has_before, has_last=has_last)
     return statement.where(*map(condition, range(words))).limit(bindparam("at_most"))
+
+
+@lru_cache
+def _end_of_slice(sort: Sort, has_before: bool) -> Select[Any]:  # noqa: FBT001 - a key of the cache
+    """Make the SELECT of a place."""
+    statement = chosen((PostRow.id, PostRow.updated_date), sort, has_status=False, has_before=has_before)
+    # A server that knows little of the account's posts yet would rather sort them, again for each slice.
+    index = "ix_posts_account_id_updated_date_id_status" if sort.is_by_change else "PRIMARY"
+    return statement.limit(1).offset(bindparam("skipped")).with_hint(PostRow, f"FORCE INDEX ({index})", "mysql")
 
 
 def _as_bytes(column: SQLColumnExpression[Any]) -> ColumnElement[Any]:

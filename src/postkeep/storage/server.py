@@ -23,7 +23,7 @@ from postkeep.storage.limits import COUNTS, HEAVY_BYTES, HEAVY_QUERIES, OWN_UNIT
 from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
 from postkeep.storage.schema import read_state, refuse_unfit
-from postkeep.storage.search import Finds, server_search
+from postkeep.storage.search import Finds
 from postkeep.storage.server_pool import (
     Connection,
     Connections,
@@ -154,14 +154,9 @@ class ServerStorage:
         about_bytes: int,
     ) -> Found:
         """Find posts, on connections of their own."""
-
-        def ask(behind: Place | None, at_most: int) -> tuple[Statement, Parameters]:
-            return server_search(author, listing, query, before=behind, limit=at_most)
-
         finds = Finds(query, limit=limit, about_bytes=about_bytes)
-        async with self._search_turns.to_search(author):
-            # One more than asked for says whether there are more.
-            return await self._search.run(ask, listing.sort.place_of, finds, before=before, limit=limit + 1)
+        async with self._search_turns.to_search(author) as turn:
+            return await self._search.run(author, listing, finds, before=before, has_to_end=turn.has_to_end)
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""

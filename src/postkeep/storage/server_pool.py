@@ -117,6 +117,11 @@ class Connection(Protocol):
 
     _transport: asyncio.ReadTransport
 
+    @property
+    def connected(self) -> bool:
+        """Whether it is open."""
+        ...
+
     def cursor(self, cursor: type[Any] | None = None) -> Cursor:
         """Make a cursor, of another class where one is given."""
         ...
@@ -192,13 +197,22 @@ def is_read_only(error: MySQLError) -> bool:
 class Connections:
     """A bounded number of connections, each lent to one user at a time."""
 
-    def __init__(self, url: URL, *, size: int, autocommit: bool, statement_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        url: URL,
+        *,
+        size: int,
+        autocommit: bool,
+        isolation: str = _ISOLATION,
+        statement_seconds: float | None = None,
+    ) -> None:
         """Take the server's address; connections are opened as they are needed. To be called in the event loop.
 
         Args:
             url: `mysql+asyncmy://...`.
             size: How many at most.
             autocommit: For single statements without a transaction around each.
+            isolation: What a transaction sees of others.
             statement_seconds: After how many the server ends a SELECT by itself, if after any.
         """
         _, named = _DIALECT.create_connect_args(_driver_url(url))
@@ -209,6 +223,7 @@ class Connections:
         self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
         self._ready: WeakSet[Connection] = WeakSet()
         self._stale: WeakSet[Connection] = WeakSet()
+        self._isolation = isolation
         self._closed = False
 
     @asynccontextmanager
@@ -222,7 +237,7 @@ class Connections:
         connection = await self._take()
         try:
             if connection not in self._ready:
-                await _set_up(connection)
+                await _set_up(connection, self._isolation)
                 self._ready.add(connection)
             yield connection
         except BaseException as error:
@@ -278,9 +293,9 @@ class Connections:
             raise OperationalError(_SERVER_LOST, str(error)) from error
 
 
-async def _set_up(connection: Connection) -> None:
+async def _set_up(connection: Connection, isolation: str) -> None:
     """Set what cannot be said while connecting."""
-    await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {_ISOLATION}")
+    await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
     async with connection.cursor() as cursor:
         await cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'", ())
         is_galera = [value for _, value in await cursor.fetchall()] == ["ON"]

@@ -11,12 +11,9 @@ from weakref import WeakValueDictionary
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.posts import ListedPost
 from postkeep.services.ports import Recall, StorageUnavailable
-from postkeep.storage.limits import BYTES_PER_SECOND, OWN_STREAMS, PATIENCE_SECONDS, STREAMS
+from postkeep.storage.limits import BYTES_PER_SECOND, OWN_STREAMS, PATIENCE_SECONDS, STREAMS, UNDISTURBED_SECONDS
 
 log = logging.getLogger(__name__)
-
-UNDISTURBED_SECONDS: Final = 1.0
-"""How long one is read before it can be slow: much less than anybody waits for a turn."""
 
 _LOOK_SECONDS: Final = 0.1
 

@@ -50,6 +50,34 @@ async def test_one_account_has_one_turn_at_a_time(
         pass
 
 
+async def test_a_search_gives_way_once_another_account_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before it has had a second, nor for the account's own next one."""
+    monkeypatch.setattr(turns_module, "UNDISTURBED_SECONDS", 0.1)
+    turns, mine, yours = AccountTurns(1), an_account_id(), an_account_id()
+
+    async def search(author: AccountId) -> None:
+        async with turns.to_search(author):
+            pass
+
+    async with turns.to_search(mine) as turn:
+        own_next = asyncio.create_task(search(mine))
+        await asyncio.sleep(0.2)
+        assert not turn.has_to_end()
+        others = asyncio.create_task(search(yours))
+        await asyncio.sleep(0)
+        assert turn.has_to_end()
+    assert turn.has_to_end()
+    await asyncio.gather(own_next, others)
+    async with turns.to_search(mine) as turn:
+        others = asyncio.create_task(search(yours))
+        await asyncio.sleep(0)
+        assert not turn.has_to_end()
+        others.cancel()
+        await asyncio.gather(others, return_exceptions=True)
+        await asyncio.sleep(0.2)
+        assert not turn.has_to_end()
+
+
 async def test_turns_come_in_order(anyio_backend: str) -> None:
     """Whoever waited gets the next one."""
     del anyio_backend

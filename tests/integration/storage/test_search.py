@@ -1,9 +1,15 @@
 """Searching on real databases: what they take for the same letter, and how long they may take."""
 
+import asyncio
 import re
 import sqlite3
+import threading
+import time
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from asyncmy.errors import OperationalError
@@ -11,28 +17,33 @@ from sqlalchemy import Engine
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.mysql.asyncmy import dialect as asyncmy_dialect
 
+from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import EVERYTHING, Listing, Place, Sort
-from postkeep.domain.posts import Text
+from postkeep.domain.posts import ListedPost, PostId, Text
 from postkeep.domain.search import fold, parse_query, variants
-from postkeep.services.ports import SearchUnavailable, StorageUnavailable
+from postkeep.services.ports import Found, SearchUnavailable, StorageUnavailable
+from postkeep.storage import account_turns as turns_module
+from postkeep.storage import server_search as server_search_module
 from postkeep.storage.embedded_file import connect
 from postkeep.storage.embedded_search import EmbeddedSearch
+from postkeep.storage.limits import SEARCHES
 from postkeep.storage.lists import SUMMARY, list_statement
 from postkeep.storage.search import (
     Finds,
     embedded_search,
+    end_of_slice,
     glob_pattern,
     like_pattern,
     server_pattern,
     server_search,
     telling_part,
 )
-from postkeep.storage.server_pool import Connections
+from postkeep.storage.server_pool import Connection, Connections
 from postkeep.storage.server_search import ServerSearch
 from postkeep.storage.statements import Parameters, Statement, compiled
 from tests.builders import MIDNIGHT, a_post, an_account_id
 from tests.contracts.kept import keep_account, keep_posts
-from tests.contracts.lists import find
+from tests.contracts.lists import LISTINGS, find, keep_changed
 from tests.integration.storage.opened import SERVERS, Opened, open_embedded
 
 EVERY = [chr(code) for code in range(1, 0x20000) if not 0xD800 <= code <= 0xDFFF]
@@ -87,7 +98,7 @@ def test_a_database_is_not_asked_to_compare_much(given: str) -> None:
         embedded_search(a_post().author, EVERYTHING, parse_query(given), before=None),
         server_search(a_post().author, EVERYTHING, parse_query(given), before=None, limit=1),
     ):
-        patterns = [value for name, value in values.items() if name.startswith("word_") and value is not None]
+        patterns = [str(value) for name, value in values.items() if name.startswith("word_") and value is not None]
         compared = [re.sub(r"\[.*?\]", "?", pattern).strip("%*") for pattern in patterns]
         assert max(map(len, compared)) <= 12
         assert len({*compared}) <= 4
@@ -136,20 +147,20 @@ async def test_a_search_on_a_server_ends_by_itself(server: Opened) -> None:
         await connections.close()
 
 
+def never() -> bool:
+    """Say that nobody waits."""
+    return False
+
+
 async def test_a_search_that_takes_too_long_is_given_up(server: Opened) -> None:
     """By the server's own word for it, which is no failure of the database."""
     author = (await keep_account(server.storage)).id
     await keep_posts(server.storage, *(a_post(author=author, text=Text("ü" * 500_000)) for _ in range(6)))
-    search = ServerSearch(server.url, seconds=0.001)
+    search = ServerSearch(server.url, statement_seconds=0.001)
     try:
-        query = parse_query(f"{'ü' * 190}x")
-
-        def ask(before: Place | None, at_most: int) -> tuple[Statement, Parameters]:
-            return server_search(author, EVERYTHING, query, before=before, limit=at_most)
-
-        finds = Finds(query, limit=1, about_bytes=1)
+        finds = Finds(parse_query(f"{'ü' * 190}x"), limit=1, about_bytes=1)
         with pytest.raises(SearchUnavailable):
-            await search.run(ask, Sort.NEWEST_FIRST.place_of, finds, before=None, limit=2)
+            await search.run(author, EVERYTHING, finds, before=None, has_to_end=never)
     finally:
         await search.close()
     assert (await find(server.storage, author, "ü", limit=1)).has_more
@@ -165,7 +176,7 @@ async def test_a_search_in_a_file_ends_by_itself(tmp_path: Path) -> None:
         try:
             statement = embedded_search(author, EVERYTHING, query, before=None)
             with pytest.raises(SearchUnavailable):
-                await hurried.run(*statement, Finds(query, limit=1, about_bytes=1))
+                await hurried.run(*statement, Finds(query, limit=1, about_bytes=1), never)
         finally:
             await hurried.close()
         assert len((await find(opened.storage, author, "ü")).posts) == 300
@@ -179,12 +190,162 @@ async def test_a_search_in_a_few_long_posts_ends_by_itself(tmp_path: Path) -> No
         query = parse_query("a" * 150 + "b")
         hurried = EmbeddedSearch(tmp_path / "postkeep.db", seconds=0)
         try:
+            statement = embedded_search(author, EVERYTHING, query, before=None)
             with pytest.raises(SearchUnavailable):
-                await hurried.run(
-                    *embedded_search(author, EVERYTHING, query, before=None), Finds(query, limit=1, about_bytes=1)
-                )
+                await hurried.run(*statement, Finds(query, limit=1, about_bytes=1), never)
         finally:
             await hurried.close()
+
+
+LONG_TEXT = "а" * 500_000
+SLOW_QUERY = f"{'а' * 120}б"
+
+
+async def keep_long_posts(opened: Opened, count: int = 16) -> AccountId:
+    """Keep somebody's posts that take long to search for the slow query, and are no quick find either."""
+    author = (await keep_account(opened.storage)).id
+    for _ in range(count):
+        await keep_posts(opened.storage, a_post(author=author, text=Text(f"{LONG_TEXT} {'а' * 20}б")))
+    return author
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have searches give way early, on servers between slices of a post or a few."""
+    monkeypatch.setattr(turns_module, "UNDISTURBED_SECONDS", 0.2)
+    monkeypatch.setattr(server_search_module, "_FIRST_SLICE", 1)
+    monkeypatch.setattr(server_search_module, "_SLICE_SECONDS", 0.02)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("opened", ["embedded", *SERVERS], indirect=True)
+async def test_searches_that_take_long_give_way(opened: Opened) -> None:
+    """One or two who search for what takes long would take searching away from everybody else."""
+    slow = [await keep_long_posts(opened) for _ in range(SEARCHES)]
+    stranger = (await keep_account(opened.storage)).id
+    await keep_posts(opened.storage, a_post(author=stranger, text=Text("Milk")))
+    searches = [asyncio.create_task(find(opened.storage, author, SLOW_QUERY)) for author in slow]
+    await asyncio.sleep(0.4)
+    assert not any(search.done() for search in searches)
+    begun = time.monotonic()
+    assert len((await find(opened.storage, stranger, "milk")).posts) == 1
+    assert time.monotonic() - begun < 2.5
+    ended = await asyncio.gather(*searches, return_exceptions=True)
+    assert any(isinstance(each, SearchUnavailable) for each in ended), ended
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("opened", ["embedded", *SERVERS], indirect=True)
+async def test_a_search_that_nobody_is_kept_from_takes_its_time(opened: Opened) -> None:
+    """Neither its own account's next one, nor that there was somebody who waited before, is a reason to end it."""
+    slow, other = [await keep_long_posts(opened, 5) for _ in range(SEARCHES)]
+    assert (
+        await asyncio.gather(*(find(opened.storage, author, SLOW_QUERY) for author in (slow, slow, other)))
+        == [Found([], has_more=False)] * 3
+    )
+
+
+@pytest.mark.parametrize("opened", ["embedded", *SERVERS], indirect=True)
+async def test_a_search_that_nobody_waits_for_any_more_keeps_nobody_waiting(opened: Opened) -> None:
+    """Whoever hangs up and comes again does not begin one more."""
+    slow = [await keep_long_posts(opened) for _ in range(SEARCHES)]
+    stranger = (await keep_account(opened.storage)).id
+    for _ in range(3):
+        searches = [asyncio.create_task(find(opened.storage, author, SLOW_QUERY)) for author in slow]
+        await asyncio.sleep(0.1)
+        for search in searches:
+            search.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+    begun = time.monotonic()
+    assert (await find(opened.storage, stranger, "milk")).posts == []
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_slices_together_are_the_whole(server: Opened, listing: Listing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many posts each has, and wherever the pages begin."""
+    posts = await keep_changed(server.storage)
+    wanted = (await find(server.storage, posts[0].author, "1", listing)).posts
+    for size in (1, 2, 5, 11, 12, 13):
+        monkeypatch.setattr(server_search_module, "_FIRST_SLICE", size)
+        monkeypatch.setattr(server_search_module, "_SLICE_GROWTH", 1)
+        for limit in (1, 2, 1000):
+            before, found = None, list[ListedPost]()
+            while True:
+                page = await find(server.storage, posts[0].author, "1", listing, before=before, limit=limit)
+                found += page.posts
+                if not page.has_more:
+                    break
+                before = listing.sort.place_of(page.posts[-1])
+            assert found == wanted, (size, limit)
+
+
+async def test_what_is_too_much_at_once_is_looked_at_in_smaller_slices(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred long posts behind a thousand short ones take longer than a statement may; each is found once."""
+    author = (await keep_account(server.storage)).id
+    texts = [f"{'б' * 300_000} {number}" for number in range(30)]
+    for number, text in enumerate(texts):
+        await keep_posts(server.storage, a_post(author=author, text=Text(f"{text}." if number % 3 else text)))
+    monkeypatch.setattr(server_search_module, "_FIRST_SLICE", 1000)
+    shrunk = list[int]()
+    look = server_search_module._Look  # noqa: SLF001 - what happens in between is nowhere else
+    shrink = look.shrink
+
+    def watch(search: Any) -> None:
+        shrunk.append(search.size)
+        shrink(search)
+
+    monkeypatch.setattr(look, "shrink", watch)
+    search = ServerSearch(server.url, statement_seconds=0.05)
+    try:
+        finds = Finds(parse_query("."), limit=99, about_bytes=2**30)
+        found = await search.run(author, EVERYTHING, finds, before=None, has_to_end=never)
+    finally:
+        await search.close()
+    assert shrunk
+    assert [post.text for post in found.posts] == [f"{each}." for number, each in enumerate(texts) if number % 3][::-1]
+
+
+async def test_slices_are_of_one_moment(server: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A post that is changed meanwhile would else be found twice, or not at all."""
+    posts = await keep_changed(server.storage)
+    author, listing = posts[0].author, Listing(Sort.FIRST_CHANGED_FIRST)
+    wanted = await find(server.storage, author, "1", listing)
+    monkeypatch.setattr(server_search_module, "_FIRST_SLICE", 3)
+    look = server_search_module._Look  # noqa: SLF001 - what happens between two slices is nowhere else
+    end_of_slice_of = look._end_of_slice  # noqa: SLF001 - as above
+
+    async def move_first(search: Any, connection: Connection) -> Place | None:
+        if search.before is not None:
+            moved = UUID(wanted.posts[0].id).bytes
+            await server.rows("UPDATE posts SET updated_date = '2036-01-01' WHERE id = :id", id=moved)
+        return await end_of_slice_of(search, connection)
+
+    monkeypatch.setattr(look, "_end_of_slice", move_first)
+    assert await find(server.storage, author, "1", listing) == wanted
+
+
+async def test_the_rule_looks_at_long_texts_in_another_thread(server: Opened) -> None:
+    """A database may be made to find much for nothing; the event loop has others to answer meanwhile."""
+    author = await keep_long_posts(server, 2)
+    threads = list[int]()
+
+    class Watched(Finds):
+        def take(self, posts: Iterable[ListedPost]) -> None:
+            threads.append(threading.get_ident())
+            super().take(posts)
+
+    search = ServerSearch(server.url)
+    try:
+        await search.run(
+            author, EVERYTHING, Watched(parse_query("аб"), limit=9, about_bytes=2**30), before=None, has_to_end=never
+        )
+    finally:
+        await search.close()
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
 
 
 async def test_a_broken_file_is_no_search_that_takes_too_long(tmp_path: Path) -> None:
@@ -232,12 +393,21 @@ async def test_one_s_own_posts_are_read_in_order(opened: Opened, before: Place |
         assert re.search(index, plan), plan
         assert not re.search("filesort|TEMP B-TREE|SCAN", plan), plan
     query = parse_query("milk")
-    search = server_search(author, EVERYTHING, query, before=before, limit=2)
-    if not opened.is_server:
-        search = embedded_search(author, EVERYTHING, query, before=before)
-    plan = await plan_of(opened, *search)
-    assert re.search("(?i)primary|autoindex", plan), plan
-    assert not re.search("filesort|TEMP B-TREE|SCAN", plan), plan
+    searches = [embedded_search(author, EVERYTHING, query, before=before)]
+    if opened.is_server:
+        end = Place(PostId(UUID(int=0)))
+        searches = [
+            server_search(author, EVERYTHING, query, before=before, limit=2),
+            server_search(author, EVERYTHING, query, before=before, last=end, limit=2),
+            end_of_slice(author, Sort.NEWEST_FIRST, before=before, size=64),
+        ]
+    for search in searches:
+        plan = await plan_of(opened, *search)
+        assert re.search("(?i)primary|autoindex", plan), plan
+        assert not re.search("filesort|TEMP B-TREE|SCAN", plan), plan
+    if opened.is_server:
+        plan = await plan_of(opened, *end_of_slice(author, Sort.LAST_CHANGED_FIRST, before=before, size=64))
+        assert not re.search("filesort", plan), plan
 
 
 @pytest.mark.parametrize("opened", ["embedded", *SERVERS], indirect=True)
