@@ -66,6 +66,7 @@ class FakeStorage:
         self.journal: list[str] = [] if journal is None else journal
         self.fails: StorageUnavailable | SchemaUnfit | None = None
         self.recall: Recall = no_recall
+        self.weight = 0
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit on a copy of the state, which becomes the state unless the unit raises."""
@@ -102,17 +103,19 @@ class FakeStorage:
         await asyncio.sleep(0)
         return found
 
-    async def stream(
+    async def stream(  # noqa: PLR0913 - as in the port
         self,
         author: AccountId,
         listing: Listing = EVERYTHING,
         *,
         before: Place | None = None,
         last: Place | None = None,
+        weight: int = 0,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts, one at a time."""
         self.recall = recall
+        self.weight = weight
         for post in await self.read(lambda work: work.posts.list_for(author, listing, before=before, last=last)):
             yield [post]
 

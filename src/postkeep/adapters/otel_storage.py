@@ -54,17 +54,18 @@ class TracedStorage:
         with self._span("read", query):
             return await self._storage.read(query, weight=weight, asker=asker)
 
-    async def stream(
+    async def stream(  # noqa: PLR0913 - as in the port
         self,
         author: AccountId,
         listing: Listing = EVERYTHING,
         *,
         before: Place | None = None,
         last: Place | None = None,
+        weight: int = 0,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts in order; the span lasts until the last was taken."""
-        parts = self._storage.stream(author, listing, before=before, last=last, recall=recall)
+        parts = self._storage.stream(author, listing, before=before, last=last, weight=weight, recall=recall)
         with self._span("stream", self._storage.stream):
             async with aclosing(parts):
                 async for part in parts:

@@ -109,7 +109,7 @@ async def _take_out(
                 done += len(part)
                 progress(done, account.posts)
 
-    exported = await services.exports.begin(account.id)
+    exported = await services.exports.begin(account.id, size=account.bytes)
     async with aclosing(FORMATS[Format(form)].write(counted(exported.parts))) as pieces:
         async for piece in pieces:
             sink.write(piece)

@@ -21,7 +21,7 @@ async def download(caller: Caller, exports: ExportService, request: Request, for
     Raises:
         StorageUnavailable: The database does not answer, or too many long lists are being read.
     """
-    export = await exports.begin(caller.account_id)
+    export = await exports.begin(caller.account_id, size=caller.stamp.list_bytes)
     written = FORMATS[format_asked]
     name = f"postkeep-{datetime.now(UTC):%Y-%m-%d}.{written.ending}"
     return LongAnswer(

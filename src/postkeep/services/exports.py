@@ -33,11 +33,15 @@ class ExportService:
         """Take where everything is kept."""
         self._storage = storage
 
-    async def begin(self, author: AccountId) -> Export:
+    async def begin(self, author: AccountId, *, size: int = 0) -> Export:
         """Begin to read all posts of somebody, in bounded memory.
 
         They come newest first, as lists do: there is one order in which they are read at one moment, and whoever brings
         them in again needs none, since ids and dates come along.
+
+        Args:
+            author: Whose posts.
+            size: About how many bytes the list of all of them has.
 
         Raises:
             StorageUnavailable: The database does not answer, or too many long lists are being read.
@@ -48,7 +52,7 @@ class ExportService:
             if not recalled.done():
                 recalled.set_result(None)
 
-        parts = self._storage.stream(author, recall=recall)
+        parts = self._storage.stream(author, weight=size, recall=recall)
         # What can go wrong at the beginning does so before anything is answered.
         # (`anext` of Python 3.11 fails where what it is to answer in the end is a tuple: `None` is none.)
         first = await anext(parts, None) or ()

@@ -283,13 +283,14 @@ class Storage(Protocol):
         """
         ...
 
-    def stream(
+    def stream(  # noqa: PLR0913 - which posts, in what order, and who is told what
         self,
         author: AccountId,
         listing: Listing = EVERYTHING,
         *,
         before: Place | None = None,
         last: Place | None = None,
+        weight: int = 0,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts in order, some at a time: as they all were at one moment, in bounded memory.
@@ -301,6 +302,7 @@ class Storage(Protocol):
             listing: Which of them, and in what order.
             before: Only those behind this place.
             last: Only down to this one, which counts.
+            weight: About how many bytes the list has, 0 if few. The heavy ones never take all room there is.
             recall: Called when it should be closed at once, because it is in others' way; perhaps more than once.
 
         Raises:

@@ -130,7 +130,7 @@ class PostService:
         if size <= LONG_BYTES:
             return await self._short_page(author, listing, limit, before, size)
         if limit is None:
-            return await self._long_page(author, listing, before, None)
+            return await self._long_page(author, listing, before, None, size)
         # Where there are long posts, even finding out how long they are takes its time.
         light = await self._storage.read(
             lambda work: work.posts.list_light(author, listing, limit=limit + 1, before=before),
@@ -147,7 +147,8 @@ class PostService:
         size = sum(each + LISTED_BYTES for _, each in sizes)
         if size <= LONG_BYTES:
             return await self._short_page(author, listing, limit, before, size)
-        return await self._long_page(author, listing, before, sizes[limit - 1][0] if len(sizes) > limit else None)
+        last = sizes[limit - 1][0] if len(sizes) > limit else None
+        return await self._long_page(author, listing, before, last, size)
 
     async def _short_page(
         self, author: AccountId, listing: Listing, limit: int | None, before: Place | None, size: int
@@ -161,7 +162,7 @@ class PostService:
         return _page(posts, listing, limit)
 
     async def _long_page(
-        self, author: AccountId, listing: Listing, before: Place | None, last: Place | None
+        self, author: AccountId, listing: Listing, before: Place | None, last: Place | None, size: int
     ) -> LongPage:
         """Begin to read a page that is too long to be held as a whole."""
         recalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -170,7 +171,7 @@ class PostService:
             if not recalled.done():
                 recalled.set_result(None)
 
-        parts = self._storage.stream(author, listing, before=before, last=last, recall=recall)
+        parts = self._storage.stream(author, listing, before=before, last=last, weight=size, recall=recall)
         # What can go wrong at the beginning does so before anything is answered.
         first = await anext(parts, None) or ()
         return LongPage(_resumed(first, parts), last, recalled)

@@ -123,17 +123,18 @@ class EmbeddedStorage:
         async with nullcontext() if asker is None else self._heavy_turns.to_use(asker, "heavy queries"):
             return await self._in_thread(lambda: self._heavy.run(query))
 
-    async def stream(
+    async def stream(  # noqa: PLR0913 - as in the port
         self,
         author: AccountId,
         listing: Listing = EVERYTHING,
         *,
         before: Place | None = None,
         last: Place | None = None,
+        weight: int = 0,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
-        async with self._streams.turn(author, recall) as stream:
+        async with self._streams.turn(author, recall, weight) as stream:
             try:
                 await self._in_thread(self._log.refuse_if_long)
                 posts = _LongList(self._path, *list_statement(author, listing, before=before, last=last))
@@ -229,17 +230,18 @@ class InMemoryStorage:
         del weight, asker
         return await self._writer.run(None, query)
 
-    async def stream(
+    async def stream(  # noqa: PLR0913 - as in the port
         self,
         author: AccountId,
         listing: Listing = EVERYTHING,
         *,
         before: Place | None = None,
         last: Place | None = None,
+        weight: int = 0,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts; they are in memory as they are, so all of them at once."""
-        del recall
+        del weight, recall
 
         yield await self.read(lambda work: work.posts.list_for(author, listing, before=before, last=last))
 

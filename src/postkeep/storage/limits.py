@@ -14,6 +14,12 @@ STREAMS: Final = 8
 OWN_STREAMS: Final = 2
 """How many of those may be one account's: the second as long as nobody else waits."""
 
+LONGEST_STREAMS: Final = 6
+"""How many of the turns at long lists may go to the longest: the others come through whoever reads those."""
+
+LONGEST_BYTES: Final = 16 * 1024 * 1024
+"""Lists with more are the longest: such a list takes longer than anybody waits for a turn, however fast it is read."""
+
 HEAVY_BYTES: Final = 64 * 1024
 """Queries that read more are heavy."""
 

@@ -109,18 +109,22 @@ class ServerStorage:
                     await _pause_or_give_up(error, run)
         raise StorageUnavailable
 
-    async def stream(
+    async def stream(  # noqa: PLR0913 - as in the port
         self,
         author: AccountId,
         listing: Listing = EVERYTHING,
         *,
         before: Place | None = None,
         last: Place | None = None,
+        weight: int = 0,
         recall: Recall = no_recall,
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT; once it has begun, a fault ends it."""
         statement, values = list_statement(author, listing, before=before, last=last)
-        async with self._streams.turn(author, recall) as stream, aclosing(self._parts(statement, values)) as parts:
+        async with (
+            self._streams.turn(author, recall, weight) as stream,
+            aclosing(self._parts(statement, values)) as parts,
+        ):
             async for part in parts:
                 stream.give(part)
                 yield part

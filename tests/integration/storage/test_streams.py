@@ -12,7 +12,7 @@ from postkeep.domain.posts import ListedPost, Text
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage import embedded_file
 from postkeep.storage import streams as streams_module
-from postkeep.storage.limits import OWN_STREAMS, STREAMS
+from postkeep.storage.limits import LONGEST_BYTES, OWN_STREAMS, STREAMS
 from tests.builders import a_post
 from tests.contracts.kept import keep_account, keep_posts
 from tests.integration.storage.opened import Opened
@@ -23,10 +23,12 @@ COUNT = 30
 class Reader:
     """Somebody who reads a long list, and stops when told to."""
 
-    def __init__(self, opened: Opened, account: Account) -> None:
-        """Ask for the list."""
+    def __init__(self, opened: Opened, account: Account, *, weight: int = 0) -> None:
+        """Ask for the list, and say how long it is."""
         self.recalled = asyncio.Event()
-        self.parts: AsyncGenerator[Sequence[ListedPost]] = opened.storage.stream(account.id, recall=self.recalled.set)
+        self.parts: AsyncGenerator[Sequence[ListedPost]] = opened.storage.stream(
+            account.id, weight=weight, recall=self.recalled.set
+        )
 
     async def read(self) -> int:
         """Read to the end, and return how many posts there were."""
@@ -59,9 +61,11 @@ async def others(opened: Opened) -> list[Account]:
     return [await keep_long_list(opened) for _ in range(STREAMS // OWN_STREAMS)]
 
 
-async def take_turns(opened: Opened, accounts: Sequence[Account], *, each: int, stack: AsyncExitStack) -> list[Reader]:
+async def take_turns(
+    opened: Opened, accounts: Sequence[Account], *, each: int, stack: AsyncExitStack, weight: int = 0
+) -> list[Reader]:
     """Begin to read so many lists of each account, and leave it at that."""
-    readers = [Reader(opened, account) for account in accounts for _ in range(each)]
+    readers = [Reader(opened, account, weight=weight) for account in accounts for _ in range(each)]
     for reader in readers:
         await stack.enter_async_context(aclosing(reader.parts))
         await anext(reader.parts)
@@ -168,6 +172,56 @@ class TestTurns:
             assert not any(reader.recalled.is_set() for reader in readers)
         assert await next_one == COUNT
 
+    async def test_the_longest_lists_leave_turns_to_others(
+        self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Eight accounts that read hundreds of megabytes, none of them slowly, would have all turns for minutes."""
+        monkeypatch.setattr(streams_module, "PATIENCE_SECONDS", 0.5)
+        holders = [await keep_long_list(opened) for _ in range(STREAMS)]
+        async with AsyncExitStack() as stack:
+            readers = await take_turns(opened, holders[:6], each=1, stack=stack, weight=LONGEST_BYTES + 1)
+            for late in holders[6:]:
+                with pytest.raises(StorageUnavailable):
+                    await Reader(opened, late, weight=LONGEST_BYTES + 1).read()
+            assert not any(reader.recalled.is_set() for reader in readers)
+            async with aclosing((ordinary := Reader(opened, holders[0], weight=LONGEST_BYTES)).parts):
+                await anext(ordinary.parts)
+                assert await Reader(opened, account, weight=LONGEST_BYTES).read() == COUNT
+        assert await Reader(opened, account, weight=LONGEST_BYTES + 1).read() == COUNT
+
+    async def test_among_the_longest_the_second_ones_give_way(
+        self, opened: Opened, account: Account, others: list[Account]
+    ) -> None:
+        """As among all."""
+        async with AsyncExitStack() as stack:
+            readers = await take_turns(opened, others[:3], each=2, stack=stack, weight=LONGEST_BYTES + 1)
+            next_one = asyncio.create_task(Reader(opened, account, weight=LONGEST_BYTES + 1).read())
+            async with asyncio.timeout(20):
+                await readers[-1].recalled.wait()
+            await readers[-1].parts.aclose()
+            assert await next_one == COUNT
+
+    @pytest.mark.parametrize("weight", [0, LONGEST_BYTES + 1])
+    async def test_who_waits_has_only_those_give_way_who_have_what_it_waits_for(
+        self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch, weight: int
+    ) -> None:
+        """One of the longest needs another's turn, an ordinary one its own account's, and nobody else is disturbed."""
+        monkeypatch.setattr(streams_module, "UNDISTURBED_SECONDS", 0.05)
+        holders = [await keep_long_list(opened) for _ in range(5)]
+        async with AsyncExitStack() as stack:
+            mine = await take_turns(opened, [account], each=1, stack=stack) if weight else []
+            readers = await take_turns(opened, holders, each=1, stack=stack, weight=LONGEST_BYTES + 1)
+            own = await take_turns(opened, [account], each=1, stack=stack, weight=LONGEST_BYTES + 1)
+            mine += [] if weight else await take_turns(opened, [account], each=1, stack=stack)
+            await asyncio.sleep(0.3)
+            waits = await keep_long_list(opened) if weight else account
+            waiting = asyncio.create_task(Reader(opened, waits, weight=weight).read())
+            await asyncio.sleep(0.3)
+            first = readers[0] if weight else own[0]
+            assert [each for each in [*mine, *readers, *own] if each.recalled.is_set()] == [first]
+            await first.parts.aclose()
+            assert await waiting == COUNT
+
 
 async def test_who_was_fast_has_saved_up_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred megabytes at once give no right to stand still for half a minute."""
@@ -175,7 +229,7 @@ async def test_who_was_fast_has_saved_up_no_time(monkeypatch: pytest.MonkeyPatch
     streams = streams_module.Streams(1)
     author = a_post().author
     part = [ListedPost.of(a_post(text=Text("x" * 1_000_000)))]
-    async with streams.turn(author, lambda: None) as stream:
+    async with streams.turn(author, lambda: None, 0) as stream:
         for _ in range(100):
             stream.give(part)
             stream.taken()

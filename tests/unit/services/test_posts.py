@@ -7,6 +7,7 @@ import pytest
 from postkeep.domain.accounts import Account, AccountGone, AccountStatus
 from postkeep.domain.lists import Place
 from postkeep.domain.posts import ListedPost, Post, PostAbsent, Status, Text, Title
+from postkeep.services.exports import ExportService
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import LONG_BYTES, LongPage, Page
 from postkeep.services.repositories import Stamp
@@ -206,10 +207,20 @@ async def test_a_list_of_more_than_a_megabyte_comes_in_parts() -> None:
 
     everything = listed(*posts[::-1])
     assert await long_page(None) == (everything, None)
+    assert world.storage.weight == Stamp.of(account).list_bytes
     assert await long_page(3) == (everything[:3], Place(posts[2].id))
+    assert LONG_BYTES < world.storage.weight < 2 * LONG_BYTES
     assert await long_page(3, Place(posts[3].id)) == (everything[2:], None)
     assert await page_of(world, account, limit=1) == Page(everything[:1], Place(posts[4].id))
     assert await page_of(world, account, limit=9, before=Place(posts[1].id)) == Page(everything[4:], None)
+
+
+async def test_an_export_says_how_long_it_is() -> None:
+    """Storage keeps room for those that are not long."""
+    world = a_world().with_account(account := an_account())
+    export = await ExportService(world.storage).begin(account.id, size=12_345)
+    await export.parts.aclose()
+    assert world.storage.weight == 12_345
 
 
 async def test_who_reads_a_long_list_hears_that_it_is_in_others_way() -> None:
