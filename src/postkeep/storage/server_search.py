@@ -83,7 +83,7 @@ class ServerSearch:
             before: Only what is behind this place.
             has_to_end: Whether it is to be given up; asked often.
         """
-        look = _Look(self._patience, author, listing, finds, has_to_end, before)
+        look = Look(self._patience, author, listing, finds, has_to_end, before)
         time = asyncio.get_running_loop().time
         began = time()
         try:
@@ -98,7 +98,7 @@ class ServerSearch:
             raise StorageUnavailable from error
         return finds.found
 
-    async def _is_done(self, look: "_Look") -> bool:
+    async def _is_done(self, look: "Look") -> bool:
         """Look on, and say whether that was all; it is not where a slice took too long."""
         try:
             async with self._connections.lent() as connection:
@@ -118,7 +118,7 @@ class ServerSearch:
 
 
 @dataclass(slots=True)
-class _Look:
+class Look:
     """One search. Whatever takes too long in it is a TimeoutError, or the server's word for it.
 
     Attributes:
@@ -139,7 +139,7 @@ class _Look:
         time = asyncio.get_running_loop().time
         while True:
             began = time()
-            last = await self._end_of_slice(connection)
+            last = await self.end_of_slice(connection)
             await self._at_slice(connection, last)
             if last is None or self.finds.has_more:
                 return
@@ -152,7 +152,7 @@ class _Look:
         self._give_way()
         self.size = max(1, self.size // _SLICE_GROWTH)
 
-    async def _end_of_slice(self, connection: Connection) -> Place | None:
+    async def end_of_slice(self, connection: Connection) -> Place | None:
         """Return the place of the last post of a slice; None if there are no more posts than that."""
         statement, values = end_of_slice(self.author, self.listing.sort, before=self.before, size=self.size)
         row = (await runs_on(connection)(statement, values)).first()

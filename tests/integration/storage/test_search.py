@@ -290,7 +290,7 @@ async def test_what_is_too_much_at_once_is_looked_at_in_smaller_slices(
         await keep_posts(server.storage, a_post(author=author, text=Text(f"{text}." if number % 3 else text)))
     monkeypatch.setattr(server_search_module, "_FIRST_SLICE", 1000)
     shrunk = list[int]()
-    look = server_search_module._Look  # noqa: SLF001 - what happens in between is nowhere else
+    look = server_search_module.Look
     shrink = look.shrink
 
     def watch(search: Any) -> None:
@@ -314,8 +314,8 @@ async def test_slices_are_of_one_moment(server: Opened, monkeypatch: pytest.Monk
     author, listing = posts[0].author, Listing(Sort.FIRST_CHANGED_FIRST)
     wanted = await find(server.storage, author, "1", listing)
     monkeypatch.setattr(server_search_module, "_FIRST_SLICE", 3)
-    look = server_search_module._Look  # noqa: SLF001 - what happens between two slices is nowhere else
-    end_of_slice_of = look._end_of_slice  # noqa: SLF001 - as above
+    look = server_search_module.Look
+    end_of_slice_of = look.end_of_slice
 
     async def move_first(search: Any, connection: Connection) -> Place | None:
         if search.before is not None:
@@ -323,7 +323,7 @@ async def test_slices_are_of_one_moment(server: Opened, monkeypatch: pytest.Monk
             await server.rows("UPDATE posts SET updated_date = '2036-01-01' WHERE id = :id", id=moved)
         return await end_of_slice_of(search, connection)
 
-    monkeypatch.setattr(look, "_end_of_slice", move_first)
+    monkeypatch.setattr(look, "end_of_slice", move_first)
     assert await find(server.storage, author, "1", listing) == wanted
 
 
