@@ -76,6 +76,7 @@ async def test_a_search_gives_way_once_another_account_waits(monkeypatch: pytest
         await asyncio.gather(others, return_exceptions=True)
         await asyncio.sleep(0.2)
         assert not turn.has_to_end()
+    assert turn.has_to_end()
 
 
 async def test_turns_come_in_order(anyio_backend: str) -> None:
