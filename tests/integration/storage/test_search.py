@@ -288,7 +288,6 @@ async def test_what_is_too_much_at_once_is_looked_at_in_smaller_slices(
     texts = [f"{'б' * 300_000} {number}" for number in range(30)]
     for number, text in enumerate(texts):
         await keep_posts(server.storage, a_post(author=author, text=Text(f"{text}." if number % 3 else text)))
-    monkeypatch.setattr(server_search_module, "_FIRST_SLICE", 1000)
     shrunk = list[int]()
     look = server_search_module.Look
     shrink = look.shrink
@@ -317,11 +316,11 @@ async def test_slices_are_of_one_moment(server: Opened, monkeypatch: pytest.Monk
     look = server_search_module.Look
     end_of_slice_of = look.end_of_slice
 
-    async def move_first(search: Any, connection: Connection) -> Place | None:
+    async def move_first(search: Any, connection: Connection, size: int) -> Place | None:
         if search.before is not None:
             moved = UUID(wanted.posts[0].id).bytes
             await server.rows("UPDATE posts SET updated_date = '2036-01-01' WHERE id = :id", id=moved)
-        return await end_of_slice_of(search, connection)
+        return await end_of_slice_of(search, connection, size)
 
     monkeypatch.setattr(look, "end_of_slice", move_first)
     assert await find(server.storage, author, "1", listing) == wanted
