@@ -1,6 +1,5 @@
 """The doctor's look at the database."""
 
-import asyncio
 import re
 import shutil
 import sqlite3
@@ -18,6 +17,7 @@ from postkeep.bootstrap.database_port import find_silence
 from postkeep.bootstrap.findings import Finding, Verdict, look_at, reason_of
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings
+from postkeep.storage.deadlines import within
 from postkeep.storage.embedded_file import create_embedded_engine
 from postkeep.storage.limits import SEARCHES, STREAMS
 from postkeep.storage.schema import REVISION, read_state, refuse_unfit
@@ -118,7 +118,7 @@ def _take_lock(path: Path) -> str:
 async def look_at_server(url: URL, settings: Settings) -> list[Finding]:
     """Look at a database server: whether it is there and fit, its schema, its clock, and what it does at a COMMIT."""
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with within(_PATIENCE_SECONDS):
             await check_server(url)
             return await _asked(url, settings)
     except Misconfigured as error:

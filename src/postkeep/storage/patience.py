@@ -1,6 +1,5 @@
 """How long a server database is waited for."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -8,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from postkeep.services.ports import StorageUnavailable
+from postkeep.storage.deadlines import within
 from postkeep.storage.limits import BYTES_PER_SECOND, PATIENCE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Patience:
             StorageUnavailable: It took longer.
         """
         try:
-            async with asyncio.timeout(self._seconds() + weight / BYTES_PER_SECOND):
+            async with within(self._seconds() + weight / BYTES_PER_SECOND):
                 yield
         except TimeoutError as error:
             self._next_probe = self._next_probe or self._monotonic() + PROBE_SECONDS

@@ -19,6 +19,7 @@ from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, no_recall
 from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage.account_turns import AccountTurns
+from postkeep.storage.deadlines import within
 from postkeep.storage.limits import COUNTS, HEAVY_BYTES, HEAVY_QUERIES, OWN_UNITS, PATIENCE_SECONDS, SEARCHES, STREAMS
 from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
@@ -165,7 +166,7 @@ class ServerStorage:
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self._checks.connect() as connection:
+            async with within(PATIENCE_SECONDS), self._checks.connect() as connection:
                 refuse_unfit(await connection.run_sync(read_state))
         except (DBAPIError, PoolTimeoutError, OSError, RuntimeError) as error:
             # A deadline is an OSError, too, and has no words; of RuntimeErrors see `Connections`.

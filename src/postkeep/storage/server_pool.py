@@ -18,6 +18,7 @@ from sqlalchemy.dialects.mysql import asyncmy as sqlalchemy_asyncmy
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from postkeep.services.ports import StorageUnavailable
+from postkeep.storage.deadlines import within
 from postkeep.storage.limits import PATIENCE_SECONDS
 from postkeep.storage.server_tls import for_driver, tls_of
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
@@ -280,7 +281,7 @@ class Connections:
         if self._closed:
             raise StorageUnavailable
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with within(PATIENCE_SECONDS):
                 while (connection := await self._pool.acquire()) in self._stale:
                     connection.close()
                     self._pool.release(connection)

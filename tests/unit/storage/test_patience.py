@@ -1,10 +1,12 @@
 """How long a database is waited for. Nothing here takes time: a patience of nothing is over at once."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from postkeep.services.ports import StorageUnavailable
+from postkeep.storage import deadlines
 from postkeep.storage import patience as patience_module
 from postkeep.storage.patience import Patience
 
@@ -86,6 +88,22 @@ async def test_db_12_one_in_a_while_waits_the_whole_time(impatient: Patience, wa
         pass
     with pytest.raises(TimeoutError):
         await run_out(impatient)
+
+
+async def test_db_12_a_deadline_that_was_not_heard_is_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11's wait_for drops it if the connection is open in the same moment: a unit would never end."""
+    monkeypatch.setattr(patience_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(deadlines, "AGAIN_SECONDS", 0.01)
+
+    async def listen_to_the_second() -> None:
+        async with Patience().limit():
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(StorageUnavailable):
+            await listen_to_the_second()
 
 
 async def test_what_is_heavy_may_take_longer(impatient: Patience) -> None:
