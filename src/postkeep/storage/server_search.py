@@ -144,7 +144,7 @@ class Look:
         while True:
             began = time()
             last = None if self.size is None else await self.end_of_slice(connection, self.size)
-            await self._at_slice(connection, last)
+            await self.at_slice(connection, last)
             if self.size is None or last is None or self.finds.has_more:
                 return
             self._give_way()
@@ -162,7 +162,7 @@ class Look:
         row = (await runs_on(connection)(statement, values)).first()
         return None if row is None else place_of(row, self.listing.sort)
 
-    async def _at_slice(self, connection: Connection, last: Place | None) -> None:
+    async def at_slice(self, connection: Connection, last: Place | None) -> None:
         """Look at a slice.
 
         The server is asked for as many posts as are wanted, and again behind the last of them where it found too much.
