@@ -233,16 +233,19 @@ class Connections:
 
         Raises:
             StorageUnavailable: None came free in time.
+            TimeoutError: A new one was not set up in time.
             MySQLError: What the driver said.
         """
         connection = await self._take()
         try:
             if connection not in self._ready:
-                await _set_up(connection, self._isolation)
+                async with within(PATIENCE_SECONDS):
+                    await _set_up(connection, self._isolation)
                 self._ready.add(connection)
             yield connection
         except BaseException as error:
-            if not isinstance(error, Exception) or (isinstance(error, MySQLError) and Fault.of(error) is Fault.LOST):
+            is_lost = isinstance(error, MySQLError) and Fault.of(error) is Fault.LOST
+            if is_lost or isinstance(error, TimeoutError) or not isinstance(error, Exception):
                 connection.close()
             if isinstance(error, MySQLError) and is_read_only(error):
                 # All of them were opened to the server that was a primary; a new one may lead to the one that is now.

@@ -114,6 +114,26 @@ async def test_db_12_a_database_that_comes_back_slow_is_found_to_answer(
         await add(opened, account)
 
 
+async def test_db_12_a_server_that_falls_silent_behind_its_greeting_is_unavailable(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long list has no deadline but those of its parts; its turn and its connection would be gone for ever."""
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(server_pool, "PATIENCE_SECONDS", 0.1)
+    async with open_server(server.kind, server.url, pool_size=POOL) as opened:
+        account = await keep_account(server.storage)
+        with monkeypatch.context() as silent:
+            silent.setattr(server_pool, "_set_up", never)
+            async with asyncio.timeout(20):
+                with pytest.raises(StorageUnavailable):
+                    await look_at_all(opened, account)
+        monkeypatch.undo()
+        await look_at_all(opened, account)
+
+
 @pytest.mark.parametrize("ask", ASKING)
 async def test_db_13_a_wire_that_drops_packets_is_as_good_as_none(
     server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
