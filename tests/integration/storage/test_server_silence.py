@@ -32,6 +32,12 @@ async def through(server: Opened, proxy: Proxy) -> AsyncGenerator[Opened]:
         yield opened
 
 
+def wait_at_most(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change how long a database is waited for, wherever it is."""
+    for module in (patience_module, server_module, server_pool):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", seconds)
+
+
 async def look_up(opened: Opened, account: Account) -> None:
     """Read."""
     await find_account(opened.storage, account.id)
@@ -69,8 +75,7 @@ async def test_db_12_a_silent_database_is_unavailable(
     server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
 ) -> None:
     """Frozen: many ask, all are refused, and then all is as before."""
-    for module in (patience_module, server_module, server_pool):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
+    wait_at_most(SHORT, monkeypatch)
     proxy = Proxy(server.url)
     async with through(server, proxy) as opened:
         account = await keep_account(server.storage)
@@ -95,8 +100,7 @@ async def test_db_12_a_database_that_comes_back_slow_is_found_to_answer(
     server: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All connections are gone, and opening one takes longer than a short wait: it would be refused for ever."""
-    for module in (patience_module, server_module, server_pool):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
+    wait_at_most(SHORT, monkeypatch)
     proxy = Proxy(server.url)
     async with through(server, proxy) as opened:
         account = await keep_account(server.storage)
@@ -104,8 +108,7 @@ async def test_db_12_a_database_that_comes_back_slow_is_found_to_answer(
         answers = await asyncio.gather(*(add(opened, account) for _ in range(4 * POOL)), return_exceptions=True)
         assert {type(answer) for answer in answers} == {StorageUnavailable}
         # A machine that is busy with other tests is slow itself.
-        for module in (patience_module, server_module, server_pool):
-            monkeypatch.setattr(module, "PATIENCE_SECONDS", 15.0)
+        wait_at_most(15.0, monkeypatch)
         monkeypatch.setattr(patience_module, "SHORT_SECONDS", 0.05)
         monkeypatch.setattr(patience_module, "PROBE_SECONDS", 0.2)
         proxy.latency = lambda: 0.15
@@ -139,8 +142,7 @@ async def test_db_13_a_wire_that_drops_packets_is_as_good_as_none(
     server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
 ) -> None:
     """Nobody hears of anything, not even that a connection is over: all are refused, and new connections are good."""
-    for module in (patience_module, server_module, server_pool):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", SHORT)
+    wait_at_most(SHORT, monkeypatch)
     proxy = Proxy(server.url)
     async with through(server, proxy) as opened:
         account = await keep_account(server.storage)
