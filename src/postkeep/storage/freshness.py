@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -36,10 +37,10 @@ _STAMP: Final = str(select(*STAMP).where(AccountRow.id == bindparam("id")).compi
 class EmbeddedFreshness:
     """Reads stamps from a SQLite file, in the event loop's thread: a prepared statement, by primary key, on its own.
 
-    Outside any transaction, each read sees the newest commit of whatever process. Most of what a read costs are locks,
-    so all who ask in one turn of the event loop share one question: has anybody committed anything? As long as nobody
-    has, stamps that were read stay as they are. Whoever asks in a turn came before it began: what comes in during a
-    turn, from a socket or from another thread, is looked at in the next one.
+    Most of what a read costs are locks, so all who ask in one turn of the event loop share one question: has anybody
+    committed anything, in whatever process? As long as nobody has, stamps that were read stay as they are; where
+    somebody has, the turn's reads share one transaction. Whoever asks in a turn came before it began: what comes in
+    during a turn, from a socket or from another thread, is looked at in the next one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,6 +61,8 @@ class EmbeddedFreshness:
                 self._look()
             stamp = self._stamps.get(account_id.int)
             if stamp is None:
+                if not self._connection.in_transaction:
+                    self._cursor.execute("BEGIN")
                 row = self._cursor.execute(_STAMP, (account_id.bytes,)).fetchone()
                 if row is not None:
                     stamp = self._stamps[account_id.int] = Stamp(*row)
@@ -72,6 +75,7 @@ class EmbeddedFreshness:
         """Forget all stamps if anybody has committed anything."""
         # In this order: whatever happens from here on waits in the loop's queue behind the end of this turn.
         self._loop.call_soon(self._end_turn)
+        self._end_reading()
         version = self._cursor.execute("PRAGMA data_version").fetchone()
         if version != self._version or len(self._stamps) >= MOST_STAMPS:
             self._version = version
@@ -81,6 +85,13 @@ class EmbeddedFreshness:
     def _end_turn(self) -> None:
         """Have the next who asks look again."""
         self._has_looked = False
+        with suppress(sqlite3.Error):
+            self._end_reading()
+
+    def _end_reading(self) -> None:
+        """Let go of what the database was like."""
+        if self._connection.in_transaction:
+            self._cursor.execute("COMMIT")
 
     async def close(self) -> None:
         """Let go of the file."""
