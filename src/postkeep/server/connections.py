@@ -25,8 +25,9 @@ _LOOKS_PER_DEADLINE: Final = 8
 _GRACE_PART: Final = 6
 _SEARCHED_FOR_EACH: Final = 20
 _SEEN_AT_ONCE: Final = 256
-_ENDED_AT_ONCE: Final = 4
-"""A crowd whose time is over at the same moment must not be everybody else's pause."""
+_MOST_STEPS: Final = 1000
+_STEP_SECONDS: Final = 0.002
+"""A crowd whose time is over at the same moment must not be everybody else's pause: it takes two seconds to go."""
 
 
 class Phase(Enum):
@@ -175,7 +176,7 @@ class Connections:
                 # As below: deadlines must go on being kept.
                 log.exception("connections_unshed")
             for _ in self.look():
-                await asyncio.sleep(0)
+                await asyncio.sleep(_STEP_SECONDS)
 
     def shed(self) -> None:
         """Cut those who have let answers wait for the longest, until what waits fits into memory again.
@@ -193,6 +194,7 @@ class Connections:
     def look(self) -> Iterator[None]:
         """Look at all once, and end what has taken too long; in steps, between which others may be served."""
         seen = ended = 0
+        ended_at_once = 1 + len(self._watches) // _MOST_STEPS
         for connection, watch in list(self._watches.items()):
             if connection not in self._watches:
                 continue
@@ -204,7 +206,7 @@ class Connections:
                 log.exception("connection_unwatched")
                 self.leave(connection)
                 connection.cut()
-            if seen >= _SEEN_AT_ONCE or ended >= _ENDED_AT_ONCE:
+            if seen >= _SEEN_AT_ONCE or ended >= ended_at_once:
                 seen = ended = 0
                 yield
 

@@ -259,18 +259,19 @@ def test_a_crowd_at_the_door_is_not_searched_for_each_time() -> None:
     assert [connections.admit(Fake(Phase.BODY)) for _ in range(3)] == [False, False, True]
 
 
-def test_a_crowd_is_not_ended_all_at_once() -> None:
+@pytest.mark.parametrize(("crowd", "at_once"), [(100, 1), (2500, 3)])
+def test_a_crowd_is_not_ended_all_at_once(crowd: int, at_once: int) -> None:
     """Others are served in between; each is ended all the same, and who is gone by then is left alone."""
-    fakes = [Fake(Phase.HEAD) for _ in range(100)]
-    connections = watched(*fakes, limit=100)
+    fakes = [Fake(Phase.HEAD) for _ in range(crowd)]
+    connections = watched(*fakes, limit=crowd)
     look(connections, DEADLINES.head - 2 * LOOK)
     ended = [0]
     for _ in range(4):
         for _ in connections.look():
             ended.append(sum(bool(fake.ended) for fake in fakes))
-            connections.leave(fakes[99])
-    assert max(after - before for before, after in pairwise(ended)) == 4
-    assert [bool(fake.ended) for fake in fakes] == [True] * 99 + [False]
+            connections.leave(fakes[-1])
+    assert max(after - before for before, after in pairwise(ended)) == at_once
+    assert [bool(fake.ended) for fake in fakes] == [True] * (crowd - 1) + [False]
 
 
 def test_what_waits_for_clients_is_bounded() -> None:
