@@ -15,16 +15,23 @@ from postkeep.domain.accounts import Email
 from postkeep.domain.attempts import FORSAKEN, AttemptKey, Network, Rule, Success, Tally, TooManyAttempts, Verdict
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.sessions import Origin
-from postkeep.services.ports import Storage
+from postkeep.services.ports import Storage, StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS: Final = 5.0
-"""How long an attempt waits for others under way that may yet make room for it."""
+PATIENCE_SECONDS: Final = 4.0
+"""How long an attempt waits until it is let through: for others under way that may yet make room, and for the database.
+Whoever asks a silent database is answered within five seconds."""
+
+SETTLE_SECONDS: Final = 1.5
+"""How long the answer to an attempt waits until what came of it is counted."""
 
 PURGE_EVERY: Final = 16
 """So many attempts let through, and the next one clears away some of what has expired."""
+
+_LEAST_SECONDS: Final = 0.5
+"""The database has so long to answer whoever has waited for others."""
 
 _FIRST_PAUSE_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 0.4
@@ -64,6 +71,39 @@ class _NoRoom(Exception):
     """Others were let through first."""
 
 
+class _Line:
+    """Attempts that come to the database one by one."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self._lock = asyncio.Lock()
+        self._failures = 0
+
+    @asynccontextmanager
+    async def head(self) -> AsyncGenerator[None]:
+        """Wait for one's turn, and hold it. Whoever waits in vain for the database has waited for all who stand behind.
+
+        Raises:
+            TooManyAttempts: It did not come in time.
+            StorageUnavailable: The database did not answer somebody who stood before this one.
+        """
+        failures = self._failures
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            raise TooManyAttempts from error
+        try:
+            if self._failures > failures:
+                raise StorageUnavailable
+            yield
+        except StorageUnavailable:
+            self._failures += 1
+            raise
+        finally:
+            self._lock.release()
+
+
 class AttemptService:
     """Lets attempts through, or refuses them, and counts what comes of them."""
 
@@ -80,7 +120,7 @@ class AttemptService:
         self._pause = pause
         self._monotonic = monotonic
         self._rules = _rules_of(limits)
-        self._lines: WeakValueDictionary[AttemptKey, asyncio.Lock] = WeakValueDictionary()
+        self._lines: WeakValueDictionary[AttemptKey, _Line] = WeakValueDictionary()
         self._let_through = 0
 
     @asynccontextmanager
@@ -160,18 +200,12 @@ class AttemptService:
 
         Raises:
             TooManyAttempts: It is refused, or there was no room in time.
+            StorageUnavailable: The database does not answer, or did not answer whoever stood before this one.
         """
         until = self._monotonic() + PATIENCE_SECONDS
-        line = self._lines.setdefault(counters[0].key, asyncio.Lock())
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await line.acquire()
-        except TimeoutError as error:
-            raise TooManyAttempts from error
-        try:
+        line = self._lines.setdefault(counters[0].key, _Line())
+        async with line.head():
             return await self._find_room(counters, email, network, until)
-        finally:
-            line.release()
 
     async def _find_room(
         self, counters: Sequence[_Counter], email: Email | None, network: Network, until: float
@@ -179,9 +213,13 @@ class AttemptService:
         """Ask until there is room: at first without holding anything, since most of a flood gets no further."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            counters, verdict = await self._look(counters, email, network)
-            if verdict.is_free and await self._take(counters):
-                return counters
+            try:
+                async with asyncio.timeout(max(until - self._monotonic(), _LEAST_SECONDS)):
+                    counters, verdict = await self._look(counters, email, network)
+                    if verdict.is_free and await self._take(counters):
+                        return counters
+            except TimeoutError as error:
+                raise StorageUnavailable from error
             if verdict.blocked_for or self._monotonic() >= until:
                 raise TooManyAttempts(retry_after=verdict.retry_after)
             await self._pause(random.uniform(pause / 2, pause))  # noqa: S311 - jitter needs no secrecy
@@ -234,8 +272,9 @@ class AttemptService:
             await work.attempts.put({key: outcome(rule, kept.get(key), now) for key, rule in counters})
 
         try:
-            await self._storage.count(unit)
-        except Unavailable:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._storage.count(unit)
+        except (Unavailable, TimeoutError):
             log.warning("attempt_unsettled")
 
     async def _purge_now_and_then(self) -> None:

@@ -5,6 +5,10 @@ from typing import Final
 PATIENCE_SECONDS: Final = 3.0
 """How long a request waits for the database, connections and all, before it is told to come again."""
 
+BEGIN_SECONDS: Final = 4.0
+"""How long a long list is waited for, its turn and its first posts together: whoever asks a silent database is answered
+within five seconds."""
+
 BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 """What the slowest disk that is served from reads or removes in a second: what is heavy may take so much longer."""
 

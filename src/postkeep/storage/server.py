@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, nullcontext
 from typing import Any, Final, TypeVar
 
 from asyncmy.errors import MySQLError
@@ -20,7 +20,16 @@ from postkeep.services.ports import Found, Recall, StorageUnavailable, no_recall
 from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage.account_turns import AccountTurns
 from postkeep.storage.deadlines import within
-from postkeep.storage.limits import COUNTS, HEAVY_BYTES, HEAVY_QUERIES, OWN_UNITS, PATIENCE_SECONDS, SEARCHES, STREAMS
+from postkeep.storage.limits import (
+    BEGIN_SECONDS,
+    COUNTS,
+    HEAVY_BYTES,
+    HEAVY_QUERIES,
+    OWN_UNITS,
+    PATIENCE_SECONDS,
+    SEARCHES,
+    STREAMS,
+)
 from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
 from postkeep.storage.schema import read_state, refuse_unfit
@@ -122,14 +131,20 @@ class ServerStorage:
     ) -> AsyncGenerator[Sequence[ListedPost]]:
         """Answer an author's posts some at a time, from one SELECT; once it has begun, a fault ends it."""
         statement, values = list_statement(author, listing, before=before, last=last)
-        async with (
-            self._streams.turn(author, recall, weight) as stream,
-            aclosing(self._parts(statement, values)) as parts,
-        ):
-            async for part in parts:
+        async with AsyncExitStack() as held:
+            try:
+                async with within(BEGIN_SECONDS):
+                    stream = await held.enter_async_context(self._streams.turn(author, recall, weight))
+                    parts = await held.enter_async_context(aclosing(self._parts(statement, values)))
+                    part = await anext(parts, None)
+            except TimeoutError as error:
+                log.error("storage_failed", extra={"reason": "no answer in time"})  # noqa: TRY400 - a trace says no more
+                raise StorageUnavailable from error
+            while part:
                 stream.give(part)
                 yield part
                 stream.taken()
+                part = await anext(parts, None)
 
     async def _parts(self, statement: Statement, values: Parameters) -> AsyncGenerator[Sequence[ListedPost]]:
         """Read a long list some at a time."""

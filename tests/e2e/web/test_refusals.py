@@ -6,10 +6,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.databases import MariaDbProcess, MariaDbServer
-from tests.e2e.cli.commands import beside
 from tests.e2e.clients import TLS, Person
 from tests.e2e.conftest import settings_for
+from tests.e2e.own_database import on_own_mariadb
 from tests.e2e.raw import RawAnswer, Wire
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.web.visitors import ACCEPT, POLICY, Visitor
@@ -74,24 +73,13 @@ def answer(server: PostkeepServer, request: str) -> RawAnswer:
 
 def test_what_is_broken_is_told_kindly(tmp_path: Path) -> None:
     """What nobody expected is a mistake of ours; a database that is gone comes back. In both languages."""
-    database = MariaDbProcess(tmp_path)
-    database.install()
-    try:
-        mariadb = MariaDbServer(database.url)
-        mariadb.await_start(database.start())
-        mariadb.run("CREATE DATABASE postkeep")
-        settings = settings_for(database.url.set(database="postkeep").render_as_string(hide_password=False))
-        server = PostkeepServer(tmp_path, settings)
-        assert beside(server, "migrate", "upgrade").code == 0
-        with server.running():
-            ann = Visitor.signs_up(server.url)
-            path = ann.write("a post")
-            server.rows.change("SET STATEMENT check_constraint_checks = 0 FOR UPDATE posts SET status = 'nonsense'")
-            look_at(ann, path, 500)
-            database.stop()
-            look_at(ann, path, 503)
-    finally:
+    with on_own_mariadb(tmp_path) as (server, database):
+        ann = Visitor.signs_up(server.url)
+        path = ann.write("a post")
+        server.rows.change("SET STATEMENT check_constraint_checks = 0 FOR UPDATE posts SET status = 'nonsense'")
+        look_at(ann, path, 500)
         database.stop()
+        look_at(ann, path, 503)
 
 
 def look_at(visitor: Visitor, path: str, status: int) -> None:

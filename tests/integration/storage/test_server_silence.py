@@ -96,6 +96,22 @@ async def test_db_12_a_silent_database_is_unavailable(
         assert (await opened.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes)) == len(now)
 
 
+async def test_db_12_a_long_list_s_turn_and_its_first_posts_are_waited_for_together(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other they would take longer than anybody waits."""
+    wait_at_most(30.0, monkeypatch)
+    monkeypatch.setattr(server_module, "BEGIN_SECONDS", SHORT)
+    proxy = Proxy(server.url)
+    async with through(server, proxy) as opened:
+        account = await keep_account(server.storage)
+        await look_at_all(opened, account)
+        proxy.flowing.clear()
+        async with asyncio.timeout(20):
+            with pytest.raises(StorageUnavailable):
+                await look_at_all(opened, account)
+
+
 async def test_db_12_a_database_that_comes_back_slow_is_found_to_answer(
     server: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from postkeep.domain.accounts import Account, AccountStatus, Email, EmailTaken, Password, PasswordCompromised
 from postkeep.domain.attempts import TooManyAttempts
 from postkeep.domain.sessions import CredentialsInvalid, Origin, PasswordWrong
+from postkeep.services import attempts as attempts_module
 from postkeep.services.attempts import PURGE_EVERY, AttemptLimits
 from postkeep.services.ports import HashingBusy, StorageUnavailable
+from postkeep.services.repositories import Unit
 from tests.builders import an_account, an_email
 from tests.fakes import World, a_world
 
@@ -172,7 +174,7 @@ class TestManyAtOnce:
         world = world_with(account := an_account())
         await die_in_the_middle(world, account, times=10)
         assert await login(world, account) == "TooManyAttempts"
-        assert 5 <= world.waited < 6
+        assert 4 <= world.waited < 5
         assert world.journal.count("verify") == 10
 
     async def test_what_a_dead_process_left_behind_counts_as_failures(self) -> None:
@@ -253,6 +255,80 @@ class TestWhatIsNoFailure:
         with pytest.raises(StorageUnavailable):
             await world.sessions.login(account.email, DUCKS, HOME)
         assert world.journal == []
+
+
+class TestASilentDatabase:
+    """Who asks one is told so within five seconds, however many ask, and is not taken for a guesser."""
+
+    async def test_one_waits_for_all_who_stand_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One after the other they would wait for minutes; whoever comes later finds out anew."""
+        world = world_with(account := an_account())
+        silence = Silence()
+        monkeypatch.setattr(world.storage, "count", silence.wait)
+        crowd = [asyncio.create_task(login(world, account)) for _ in range(20)]
+        await silence.begins(1)
+        silence.ends()
+        outcomes = await asyncio.gather(*crowd, return_exceptions=True)
+        assert {type(each) for each in outcomes} == {StorageUnavailable}
+        assert silence.waits == 1
+        later = asyncio.create_task(login(world, account))
+        await silence.begins(2)
+        silence.ends()
+        with pytest.raises(StorageUnavailable):
+            await later
+
+    @pytest.mark.parametrize("answers", [1, 3])
+    async def test_nobody_is_waited_for_longer_than_that(
+        self, answers: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Neither before the password is looked at nor after it, when the attempt is in and only remains to be counted."""
+        monkeypatch.setattr(attempts_module, "PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr(attempts_module, "_LEAST_SECONDS", 0.01)
+        monkeypatch.setattr(attempts_module, "SETTLE_SECONDS", 0.01)
+        world = world_with(account := an_account())
+        silence, count = Silence(), world.storage.count
+
+        async def fall_silent(unit: Unit) -> None:
+            nonlocal answers
+            answers -= 1
+            await (count(unit) if answers > 0 else silence.wait(unit))
+
+        monkeypatch.setattr(world.storage, "count", fall_silent)
+        if answers == 1:
+            with pytest.raises(StorageUnavailable):
+                await login(world, account)
+        else:
+            assert await login(world, account) == "in"
+            assert [record.getMessage() for record in caplog.records].count("attempt_unsettled") == 1
+
+
+class Silence:
+    """A database that does not answer.
+
+    Attributes:
+        waits: How many have asked it.
+    """
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.waits = 0
+        self._given_up = asyncio.Event()
+
+    async def wait(self, _: Unit) -> None:
+        """Wait for an answer in vain."""
+        self.waits += 1
+        await self._given_up.wait()
+        raise StorageUnavailable
+
+    async def begins(self, waits: int) -> None:
+        """Let others run until so many have asked."""
+        async with asyncio.timeout(5):
+            while self.waits < waits:  # noqa: ASYNC110 - a few turns at most
+                await asyncio.sleep(0)
+
+    def ends(self) -> None:
+        """Have whoever asks give up."""
+        self._given_up.set()
 
 
 class TestOneNetwork:
