@@ -109,6 +109,8 @@ def _bring_in_step(kind: str) -> None:
     _UNFINISHED.touch()
     try:
         if not keep:
+            if _VENV.is_symlink():
+                _VENV.unlink()  # it leads to an environment that is somebody else's, and is not to be emptied
             _run([_base_python(), "-m", "venv", "--clear", "--without-pip", "--prompt", "postkeep", str(_VENV)])
         _install(kind)
     except (subprocess.CalledProcessError, pip_wheel.Absent):
