@@ -14,7 +14,7 @@ from tests.faults.disks import small_disk
 from tests.faults.hunt import PREY, hunt
 from tests.faults.plans import phase_of, phases_for, plan_for_ci
 from tests.faults.run import Plan, run
-from tests.faults.soak import soak
+from tests.faults.soak import complaints, soak
 
 _HABITS: Final = {"mixed": MIXED, "hoard": HOARD}
 
@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clients", type=int, default=16, help="default: 16")
     parser.add_argument("--settle", type=float, default=0.2, help="seconds from healing to final reads (default: 0.2)")
     parser.add_argument("--disk-mib", type=int, metavar="MIB", help="put the database on a file system of this size")
-    parser.add_argument("--soak", action="store_true", help="a hundred clients, and nothing that strikes")
+    parser.add_argument(
+        "--soak", action="store_true", help="a hundred clients, nothing that strikes, and nothing that may grow"
+    )
     parser.add_argument("--folder", type=Path, help="where histories and logs go (default: a new one in TMPDIR)")
     parser.add_argument("--mutants", nargs="*", metavar="NAME", help="hunt these planted bugs, or all, instead")
     return parser
@@ -93,8 +95,9 @@ def _soak(given: argparse.Namespace, database: str, seed: int) -> bool:
     """Soak, and print the figures; return whether nothing was wrong."""
     folder = _new_folder(given.folder, f"soak-{database}-{seed}-")
     figures, growth = asyncio.run(soak(database, folder, seconds=given.seconds, seed=seed))
-    _say(f"{figures}\n  {growth}\n  history: {folder}")
-    return figures.is_good and not figures.statuses
+    found = complaints(figures, growth)
+    _say("\n  ".join([str(figures), str(growth), *(f"BAD {each}" for each in found), f"history: {folder}"]))
+    return not found
 
 
 def _plan(given: argparse.Namespace, database: str) -> Plan:

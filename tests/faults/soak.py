@@ -26,6 +26,12 @@ _SETTINGS: Final = {"POSTKEEP_CACHE_BYTES": str(4 * 1024 * 1024)}
 _PATIENCE: Final = 60
 """All of them log in at once."""
 
+MOST_MIB_PER_HOUR: Final = 3.0
+"""What all workers together must stay below: a megabyte in an hour for each of the three."""
+
+LEAST_SAMPLES: Final = 60
+"""With fewer, which are five minutes, the line through them says nothing: memory goes up and down by more."""
+
 _WARM_PART: Final = 1 / 3
 _EVERY_SECONDS: Final = 5
 
@@ -58,8 +64,13 @@ class Growth:
             await asyncio.sleep(_EVERY_SECONDS)
 
     @property
+    def is_void(self) -> bool:
+        """Whether too little was seen to say anything."""
+        return len(self.samples) < LEAST_SAMPLES
+
+    @property
     def mib_per_hour(self) -> float:
-        """How fast their memory grew, by the line that fits best."""
+        """How fast their memory grew, by the line that fits all samples best."""
         line = statistics.linear_regression([each.at for each in self.samples], [each.mib for each in self.samples])
         return line.slope * 3600
 
@@ -72,11 +83,30 @@ class Growth:
 
     def __str__(self) -> str:
         """Say it in a line."""
+        if self.is_void:
+            return f"looked at the workers {len(self.samples)} times only"
         mib, files = [each.mib for each in self.samples], [each.files for each in self.samples]
         return (
             f"memory of all workers {mib[0]:.0f} to {mib[-1]:.0f} MiB (at most {max(mib):.0f}),"
             f" {self.mib_per_hour:+.1f} MiB/h; open files {min(files)} to {max(files)}, {self.more_files:+d}"
         )
+
+
+def complaints(figures: Figures, growth: Growth) -> Sequence[str]:
+    """Say what a soak came to that it must not; nothing where all is well."""
+    found: list[str] = []
+    if not figures.is_good:
+        found.append("something was wrong; see above")
+    if figures.statuses:
+        found.append(f"answers of 5xx: {dict(sorted(figures.statuses.items()))}")
+    if growth.is_void:
+        return [*found, f"too short to say whether anything grows: --seconds {SECONDS} is long enough"]
+    if growth.more_files > 0:
+        found.append(f"open files grew by {growth.more_files:+d}")
+    if growth.mib_per_hour >= MOST_MIB_PER_HOUR:
+        slope = f"{growth.mib_per_hour:+.1f} MiB/h"
+        found.append(f"memory of all workers grew by {slope}, which must be less than {MOST_MIB_PER_HOUR:g}")
+    return found
 
 
 async def soak(database: str, folder: Path, *, seconds: float = SECONDS, seed: int = 1) -> tuple[Figures, Growth]:

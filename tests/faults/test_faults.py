@@ -11,7 +11,7 @@ from tests.faults.clients import HOARD
 from tests.faults.disks import small_disk
 from tests.faults.plans import phase_of, phases_for, plan_for_ci
 from tests.faults.run import Plan, run
-from tests.faults.soak import soak
+from tests.faults.soak import complaints, soak
 
 DATABASES = ["sqlite", "mariadb"]
 
@@ -79,11 +79,9 @@ def test_db_12_a_database_that_is_frozen_for_half_a_minute_keeps_nobody_waiting(
 def test_sv_16_nothing_fails_and_nothing_grows_in_a_quarter_of_an_hour(database: str, tmp_path: Path) -> None:
     """A hundred clients: no answer of 5xx, no file more, and less than a megabyte of memory in an hour for each worker.
 
-    In ten minutes that is less than what memory goes up and down by, so the line through all samples says it.
+    In ten minutes that is less than what memory goes up and down by, so the line through all samples says it. The
+    command judges alike.
     """
     figures, growth = asyncio.run(soak(database, tmp_path))
     print(figures, growth)  # noqa: T201 - pytest shows it where the test fails
-    assert figures.is_good
-    assert not figures.statuses
-    assert growth.more_files <= 0
-    assert growth.mib_per_hour < 3
+    assert not complaints(figures, growth)

@@ -1,0 +1,78 @@
+"""What a soak must not come to, and that the command says so."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.faults import __main__ as command
+from tests.faults.figures import LEAST_OK, Figures
+from tests.faults.soak import LEAST_SAMPLES, MOST_MIB_PER_HOUR, Growth, Sample, complaints
+from tests.faults.verdict import judge
+
+WELL = Figures(
+    "sqlite",
+    1,
+    replace(judge([]), ok=LEAST_OK),
+    900,
+    strikes={},
+    unavailable_ms=[],
+    slowest_ms=0,
+    statuses={},
+    flaws=(),
+)
+
+
+def growing(mib_per_hour: float = 0, files: Callable[[int], int] = lambda _: 400) -> Growth:
+    """Return what was seen of a server whose memory grows so fast."""
+    return Growth([Sample(5.0 * n, 480 + mib_per_hour * 5 * n / 3600, files(n)) for n in range(LEAST_SAMPLES)])
+
+
+def test_a_soak_in_which_nothing_fails_and_nothing_grows_is_good() -> None:
+    """A little up and down is no growth, and neither is less than the limit."""
+    assert not complaints(WELL, growing())
+    assert not complaints(WELL, growing(MOST_MIB_PER_HOUR - 0.1))
+    assert not complaints(WELL, growing(-50, lambda n: 400 - n))
+
+
+def test_memory_that_grows_by_the_limit_is_too_much() -> None:
+    """It is said by how much, and what the limit is."""
+    (said,) = complaints(WELL, growing(MOST_MIB_PER_HOUR + 0.1))
+    assert "+3.1 MiB/h" in said
+    assert f"less than {MOST_MIB_PER_HOUR:g}" in said
+
+
+def test_a_file_more_is_too_much() -> None:
+    """Of a quarter of an hour, one file that stays open is a day's hundred."""
+    (said,) = complaints(WELL, growing(files=lambda n: 400 + (n > LEAST_SAMPLES // 2)))
+    assert "+1" in said
+
+
+def test_an_answer_of_5xx_and_a_violation_are_too_much() -> None:
+    """Nothing strikes, so nothing excuses either."""
+    assert complaints(replace(WELL, statuses={503: 2}), growing()) == ["answers of 5xx: {503: 2}"]
+    assert complaints(replace(WELL, flaws=("it did not end",)), growing()) == ["something was wrong; see above"]
+
+
+def test_what_was_watched_for_too_short_says_nothing() -> None:
+    """And that is not called good; to say so needs no line through a single sample."""
+    for few in range(LEAST_SAMPLES):
+        growth = Growth(growing().samples[:few])
+        (said,) = complaints(WELL, growth)
+        assert "--seconds 900" in said
+        assert str(growth)
+
+
+@pytest.mark.parametrize(("mib_per_hour", "code"), [(0, 0), (MOST_MIB_PER_HOUR + 0.1, 1)])
+def test_the_command_fails_where_memory_grows(
+    mib_per_hour: float, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the same limit as the test of a quarter of an hour, and with a line that says so."""
+
+    async def soaked(*_: object, **__: object) -> tuple[Figures, Growth]:
+        return WELL, growing(mib_per_hour)
+
+    monkeypatch.setattr(command, "soak", soaked)
+    assert command.main(["--soak", "--database", "sqlite", "--folder", str(tmp_path)]) == code
+    assert ("BAD" in capsys.readouterr().out) is bool(code)
