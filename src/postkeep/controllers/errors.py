@@ -186,7 +186,7 @@ def challenge(error: Unauthenticated) -> str:
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
-    """Answer what Pydantic found, without what was sent."""
+    """Answer what Pydantic found, without the values that were sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's handlers take any Exception
     errors = [_field_error(fault) for fault in error.errors()[:20]]
     codes = {found.code for found in errors}
@@ -210,7 +210,7 @@ def _path(place: str, *parts: str | int) -> str:
 
 
 def _shown(part: str | int) -> str:
-    """Show a member's name if it looks like one; whatever else was sent in its place is not repeated."""
+    """Show a member's name, also one that nobody knows, if it is short and plain; anything else is not repeated."""
     return str(part) if _NAME.fullmatch(str(part)) else "?"
 
 

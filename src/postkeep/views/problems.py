@@ -45,7 +45,7 @@ def problem(  # noqa: PLR0913 - each is a member of the answer
     facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Make the answer that says what is wrong, and nothing of what was sent."""
+    """Make the answer that says what is wrong, and no value that was sent, but for ids among the facts."""
     phrase = HTTPStatus(status).phrase
     body: dict[str, Any] = {
         "type": f"urn:problem-type:postkeep:{code}",
