@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import SECRETS, Settings, load_settings
+from postkeep.storage.limits import SEARCHES, STREAMS
 
 PROJECT = Path(__file__).parents[2]
 SECRET = "Zq3kL9vT0xW7bN2mR5yU8pA1sD4fG6hJ"
@@ -384,6 +385,13 @@ def test_every_setting_is_described(document: str) -> None:
     names = {f"POSTKEEP_{name}".upper() for name in Settings.model_fields}
     missing = sorted(name for name in names if name not in text)
     assert not missing
+
+
+def test_how_many_connections_a_process_opens_is_described() -> None:
+    """Whoever sets a server's limit adds them up, and the pools are not all of them."""
+    text = (PROJECT / "docs/settings.md").read_text("utf-8")
+    others = f"up to {STREAMS + SEARCHES + 1}: {STREAMS} for long lists, {SEARCHES} for searches, 1 to look"
+    assert others in text
 
 
 def test_every_secret_s_file_is_described() -> None:
