@@ -109,7 +109,7 @@ def test_the_wheel_has_every_file_of_the_package(dist: Path) -> None:
         assert not [name for name in source.getnames() if "__pycache__" in name or "/." in name]
 
 
-def test_the_bill_of_materials_lists_what_it_runs_on(dist: Path) -> None:
+def test_op_11_the_bill_of_materials_lists_what_it_runs_on(dist: Path) -> None:
     """Whoever hears of a hole in some package asks this file whether it is here, and in which version."""
     bill = json.loads((dist / f"postkeep-{VERSION}.cdx.json").read_text("utf-8"))
     pins = re.findall(r"^([\w.-]+)==([^\s;\\]+)", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
