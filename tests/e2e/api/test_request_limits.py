@@ -121,7 +121,9 @@ def test_an_address_has_a_limit_whoever_asks(per_address: PostkeepServer) -> Non
     assert len(refused) >= 20
     assert {(*problem_of(answer), answer.headers["retry-after"]) for answer in refused} == {(*FLOODED, "1")}
     assert asks(per_address, "203.0.113.2", 10) == {404: 10}
-    assert "203.0.113.2" not in told_of(per_address, "address", "203.0.113.1", lambda: asks(per_address, "203.0.113.1", 20))
+    assert "203.0.113.2" not in told_of(
+        per_address, "address", "203.0.113.1", lambda: asks(per_address, "203.0.113.1", 20)
+    )
 
 
 def test_pw_17_other_words_on_the_left_make_no_other_client(per_address: PostkeepServer) -> None:
