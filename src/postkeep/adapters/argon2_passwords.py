@@ -148,10 +148,16 @@ class Argon2Passwords:
         """Do a slow thing in a thread, unless too many wait for theirs."""
         self.refuse_if_busy()
         self._under_way += 1
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        hashing = self._threads.submit(work)
+        future = asyncio.wrap_future(hashing)
         # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.
         future.add_done_callback(self._make_room)
-        return await asyncio.shield(future)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # What has not begun never does: nobody waits for it, and the end of the process would.
+            hashing.cancel()
+            raise
 
     def _make_room(self, _done: object) -> None:
         """Let the next one in."""

@@ -27,18 +27,20 @@ async def two_at_once() -> AsyncIterator[Argon2Passwords]:
 
 
 class Gate:
-    """Holds threads up until it is opened, and knows how many stand before it."""
+    """Holds threads up until it is opened, and knows how many stand before it and how many have come."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Stand in the way of every hash."""
         self.opened = threading.Event()
         self.standing = 0
         self.most = 0
+        self.come = 0
         self._lock = threading.Lock()
         hash_now = argon2.PasswordHasher.hash
 
         def wait_and_hash(hasher: argon2.PasswordHasher, secret: str | bytes, **options: bytes | None) -> str:
             with self._lock:
+                self.come += 1
                 self.standing += 1
                 self.most = max(self.most, self.standing)
             self.opened.wait()
@@ -210,11 +212,13 @@ async def test_a_caller_that_goes_away_leaves_its_place_taken_until_its_hash_is_
 ) -> None:
     """Otherwise a thousand impatient callers would run a thousand hashes."""
     gate = Gate(monkeypatch)
-    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(2)]
     await gate.until(lambda: gate.standing == 2)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    waiting = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(3)]
+    await asyncio.sleep(0)
     with pytest.raises(HashingBusy):
         await two_at_once.hash(DUCKS)
     gate.opened.set()
@@ -225,6 +229,23 @@ async def test_a_caller_that_goes_away_leaves_its_place_taken_until_its_hash_is_
                 break
             except HashingBusy:
                 await asyncio.sleep(0.001)
+    await asyncio.gather(*waiting)
+
+
+async def test_what_has_not_begun_when_its_caller_goes_away_never_does(
+    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends would hash for a whole queue of logins that it has just cut off."""
+    gate = Gate(monkeypatch)
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    await gate.until(lambda: gate.standing == 2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    gate.opened.set()
+    await two_at_once.close()
+    assert gate.come == 2
+    two_at_once.refuse_if_busy()
 
 
 @pytest.mark.parametrize(
