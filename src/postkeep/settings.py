@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     drain_seconds: Annotated[int, Field(ge=0, le=300)] = 2
-    shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 8
+    shutdown_seconds: Annotated[int, Field(ge=0, le=300)] = 5
     docs: bool = True
     language: Language = "en"
 
