@@ -14,7 +14,7 @@ import pytest
 
 from tests.databases import MariaDbServer, OutsideServer, Server, find_outside_server, start_mysql
 from tests.e2e.clients import USED, secrets_in
-from tests.e2e.servers import AUDIT, LOGS, PROGRAM, PostkeepServer, environment
+from tests.e2e.servers import LOGS, PROGRAM, PostkeepServer, environment
 from tests.events import SCHEMA
 
 # Before the tests are collected, which are as many as there are databases.
@@ -99,16 +99,9 @@ def _every_line_is_described() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
-    """Serve on the embedded database; this one tells everything in its log, and its uses of the network are noted."""
-    folder = tmp_path_factory.mktemp("sqlite")
-    watched = {"PYTHONPATH": os.pathsep.join([str(AUDIT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
-    settings = {
-        **settings_for(),
-        **watched,
-        "POSTKEEP_TEST_AUDIT": str(folder / "network"),
-        "POSTKEEP_LOG_LEVEL": "debug",
-    }
-    with PostkeepServer(folder, settings).running() as server:
+    """Serve on the embedded database; this one tells everything in its log."""
+    settings = {**settings_for(), "POSTKEEP_LOG_LEVEL": "debug"}
+    with PostkeepServer(tmp_path_factory.mktemp("sqlite"), settings).running() as server:
         yield server
 
 
