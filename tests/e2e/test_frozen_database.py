@@ -1,7 +1,8 @@
-"""A database that hangs (docs/cases.md, DB-12): whatever is asked is answered within five seconds, and then it goes on."""
+"""A database that hangs (docs/cases.md, DB-12): whatever is asked is answered in time, and then it goes on."""
 
 import signal
 import time
+from itertools import chain
 from pathlib import Path
 
 import httpx2
@@ -19,26 +20,26 @@ BUSY_SECONDS = 1.5
 """So much more where other tests have the processors: an answer that waits twice in a row takes longer than that."""
 
 OPERATIONS = [
-    ("GET", "/getPosts", None),
-    ("GET", "/getPosts?limit=3", None),
-    ("GET", "/getPosts?q=words", None),
-    ("GET", "/api/v1/posts/{post}", None),
-    ("GET", "/api/v1/posts/summary", None),
-    ("GET", "/api/v1/export", None),
-    ("GET", "/api/v1/me", None),
-    ("GET", "/api/v1/sessions", None),
-    ("GET", "/readyz", None),
-    ("POST", "/addPost", {"text": "some words"}),
-    ("PATCH", "/api/v1/posts/{post}", {"text": "other words", "version": 1}),
-    ("POST", "/api/v1/posts/bulk", {"posts": ["{post}"], "status": "draft"}),
-    ("DELETE", "/deletePost/{post}", None),
-    ("POST", "/api/v1/login", {"email": "{email}", "password": "{password}"}),
-    ("POST", "/api/v1/signup", {"email": "{anybody}", "password": "five purple ducks"}),
-    ("POST", "/api/v1/refresh", {"refresh_token": "{refresh}"}),
-    ("POST", "/api/v1/me/password", {"current_password": "{password}", "new_password": "six golden geese"}),
-    ("POST", "/api/v1/me/deletion", {"password": "{password}"}),
-    ("DELETE", "/api/v1/sessions", None),
-    ("POST", "/api/v1/logout", None),
+    ("GET", "/getPosts", ""),
+    ("GET", "/getPosts?limit=3", ""),
+    ("GET", "/getPosts?q=words", ""),
+    ("GET", "/api/v1/posts/<post>", ""),
+    ("GET", "/api/v1/posts/summary", ""),
+    ("GET", "/api/v1/export", ""),
+    ("GET", "/api/v1/me", ""),
+    ("GET", "/api/v1/sessions", ""),
+    ("GET", "/readyz", ""),
+    ("POST", "/addPost", '{"text": "some words"}'),
+    ("PATCH", "/api/v1/posts/<post>", '{"text": "other words", "version": 1}'),
+    ("POST", "/api/v1/posts/bulk", '{"posts": ["<post>"], "status": "draft"}'),
+    ("DELETE", "/deletePost/<post>", ""),
+    ("POST", "/api/v1/login", '{"email": "<email>", "password": "<password>"}'),
+    ("POST", "/api/v1/signup", '{"email": "<anybody>", "password": "five purple ducks"}'),
+    ("POST", "/api/v1/refresh", '{"refresh_token": "<refresh>"}'),
+    ("POST", "/api/v1/me/password", '{"current_password": "<password>", "new_password": "six golden geese"}'),
+    ("POST", "/api/v1/me/deletion", '{"password": "<password>"}'),
+    ("DELETE", "/api/v1/sessions", ""),
+    ("POST", "/api/v1/logout", ""),
 ]
 
 
@@ -61,13 +62,17 @@ def test_db_12_whatever_is_asked_of_a_frozen_database_is_answered_in_time(tmp_pa
             method, path, body = OPERATIONS[number % len(OPERATIONS)]
             found: list[tuple[str, int, float]] = []
             while (begun := time.monotonic()) < until:
-                sent = filled(body, person, post)
-                answer = client.request(method, path.format(post=post), json=sent, headers=person.authorization)
+                answer = client.request(
+                    method,
+                    filled(path, person, post),
+                    content=filled(body, person, post) or None,
+                    headers={**person.authorization, "Content-Type": "application/json"},
+                )
                 found.append((f"{method} {path}", answer.status_code, time.monotonic() - begun))
             return found
 
         try:
-            answers = sum(at_once(CLIENTS_FOR_EACH * len(OPERATIONS), ask), [])
+            answers = [*chain(*at_once(CLIENTS_FOR_EACH * len(OPERATIONS), ask))]
         finally:
             database.process.send_signal(signal.SIGCONT)
         assert {(name, status) for name, status, _ in answers if status != 503} == set()
@@ -79,11 +84,9 @@ def test_db_12_whatever_is_asked_of_a_frozen_database_is_answered_in_time(tmp_pa
         assert newcomer.keep(answer).add(a_text())
 
 
-def filled(body: object, person: Person, post: str) -> object:
-    """Return a body with what is somebody's own."""
-    own = {"{post}": post, "{email}": person.email, "{password}": person.password, "{refresh}": person.refresh}
-    if isinstance(body, dict):
-        return {name: filled(value, person, post) for name, value in body.items()}
-    if isinstance(body, list):
-        return [filled(value, person, post) for value in body]
-    return an_address() if body == "{anybody}" else own.get(body, body)
+def filled(template: str, person: Person, post: str) -> str:
+    """Return a path or a body with what is somebody's own."""
+    own = {"post": post, "email": person.email, "password": person.password, "refresh": person.refresh}
+    for name, value in {**own, "anybody": an_address()}.items():
+        template = template.replace(f"<{name}>", value)
+    return template

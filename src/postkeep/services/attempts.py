@@ -94,14 +94,18 @@ class _Line:
         except TimeoutError as error:
             raise TooManyAttempts from error
         try:
-            if self._failures > failures:
-                raise StorageUnavailable
+            self._refuse_after(failures)
             yield
         except StorageUnavailable:
             self._failures += 1
             raise
         finally:
             self._lock.release()
+
+    def _refuse_after(self, failures: int) -> None:
+        """Refuse if more than so many have waited in vain by now."""
+        if self._failures > failures:
+            raise StorageUnavailable
 
 
 class AttemptService:

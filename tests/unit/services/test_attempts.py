@@ -281,7 +281,7 @@ class TestASilentDatabase:
     async def test_nobody_is_waited_for_longer_than_that(
         self, answers: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Neither before the password is looked at nor after it, when the attempt is in and only remains to be counted."""
+        """Neither before the password is looked at nor after it, when the attempt only remains to be counted."""
         monkeypatch.setattr(attempts_module, "PATIENCE_SECONDS", 0.01)
         monkeypatch.setattr(attempts_module, "_LEAST_SECONDS", 0.01)
         monkeypatch.setattr(attempts_module, "SETTLE_SECONDS", 0.01)
