@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import SearchUnavailable, StorageUnavailable
-from postkeep.storage.limits import PATIENCE_SECONDS, UNDISTURBED_SECONDS
+from postkeep.storage.limits import PATIENCE_SECONDS, PLACE_BYTES, UNDISTURBED_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -93,3 +93,35 @@ class AccountTurns:
                 await held.enter_async_context(self._turns)
             finally:
                 self.waiting -= 1
+
+
+class Places:
+    """Places in a line for one thing at a time, the lowest first: whoever wants much gives way to whoever wants little.
+
+    Each account's next place is behind its last one, and nobody's is before what had its turn already; so a crowd of one
+    account's stands behind the first of each other account, however late that comes, and nobody waits for ever.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nobody in line."""
+        self._now = 0
+        self._last: dict[AccountId, int] = {}
+
+    def take(self, account_id: AccountId | None, weight: int) -> int:
+        """Return the next place of an account, or of somebody who is none.
+
+        Args:
+            account_id: Whose.
+            weight: How many bytes will be changed there.
+        """
+        behind = self._now if account_id is None else max(self._now, self._last.get(account_id, 0))
+        place = behind + 1 + weight // PLACE_BYTES
+        if account_id is not None:
+            self._last[account_id] = place
+        return place
+
+    def leave(self, account_id: AccountId | None, place: int) -> None:
+        """Give a place back after its turn."""
+        self._now = max(self._now, place)
+        if account_id is not None and self._last.get(account_id) == place:
+            del self._last[account_id]

@@ -30,6 +30,17 @@ HEAVY_BYTES: Final = 64 * 1024
 HEAVY_QUERIES: Final = 4
 """How many of those run at the same time, one of each account, and never more than half of a server's connections."""
 
+BATCH_SECONDS: Final = 0.2
+"""After so long, the units that run in a SQLite file's one transaction are committed, and those that came meanwhile have
+their turn."""
+
+BATCH_BYTES: Final = BYTES_PER_SECOND
+"""So are they before they change more than so many bytes, which may take the disk longer than the units took; a unit
+that changes more is alone."""
+
+PLACE_BYTES: Final = 1024 * 1024
+"""A unit stands one place further behind in a SQLite file's line for each so many bytes that it changes."""
+
 OWN_UNITS: Final = 2
 """How many units of one account are sent to a server at a time: one, and one that waits for the account's row."""
 

@@ -5,9 +5,11 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine, Generator
+import time
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy.dialects import sqlite
@@ -15,7 +17,8 @@ from sqlalchemy.dialects import sqlite
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
-from postkeep.storage.limits import BYTES_PER_SECOND, PATIENCE_SECONDS
+from postkeep.storage.account_turns import Places
+from postkeep.storage.limits import BATCH_BYTES, BATCH_SECONDS, BYTES_PER_SECOND, PATIENCE_SECONDS
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
 from postkeep.storage.transaction import AlreadyDone, Run, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
@@ -37,7 +40,9 @@ class _Job:
     account_id: AccountId | None
     unit: Callable[[UnitOfWork], Coroutine[Any, Any, Any]]
     answer: asyncio.Future[Any]
+    weight: int = 0
     counting: bool = False
+    place: int = 0
     runs: int = 0
     given_up: bool = False
     settling: bool = False
@@ -47,7 +52,7 @@ class _Job:
 
 
 class Writer:
-    """Runs units in a thread of its own: each in a savepoint, all that wait in one transaction."""
+    """Runs units in a thread of its own: each in a savepoint, those that wait in one transaction as long as it is short."""
 
     def __init__(self, connection: sqlite3.Connection, turn: Callable[[], AbstractContextManager[object]]) -> None:
         """Start the thread. To be called in the event loop's thread.
@@ -61,6 +66,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._stopped = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._places = Places()
+        self._left = 0
         self._thread = threading.Thread(target=self._work, name="postkeep-writer", daemon=True)
         self._thread.start()
 
@@ -88,7 +95,7 @@ class Writer:
         if self._stopped:
             raise StorageUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
-        job = _Job(account_id, unit, answer, counting)
+        job = _Job(account_id, unit, answer, weight, counting)
         self._jobs.put(job)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS + weight / BYTES_PER_SECOND):
@@ -100,7 +107,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many units wait."""
-        return self._jobs.qsize()
+        return self._jobs.qsize() + self._left
 
     async def stop(self) -> None:
         """Finish what waits, then end the thread; whoever comes later is refused."""
@@ -109,19 +116,32 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        """Take all jobs that wait and settle them together, until told to end."""
-        while True:
-            taken = [self._jobs.get()]
-            while not self._jobs.empty():
-                taken.append(self._jobs.get())
-            self._settle([job for job in taken if job is not None])
-            if None in taken:
+        """Take the jobs that wait and settle them, until told to end."""
+        while (first := self._jobs.get()) is not None:
+            self._settle(self._in_line([first, *self._newcomers()]))
+
+    def _newcomers(self) -> Generator[_Job]:
+        """Take all jobs that wait by now. What tells to end is the last there is, and stays."""
+        while not self._jobs.empty():
+            job = self._jobs.get()
+            if job is None:
+                self._jobs.put(None)
                 return
+            yield job
+
+    def _in_line(self, newcomers: Iterable[_Job], left: Sequence[_Job] = ()) -> list[_Job]:
+        """Return the jobs in the order of their turns; those that were left before have their places already."""
+        jobs = list(left)
+        for job in newcomers:
+            job.place = self._places.take(job.account_id, job.weight)
+            jobs.append(job)
+        jobs.sort(key=attrgetter("place"))
+        return jobs
 
     def _settle(self, jobs: list[_Job]) -> None:
-        """Run and commit the jobs until each has an answer, and give it."""
+        """Run and commit the jobs, and those that come meanwhile, until each has an answer, and give it."""
         while jobs:
-            again: list[_Job] = []
+            line, again = jobs, list[_Job]()
             try:
                 with self._turn():
                     # Whoever was told to come again will: their unit must not be done as well.
@@ -130,8 +150,12 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 for job in jobs:
                     job.error = job.error or error
-            self._loop.call_soon_threadsafe(_answer, [job for job in jobs if job not in again])
-            jobs = again
+            self._left, left = len(again), set(again)
+            settled = [job for job in line if job not in left]
+            for job in settled:
+                self._places.leave(job.account_id, job.place)
+            self._loop.call_soon_threadsafe(_answer, settled)
+            jobs = self._in_line(self._newcomers(), again)
 
 
 def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -184,10 +208,10 @@ def unavailable(cause: Exception) -> StorageUnavailable:
 
 
 def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Job]:
-    """Run the jobs in one transaction and commit it.
+    """Run the first of the jobs, as many as make a short transaction, and commit it.
 
     Returns:
-        Those to run again, because their COMMIT failed.
+        Those to run again, because their COMMIT failed, and those that had no turn.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -195,7 +219,14 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_
         _refuse(jobs, error)
         return []
     taken_back_for: BaseException | None = None
+    end, weight, ran = time.monotonic() + BATCH_SECONDS, 0, list[_Job]()
     for job in jobs:
+        weight += job.weight
+        if ran and (weight > BATCH_BYTES or time.monotonic() >= end):
+            break
+        ran.append(job)
+        if job.given_up and not job.runs:
+            continue
         _run_in_savepoint(connection, job)
         if not connection.in_transaction:
             # A full disk or a failing one makes SQLite take back the whole transaction by itself: the COMMIT says so.
@@ -209,8 +240,8 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_
             connection.execute("ROLLBACK")
             taken_back = True
         cause = taken_back_for if isinstance(taken_back_for, sqlite3.Error) else error
-        return _unsettled(jobs, cause, is_open=not taken_back)
-    return []
+        return [*_unsettled(ran, cause, is_open=not taken_back), *jobs[len(ran) :]]
+    return jobs[len(ran) :]
 
 
 def _unsettled(jobs: list[_Job], cause: sqlite3.Error, *, is_open: bool) -> list[_Job]:

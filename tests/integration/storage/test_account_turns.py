@@ -111,7 +111,7 @@ async def test_nobody_waits_behind_a_crowd_of_somebody_else_s_queries(opened: Op
     assert done.index(yours) < A_CROWD // 2
 
 
-async def test_nobody_waits_behind_a_crowd_of_somebody_else_s_units(server: Opened) -> None:
+async def test_nobody_waits_behind_a_crowd_of_somebody_else_s_units_on_a_server(server: Opened) -> None:
     """They wait for each other anyway: those that did so at the server would take all connections to it."""
     mine, yours = await keep_account(server.storage), await keep_account(server.storage)
     has_begun, may_end = asyncio.Event(), asyncio.Event()

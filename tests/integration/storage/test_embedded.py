@@ -22,6 +22,7 @@ from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import writer as writer_module
 from postkeep.storage.embedded import EmbeddedStorage
 from postkeep.storage.embedded_file import FileLock
+from postkeep.storage.limits import BATCH_BYTES
 from tests.builders import a_moment, a_post, a_session, an_account
 from tests.contracts.kept import (
     account_by_now,
@@ -224,6 +225,8 @@ class FailingConnection(sqlite3.Connection):
         if sql != "COMMIT" or not self.outcomes:
             return super().execute(sql, *parameters)
         outcome = self.outcomes.pop(0)
+        if outcome == "works":
+            return super().execute(sql, *parameters)
         if outcome.startswith("done"):
             super().execute("COMMIT")
         if outcome == "done, and deleted":
@@ -359,6 +362,34 @@ class TestUnknownCommits:
         assert [type(result) for result in results] == [KeyError, *[type(None) if done else StorageUnavailable] * 3] * 5
         kept = [post for number, post in enumerate(posts) if number % 4] if done else []
         await assert_counted(failing.storage, account, *kept)
+
+
+@pytest.mark.parametrize("outcomes", OUTCOMES, ids=" then ".join)
+async def test_a_commit_is_not_of_those_that_had_no_turn_before_it(failing: Opened, outcomes: list[str]) -> None:
+    """They run in the next one as if nothing had been: with one effect each, and told so."""
+    account = await keep_account(failing.storage)
+    posts = [a_post(author=account.id) for _ in range(6)]
+    begun, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    async def before(work: UnitOfWork) -> None:
+        await work.accounts.claim_access(account.id)
+        loop.call_soon_threadsafe(begun.set)
+        may_end.wait()
+
+    FailingConnection.outcomes[:] = ["works", *outcomes]
+    tasks = [asyncio.create_task(failing.storage.transact(account.id, before))]
+    await begun.wait()
+    for post in posts:
+        unit = unit_that_keeps(post)
+        tasks.append(asyncio.create_task(failing.storage.transact(account.id, unit, weight=BATCH_BYTES // 3)))
+    await asyncio.sleep(0)
+    may_end.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    told_first = StorageUnavailable if is_given_up(outcomes) else type(None)
+    assert [type(result) for result in results[1:4]] == [told_first] * 3
+    assert [type(result) for result in results[4:]] == [type(None)] * 3
+    await assert_counted(failing.storage, account, *(posts[3:] if is_given_up(outcomes) else posts))
 
 
 @pytest.mark.parametrize("outcome", ["not done", "taken back"])
