@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.edits import MAX_BYTES_AT_ONCE, PostsAbsent, TooMuchAtOnce
@@ -12,6 +12,9 @@ from postkeep.services.ports import Clock, Storage
 from postkeep.services.repositories import UnitOfWork
 
 log = logging.getLogger(__name__)
+
+_SUMMED_AT_ONCE: Final = 100
+"""So many posts' bytes are read with one statement."""
 
 
 class BulkService:
@@ -89,7 +92,8 @@ class BulkService:
         try:
             await self._storage.transact(author, unit, weight=min(size, MAX_BYTES_AT_ONCE))
         except PostsAbsent as error:
-            absent = [given for given, post_id in parsed.items() if post_id is None or str(post_id) in error.absent]
+            missing = set(error.absent)
+            absent = [given for given, post_id in parsed.items() if post_id is None or str(post_id) in missing]
             log.info("posts_missed", extra={"account": author, "posts": len(absent)})
             raise PostsAbsent(absent) from None
         return done[-1]
@@ -102,6 +106,16 @@ class BulkService:
         """
         if size <= MAX_BYTES_AT_ONCE:
             return
-        sizes = await self._storage.read(lambda work: work.imports.sizes(author, posts), weight=size, asker=author)
-        if sum(sizes.values()) > MAX_BYTES_AT_ONCE:
+
+        async def is_too_much(work: UnitOfWork) -> bool:
+            """Add up until it is: behind the bytes of a thousand long posts stands a gigabyte to be read."""
+            total = 0
+            for begin in range(0, len(posts), _SUMMED_AT_ONCE):
+                some = posts[begin : begin + _SUMMED_AT_ONCE]
+                total += sum((await work.imports.sizes(author, some)).values())
+                if total > MAX_BYTES_AT_ONCE:
+                    return True
+            return False
+
+        if await self._storage.read(is_too_much, weight=size, asker=author):
             raise TooMuchAtOnce

@@ -1,10 +1,11 @@
 """Editing one's own posts, and changing many."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from postkeep.domain.accounts import AccountGone, AccountStatus
+from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
 from postkeep.domain.edits import (
     ANY_VERSION,
     MAX_BYTES_AT_ONCE,
@@ -16,10 +17,11 @@ from postkeep.domain.edits import (
     VersionRequired,
     Versions,
 )
-from postkeep.domain.posts import PostAbsent, Quota, QuotaExceeded, Status, Text
+from postkeep.domain.posts import PostAbsent, PostId, Quota, QuotaExceeded, Status, Text
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import PostService
 from tests.builders import a_post, an_account, an_account_id
+from tests.fake_storage import FakeImports
 from tests.fakes import a_world
 
 CHANGES = Changes(text=Text("another"))
@@ -145,6 +147,54 @@ async def test_what_would_keep_everybody_else_waiting_is_refused_before_it_begin
     assert world.journal == ["read", "read"]
     assert await world.bulk.delete(account.id, named[:2], size=size) == 2
     assert world.kept == [more]
+
+
+async def test_no_more_is_added_up_than_it_takes_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an account that is full: whoever asks for it a hundred times has nothing read a hundred times."""
+    world = a_world().with_post(long := a_post(text=Text("x" * (MAX_BYTES_AT_ONCE + 1))))
+    others = [replace(long, id=a_post().id, text=Text("short")) for _ in range(999)]
+    for post in others:
+        world.with_post(post)
+    asked: list[PostId] = []
+    sizes = FakeImports.sizes
+
+    async def noted(work: FakeImports, author: AccountId, post_ids: Sequence[PostId]) -> Mapping[PostId, int]:
+        asked.extend(post_ids)
+        return await sizes(work, author, post_ids)
+
+    monkeypatch.setattr(FakeImports, "sizes", noted)
+    named = [str(post.id) for post in (long, *others)]
+    with pytest.raises(TooMuchAtOnce):
+        await world.bulk.delete(long.author, named, size=2 * MAX_BYTES_AT_ONCE)
+    assert len(asked) == 100
+    # All of them are looked at before anything is done.
+    assert await world.bulk.delete(long.author, named[1:], size=2 * MAX_BYTES_AT_ONCE) == 999
+    assert sorted(asked[100:]) == sorted(post.id for post in others)
+
+
+async def test_those_that_are_absent_are_not_looked_for_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand in a thousand is a million steps, during which nobody else is answered."""
+
+    class Unsearchable(list[str]):
+        """Ids that may be gone through, but not searched again and again."""
+
+        def __contains__(self, _: object) -> bool:
+            """Refuse."""
+            message = "searched"
+            raise AssertionError(message)
+
+    mine, absent = a_post(), a_post()
+    world = a_world().with_post(mine)
+
+    async def refuse(*_: object, **__: object) -> None:
+        error = PostsAbsent()
+        error.absent = Unsearchable([str(absent.id)])
+        raise error
+
+    monkeypatch.setattr(world.storage, "transact", refuse)
+    with pytest.raises(PostsAbsent) as caught:
+        await world.bulk.delete(mine.author, [str(mine.id), str(absent.id), "nonsense"])
+    assert caught.value.absent == [str(absent.id), "nonsense"]
 
 
 async def test_nothing_changes_in_an_account_that_is_gone_or_while_nothing_answers() -> None:
