@@ -95,6 +95,8 @@ class EmbeddedStorage:
         self._light = _Reader(path)
         self._heavy = _Reader(path)
         self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
+        # Parts are short: behind others' heavy queries each would wait longer than it takes, and a list has many.
+        self._list_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-lists")
         self._search = EmbeddedSearch(path)
         self._search_turns = AccountTurns(SEARCHES)
         self._heavy_turns = AccountTurns(HEAVY_QUERIES)
@@ -121,7 +123,7 @@ class EmbeddedStorage:
         if weight <= HEAVY_BYTES:
             return self._light.run(query)
         async with nullcontext() if asker is None else self._heavy_turns.to_use(asker, "heavy queries"):
-            return await self._in_thread(lambda: self._heavy.run(query))
+            return await self._in_thread(self._heavy_thread, lambda: self._heavy.run(query))
 
     async def stream(  # noqa: PLR0913 - as in the port
         self,
@@ -136,13 +138,13 @@ class EmbeddedStorage:
         """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
         async with self._streams.turn(author, recall, weight) as stream:
             try:
-                await self._in_thread(self._log.refuse_if_long)
+                await self._in_thread(self._list_thread, self._log.refuse_if_long)
                 posts = _LongList(self._path, *list_statement(author, listing, before=before, last=last))
             except sqlite3.DatabaseError as error:
                 raise unavailable(error) from error
             watching = asyncio.create_task(self._log.watch(recall))
             try:
-                while part := await self._in_thread(posts.next_part):
+                while part := await self._in_thread(self._list_thread, posts.next_part):
                     stream.give(part)
                     yield part
                     stream.taken()
@@ -150,7 +152,7 @@ class EmbeddedStorage:
                 watching.cancel()
                 # Whoever is cancelled leaves the thread reading; it closes behind itself. After a shutdown nobody does.
                 with suppress(RuntimeError):
-                    self._heavy_thread.submit(posts.close)
+                    self._list_thread.submit(posts.close)
 
     async def search(  # noqa: PLR0913 - as in the port
         self,
@@ -170,11 +172,11 @@ class EmbeddedStorage:
             statement, values = embedded_search(author, listing, query, before=before)
             return await self._search.run(statement, values, finds, turn.has_to_end)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Do a slow thing in the thread for such things."""
+    async def _in_thread(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        """Do a slow thing in a thread for such things."""
         if self._closed:
             raise StorageUnavailable
-        return await asyncio.get_running_loop().run_in_executor(self._heavy_thread, work)
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     async def check(self) -> None:
         """See that the database answers and that its schema fits."""
@@ -192,7 +194,8 @@ class EmbeddedStorage:
         """Finish what was begun, then let go of the file; whoever comes later is refused."""
         self._closed = True
         await self._writer.stop()
-        await asyncio.to_thread(self._heavy_thread.shutdown)
+        for thread in (self._heavy_thread, self._list_thread):
+            await asyncio.to_thread(thread.shutdown)
         await self._search.close()
         for connection in (self._heavy, self._light, self._written):
             connection.close()

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import Engine
 
-from postkeep.domain.posts import Text
+from postkeep.domain.posts import ListedPost, Text
 from postkeep.domain.sessions import SessionStatus
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
@@ -93,7 +93,7 @@ class TestConnections:
         assert await find_account(embedded.storage, account.id) == account
 
     async def test_a_heavy_reading_holds_nobody_up(self, embedded: Opened) -> None:
-        """While it lasts, light ones are answered and units are committed."""
+        """While it lasts, light ones are answered, units are committed, and long lists are read."""
         begun, may_end = asyncio.Event(), threading.Event()
         loop = asyncio.get_running_loop()
         account = await keep_account(embedded.storage)
@@ -109,6 +109,8 @@ class TestConnections:
         try:
             await keep_posts(embedded.storage, post := a_post(author=account.id))
             await assert_counted(embedded.storage, account, post)
+            async with asyncio.timeout(30):
+                assert [part async for part in embedded.storage.stream(account.id)] == [[ListedPost.of(post)]]
             assert not heavy.done()
         finally:
             may_end.set()
