@@ -98,8 +98,8 @@ class AccountTurns:
 class Places:
     """Places in a line for one thing at a time, the lowest first: whoever wants much gives way to whoever wants little.
 
-    Each account's next place is behind its last one, and nobody's is before what had its turn already; so a crowd of one
-    account's stands behind the first of each other account, however late that comes, and nobody waits for ever.
+    Each account's next place is behind its last one, and nobody's is before what had its turn already: so a crowd of
+    one account's stands behind the first of each other account, however late that comes, and nobody waits for ever.
     """
 
     def __init__(self) -> None:

@@ -31,8 +31,8 @@ HEAVY_QUERIES: Final = 4
 """How many of those run at the same time, one of each account, and never more than half of a server's connections."""
 
 BATCH_SECONDS: Final = 0.2
-"""After so long, the units that run in a SQLite file's one transaction are committed, and those that came meanwhile have
-their turn."""
+"""After so long, the units that run in one transaction of a SQLite file are committed, and those that came meanwhile
+have their turn."""
 
 BATCH_BYTES: Final = BYTES_PER_SECOND
 """So are they before they change more than so many bytes, which may take the disk longer than the units took; a unit

@@ -1,4 +1,4 @@
-"""The embedded database's one writer: a thread that commits all waiting units together, with one flush to the disk."""
+"""The embedded database's one writer: a thread that commits waiting units together, with one flush to the disk."""
 
 import asyncio
 import logging
@@ -52,7 +52,7 @@ class _Job:
 
 
 class Writer:
-    """Runs units in a thread of its own: each in a savepoint, those that wait in one transaction as long as it is short."""
+    """Runs units in a thread of its own: each in a savepoint, those that wait in one transaction while it is short."""
 
     def __init__(self, connection: sqlite3.Connection, turn: Callable[[], AbstractContextManager[object]]) -> None:
         """Start the thread. To be called in the event loop's thread.
