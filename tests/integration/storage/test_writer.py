@@ -2,16 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable
-from postkeep.services.repositories import UnitOfWork
+from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage import writer as writer_module
 from postkeep.storage.limits import BATCH_BYTES
 from tests.builders import a_post
@@ -46,7 +45,7 @@ class Gate:
             self._may_end.set()
 
 
-def noting(done: list[AccountId], account_id: AccountId) -> Callable[[UnitOfWork], Any]:
+def noting(done: list[AccountId], account_id: AccountId) -> Unit:
     """Return a unit that notes whose it is when it runs."""
 
     async def unit(work: UnitOfWork) -> None:
@@ -85,7 +84,7 @@ async def test_a_newcomer_does_not_wait_for_those_who_came_before(embedded: Open
     gates = [Gate(mine.id), Gate(mine.id)]
     with gates[1].closed():
         with gates[0].closed():
-            units = [gates[0], gates[1], *(noting(done, mine.id) for _ in range(A_CROWD))]
+            units: list[Unit] = [*gates, *(noting(done, mine.id) for _ in range(A_CROWD))]
             crowd = [asyncio.create_task(storage.transact(mine.id, unit, weight=BATCH_BYTES)) for unit in units]
             await gates[0].has_begun.wait()
         await gates[1].has_begun.wait()
