@@ -18,7 +18,14 @@ from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, no_recall
 from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage.account_turns import AccountTurns
-from postkeep.storage.embedded_file import FileLock, WriteAheadLog, connect, create_embedded_engine
+from postkeep.storage.embedded_file import (
+    FileLock,
+    FileReplaced,
+    OpenedFile,
+    WriteAheadLog,
+    connect,
+    create_embedded_engine,
+)
 from postkeep.storage.embedded_search import EmbeddedSearch
 from postkeep.storage.limits import HEAVY_BYTES, HEAVY_QUERIES, SEARCHES
 from postkeep.storage.lists import is_part, list_statement, listed
@@ -90,8 +97,8 @@ class EmbeddedStorage:
         self._log = WriteAheadLog(path)
         self._streams = Streams()
         self._lock = FileLock(path)
-        self._written = connect(path)
-        self._writer = Writer(self._written, self._lock.held)
+        self._file = OpenedFile(path)
+        self._writer = Writer(self._file.connection, self._lock.held, self._file.refuse_if_replaced)
         self._light = _Reader(path)
         self._heavy = _Reader(path)
         self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
@@ -138,6 +145,8 @@ class EmbeddedStorage:
         """Answer an author's posts some at a time, from one SELECT, which sees the database as it was when it began."""
         async with self._streams.turn(author, recall, weight) as stream:
             try:
+                # What opens the file anew would see another one than everybody else.
+                self._file.refuse_if_replaced()
                 await self._in_thread(self._list_thread, self._log.refuse_if_long)
                 posts = _LongList(self._path, *list_statement(author, listing, before=before, last=last))
             except sqlite3.DatabaseError as error:
@@ -179,11 +188,12 @@ class EmbeddedStorage:
         return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     async def check(self) -> None:
-        """See that the database answers and that its schema fits."""
+        """See that the file is the one that was opened, that the database answers and that its schema fits."""
         try:
+            self._file.refuse_if_replaced()
             with self._engine.connect() as connection:
                 refuse_unfit(read_state(connection))
-        except DBAPIError as error:
+        except (DBAPIError, FileReplaced) as error:
             raise unavailable(error) from error
 
     def usage(self) -> Mapping[str, int]:
@@ -197,7 +207,7 @@ class EmbeddedStorage:
         for thread in (self._heavy_thread, self._list_thread):
             await asyncio.to_thread(thread.shutdown)
         await self._search.close()
-        for connection in (self._heavy, self._light, self._written):
+        for connection in (self._heavy, self._light, self._file.connection):
             connection.close()
         self._lock.close()
 
@@ -212,7 +222,7 @@ class InMemoryStorage:
         self._lent = engine.raw_connection()
         connection = self._lent.driver_connection
         assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - for the type checker: SQLAlchemy cannot say it
-        self._writer = Writer(connection, _always)
+        self._writer = Writer(connection, _always, _never)
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it, together with others that wait."""
@@ -280,3 +290,7 @@ class InMemoryStorage:
 def _always() -> Generator[None]:
     """Hold a turn that nobody else wants."""
     yield
+
+
+def _never() -> None:
+    """Refuse nothing: memory is replaced by nobody."""

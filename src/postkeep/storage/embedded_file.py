@@ -1,4 +1,4 @@
-"""The embedded database's file: connections to it, the lock beside it, and its write-ahead log."""
+"""The embedded database's file: connections to it, whether it is still there, the lock beside it, and its log."""
 
 import asyncio
 import fcntl
@@ -31,12 +31,18 @@ PRAGMAS: Final = {
 }
 
 
+def uri_of(path: Path) -> str:
+    """Return how SQLite is told to open a file that is there, and to make none where there is none."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
 def connect(path: Path | None) -> sqlite3.Connection:
-    """Open a database file, or make a database in memory (None).
+    """Open a database file that is there, or make a database in memory (None).
 
     Every connection gets the same settings, and begins and ends its transactions in so many words.
     """
-    connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+    place = ":memory:" if path is None else uri_of(path)
+    connection = sqlite3.connect(place, uri=True, isolation_level=None, check_same_thread=False)
     for name, value in PRAGMAS.items():
         connection.execute(f"PRAGMA {name} = {value}")
     return connection
@@ -52,6 +58,48 @@ def create_embedded_engine(path: Path | None) -> Engine:
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
     )
+
+
+class FileReplaced(sqlite3.OperationalError):
+    """The database's path leads to another file than the one that was opened, or to none."""
+
+
+class OpenedFile:
+    """A database file that was opened, and whether its path still leads to it.
+
+    Connections go on with a file that was removed or replaced, whose posts nobody finds again; and whoever opens the
+    path anew puts the old write-ahead log into the new file. Tools that copy what is there, migrations and SQLite's own
+    upkeep leave both files in place, and as long as anybody is connected the log is never removed.
+
+    Attributes:
+        connection: The one it was opened with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file."""
+        self._path = path
+        # In this order: what comes between is taken for another file, and not for this one.
+        self._inode = _inode_of(path)
+        self.connection = connect(path)
+        self._log = Path(f"{path}-wal")
+        self._log_inode = _inode_of(self._log)
+
+    def refuse_if_replaced(self) -> None:
+        """See that the path leads to what was opened, through whatever links, and that its log is there.
+
+        Raises:
+            FileReplaced: It does not, or is not.
+        """
+        log_inode = _inode_of(self._log)
+        # An empty database has no log before the first page is written.
+        self._log_inode = self._log_inode or log_inode
+        if (_inode_of(self._path), log_inode) != (self._inode, self._log_inode):
+            message = (
+                f"{self._path} or its -wal was removed or replaced while it was served: nothing is kept until all"
+                " servers are stopped, the right file is put there with no -wal and -shm beside it, and they are"
+                " started again"
+            )
+            raise FileReplaced(message)
 
 
 class FileLock:
@@ -121,3 +169,12 @@ class WriteAheadLog:
             if self.is_long:
                 recall()
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _inode_of(path: Path) -> tuple[int, int] | None:
+    """Return which file a path leads to, None where it leads to none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino

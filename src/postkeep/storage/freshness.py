@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 from postkeep.domain.accounts import AccountId
 from postkeep.services.repositories import Stamp
 from postkeep.storage.accounts import STAMP
+from postkeep.storage.embedded_file import uri_of
 from postkeep.storage.tables import AccountRow
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class EmbeddedFreshness:
         """Open a database whose schema is there. To be called in the event loop's thread."""
         self._loop = asyncio.get_running_loop()
         # Whoever has to wait may as well find out anew.
-        self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+        self._connection = sqlite3.connect(uri_of(path), uri=True, timeout=0, isolation_level=None)
         self._connection.execute("PRAGMA query_only = ON")
         self._cursor = self._connection.cursor()
         self._has_looked = False

@@ -54,15 +54,23 @@ class _Job:
 class Writer:
     """Runs units in a thread of its own: each in a savepoint, those that wait in one transaction while it is short."""
 
-    def __init__(self, connection: sqlite3.Connection, turn: Callable[[], AbstractContextManager[object]]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        turn: Callable[[], AbstractContextManager[object]],
+        refuse_if_replaced: Callable[[], None],
+    ) -> None:
         """Start the thread. To be called in the event loop's thread.
 
         Args:
             connection: For this thread alone from now on; it begins and commits nothing by itself.
             turn: Holds this process's turn to write for as long as it is entered.
+            refuse_if_replaced: Asked before each COMMIT; raises a `sqlite3.Error` where what is committed would be
+                lost.
         """
         self._connection = connection
         self._turn = turn
+        self._refuse_if_replaced = refuse_if_replaced
         self._loop = asyncio.get_running_loop()
         self._stopped = False
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -146,7 +154,7 @@ class Writer:
                 with self._turn():
                     # Whoever was told to come again will: their unit must not be done as well.
                     jobs = [job for job in jobs if not job.given_up or job.runs]
-                    again = _commit_together(self._connection, jobs)
+                    again = _commit_together(self._connection, jobs, self._refuse_if_replaced)
             except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 for job in jobs:
                     job.error = job.error or error
@@ -207,7 +215,9 @@ def unavailable(cause: Exception) -> StorageUnavailable:
     return error
 
 
-def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Job]:
+def _commit_together(
+    connection: sqlite3.Connection, jobs: list[_Job], refuse_if_replaced: Callable[[], None]
+) -> list[_Job]:
     """Run the first of the jobs, as many as make a short transaction, and commit it.
 
     Returns:
@@ -233,6 +243,13 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_
             taken_back_for = job.error and job.error.__cause__
             break
     taken_back = not connection.in_transaction
+    try:
+        refuse_if_replaced()
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        _refuse(jobs, error)
+        return []
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:

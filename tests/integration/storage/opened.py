@@ -127,6 +127,7 @@ def empty_file() -> bytes:
     """Return a database file with our schema and nothing else; made once, since migrating takes a while."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "postkeep.db"
+        path.touch()
         engine = create_embedded_engine(path)
         upgrade(engine)
         engine.dispose()

@@ -643,6 +643,7 @@ def test_db_22_three_processes_write_one_file_at_once(tmp_path: Path) -> None:
 
 async def test_the_storage_needs_its_schema(tmp_path: Path) -> None:
     """It never makes one by itself, where it was only to be looked at."""
+    (tmp_path / "postkeep.db").touch()
     storage = EmbeddedStorage(tmp_path / "postkeep.db")
     try:
         with pytest.raises(Exception, match="postkeep migrate"):
