@@ -16,7 +16,8 @@ HELP = """Keep people's posts.
 
 Settings come from the environment (POSTKEEP_*) and .env; docs/settings.md describes them.
 
-Exit codes: 0 done; 1 refused, with the reason; 2 wrong usage; 3 cannot start (a setting, the database, its schema).
+Exit codes: 0 done; 1 refused, with the reason; 2 wrong usage; 3 cannot start (a setting, the database, its schema);
+130 interrupted.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from postkeep.cli.backup import interruptible
+
 if TYPE_CHECKING:
     from postkeep.services.administration import AdministrationService
 
@@ -33,7 +35,8 @@ def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]]) ->
         async with wire(settings) as wired:
             await use(wired.services.administration)
 
-    asyncio.run(open_and_use())
+    with interruptible("what was asked for may be done all the same."):
+        asyncio.run(open_and_use())
 
 
 def _password(*, from_stdin: bool) -> str:

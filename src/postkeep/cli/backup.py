@@ -6,7 +6,7 @@ import sys
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from postkeep.settings import Settings
 
 T = TypeVar("T")
+
+_INTERRUPTED: Final = 130
+"""As shells say of what Ctrl-C ended."""
 
 _TARGET = typer.Argument(metavar="FILE", help="Where to write it; - for standard output.", show_default=False)
 _SOURCE = typer.Argument(metavar="FILE", help="What to read; - for standard input.", show_default=False)
@@ -116,7 +119,7 @@ def interruptible(left: str = "nothing was left behind.") -> Generator[None]:
         yield
     except KeyboardInterrupt:
         typer.echo(f"postkeep: Interrupted: {left}", err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 @contextmanager

@@ -203,13 +203,16 @@ class EmbeddedStorage:
     async def close(self) -> None:
         """Finish what was begun, then let go of the file; whoever comes later is refused."""
         self._closed = True
-        await self._writer.stop()
+        has_ended = await self._writer.stop()
         for thread in (self._heavy_thread, self._list_thread):
             await asyncio.to_thread(thread.shutdown)
         await self._search.close()
-        for connection in (self._heavy, self._light, self._file.connection):
-            connection.close()
-        self._lock.close()
+        self._heavy.close()
+        self._light.close()
+        # What waits for its turn in the thread all the same ends with the process.
+        if has_ended:
+            self._file.connection.close()
+            self._lock.close()
 
 
 class InMemoryStorage:

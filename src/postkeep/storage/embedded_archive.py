@@ -39,14 +39,15 @@ class EmbeddedArchive:
     async def restoring(self) -> AsyncGenerator["EmbeddedRestoring"]:
         """Fill it in one transaction, in turn with its writers."""
         lock = FileLock(self._path)
-        with closing(lock), _failing(), closing(connect(self._path)) as connection, lock.held():
-            connection.execute("BEGIN IMMEDIATE")
-            # Accounts come last; the COMMIT looks whether all that were named are there.
-            connection.execute("PRAGMA defer_foreign_keys = ON")
-            if _all(connection, ANY_ACCOUNT):
-                raise DatabaseNotEmpty
-            yield EmbeddedRestoring(connection)
-            connection.execute("COMMIT")
+        with closing(lock), _failing(), closing(connect(self._path)) as connection:
+            async with lock.held_by_task():
+                connection.execute("BEGIN IMMEDIATE")
+                # Accounts come last; the COMMIT looks whether all that were named are there.
+                connection.execute("PRAGMA defer_foreign_keys = ON")
+                if _all(connection, ANY_ACCOUNT):
+                    raise DatabaseNotEmpty
+                yield EmbeddedRestoring(connection)
+                connection.execute("COMMIT")
 
 
 class EmbeddedSnapshot(DescribedSnapshot):

@@ -5,8 +5,8 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ LOG_BYTES: Final = 256 * 1024 * 1024
 """As long as somebody reads, the write-ahead log only grows; past this, no long list is read on."""
 
 _LOOK_SECONDS: Final = 1.0
+_STEP_SECONDS: Final = 0.02
 
 PRAGMAS: Final = {
     "journal_mode": "WAL",
@@ -121,9 +122,30 @@ class FileLock:
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    @asynccontextmanager
+    async def held_by_task(self) -> AsyncGenerator[None]:
+        """Wait for the turn in short steps, in which the event loop hears that somebody ends it all; and hold it.
+
+        For who writes once: where many write all the time, whoever only looks now and then seldom finds it free.
+        """
+        while not self._is_taken():  # noqa: ASYNC110 - whoever gives it back is another process
+            await asyncio.sleep(_STEP_SECONDS)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._file)
+
+    def _is_taken(self) -> bool:
+        """Take the turn if nobody else has it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 class WriteAheadLog:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 _RUNS: Final = 3
 """How often a unit may run: once, and again after each COMMIT that failed."""
+
+_STEP_SECONDS: Final = 0.1
 
 _DIALECT: Final = sqlite.dialect()
 
@@ -73,6 +75,8 @@ class Writer:
         self._refuse_if_replaced = refuse_if_replaced
         self._loop = asyncio.get_running_loop()
         self._stopped = False
+        self._is_given_up = False
+        self._waits_since: float | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._places = Places()
         self._left = 0
@@ -117,11 +121,22 @@ class Writer:
         """How many units wait."""
         return self._jobs.qsize() + self._left
 
-    async def stop(self) -> None:
-        """Finish what waits, then end the thread; whoever comes later is refused."""
+    async def stop(self) -> bool:
+        """Finish what waits, then end the thread; whoever comes later is refused.
+
+        Returns:
+            Whether it has ended. Where somebody keeps the turn it has not: it does nothing any more, but its connection
+            and its turn are its own until the process ends.
+        """
         self._stopped = True
+        stopped = time.monotonic()
         self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        while self._thread.is_alive() and not self._is_given_up:
+            # In short steps: Python's end waits for the thread that joins; the writer's own it leaves behind.
+            await asyncio.to_thread(self._thread.join, _STEP_SECONDS)
+            since = self._waits_since
+            self._is_given_up = since is not None and time.monotonic() - max(since, stopped) > PATIENCE_SECONDS
+        return not self._is_given_up
 
     def _work(self) -> None:
         """Take the jobs that wait and settle them, until told to end."""
@@ -150,8 +165,12 @@ class Writer:
         """Run and commit the jobs, and those that come meanwhile, until each has an answer, and give it."""
         while jobs:
             line, again = jobs, list[_Job]()
+            self._waits_since = time.monotonic()
             try:
                 with self._turn():
+                    self._waits_since = None
+                    if self._is_given_up:
+                        raise StorageUnavailable  # noqa: TRY301 - as all that fails here
                     # Whoever was told to come again will: their unit must not be done as well.
                     jobs = [job for job in jobs if not job.given_up or job.runs]
                     again = _commit_together(self._connection, jobs, self._refuse_if_replaced)
@@ -162,7 +181,9 @@ class Writer:
             settled = [job for job in line if job not in left]
             for job in settled:
                 self._places.leave(job.account_id, job.place)
-            self._loop.call_soon_threadsafe(_answer, settled)
+            # After a shutdown nobody waits.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(_answer, settled)
             jobs = self._in_line(self._newcomers(), again)
 
 
