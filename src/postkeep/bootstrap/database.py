@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 _TOLD_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 5.0
 
+_MAGIC: Final = b"SQLite format 3\0"
+"""How a database file begins. Source: sqlite.org/fileformat.html, 1.3."""
+
 
 class DatabaseAbsent(Misconfigured):
     """The database does not answer."""
@@ -98,10 +101,11 @@ def prepare_file(url: URL) -> Path:
     """Make an embedded database's folder and file, readable by nobody else, and return the file's path.
 
     Raises:
-        Misconfigured: They cannot be made or written.
+        Misconfigured: They cannot be made or written, or there is something else, which stays as it is.
     """
     path = Path(url.database or "")
     try:
+        _refuse_what_is_no_database(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.close(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -150,6 +154,26 @@ async def _check(storage: EmbeddedStorage | ServerStorage) -> None:
         await storage.close()
         kind = DatabaseAbsent if isinstance(error, StorageUnavailable) else Misconfigured
         raise kind(error.detail) from error
+
+
+def _refuse_what_is_no_database(path: Path) -> None:
+    """See that there is nothing yet, an empty file, or a SQLite database, before anything is made or changed.
+
+    Raises:
+        Misconfigured: It is something else.
+        OSError: It cannot be read.
+    """
+    try:
+        # Looked at before it is opened, which a pipe would answer never, and a device in ways of its own.
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    if is_file:
+        with path.open("rb") as file:
+            is_file = file.read(len(_MAGIC)) in {b"", _MAGIC}
+    if not is_file:
+        message = f"The database {path} is something else than a SQLite file: name another one. It was not changed."
+        raise Misconfigured(message)
 
 
 def _close_to_others(path: Path) -> None:

@@ -386,7 +386,11 @@ def test_an_interrupted_restoring_lets_nobody_in(
     process.stdin.close()
     process.stdin = None
     outcome = ended(process)
-    assert (outcome.code, number is signal.SIGKILL or "postkeep: " in outcome.err) in {(1, True), (130, True), (-9, True)}
+    assert (outcome.code, number is signal.SIGKILL or "postkeep: " in outcome.err) in {
+        (1, True),
+        (130, True),
+        (-9, True),
+    }
     assert fresh.rows.ask("SELECT id FROM accounts") == []
     if number is not signal.SIGKILL:
         assert fresh.rows.ask("SELECT id FROM posts UNION SELECT id FROM sessions") == []

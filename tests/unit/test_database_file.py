@@ -1,0 +1,70 @@
+"""Preparing the embedded database's file: nothing is taken over, or changed, that is no database."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from postkeep.bootstrap.database import prepare_file
+from postkeep.domain.errors import Misconfigured
+
+
+def prepared(path: Path) -> Path:
+    """Prepare a file."""
+    return prepare_file(URL.create("sqlite", database=str(path)))
+
+
+def mode_of(path: Path) -> int:
+    """Return a file's rights."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def make_database(path: Path) -> None:
+    """Make a database."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (id)")
+
+
+OTHERS: dict[str, Callable[[Path], object]] = {
+    "text": lambda path: path.write_text("a public file, nothing of ours\n"),
+    "short": lambda path: path.write_bytes(b"SQLite format"),
+    "folder": Path.mkdir,
+    "pipe": os.mkfifo,
+    "link": lambda path: (path.with_name("notes.txt").write_text("notes"), path.symlink_to("notes.txt")),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_no_database_stays_as_it_is(tmp_path: Path, name: str) -> None:
+    """A setting that names the wrong file: its rights stay, nothing is made beside it, and it says so."""
+    path = tmp_path / "notes"
+    OTHERS[name](path)
+    path.chmod(0o755)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(Misconfigured, match="not changed"):
+        prepared(path)
+    assert (sorted(tmp_path.iterdir()), mode_of(path)) == (before, 0o755)
+
+
+def make_nothing(path: Path) -> None:
+    """Leave it to be made."""
+    assert not path.exists()
+
+
+MAKERS: dict[str, Callable[[Path], object]] = {"database": make_database, "empty": Path.touch, "absent": make_nothing}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_database_and_what_may_become_one_are_closed_to_others(tmp_path: Path, name: str) -> None:
+    """A backup that was put back, a file that somebody made for it, or nothing."""
+    path = tmp_path / "new" / "postkeep.db"
+    path.parent.mkdir()
+    MAKERS[name](path)
+    content = path.read_bytes() if path.exists() else b""
+    assert prepared(path) == path
+    assert (path.read_bytes(), mode_of(path), mode_of(Path(f"{path}.lock"))) == (content, 0o600, 0o600)
