@@ -30,12 +30,18 @@ def make_database(path: Path) -> None:
         connection.execute("CREATE TABLE notes (id)")
 
 
+def make_link(path: Path) -> None:
+    """Make a link to a file that is something else."""
+    path.with_name("notes.txt").write_text("notes")
+    path.symlink_to("notes.txt")
+
+
 OTHERS: dict[str, Callable[[Path], object]] = {
     "text": lambda path: path.write_text("a public file, nothing of ours\n"),
     "short": lambda path: path.write_bytes(b"SQLite format"),
     "folder": Path.mkdir,
     "pipe": os.mkfifo,
-    "link": lambda path: (path.with_name("notes.txt").write_text("notes"), path.symlink_to("notes.txt")),
+    "link": make_link,
 }
 
 
