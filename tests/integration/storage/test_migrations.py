@@ -102,6 +102,8 @@ class Bare:
 def a_bare_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> Generator[Bare]:
     """Make a database without a schema."""
     if kind == "embedded":
+        # As the start does, which alone makes files.
+        (folder / "postkeep.db").touch()
         yield Bare(kind, URL.create("sqlite", database=str(folder / "postkeep.db")))
         return
     server: Server = request.getfixturevalue({"mariadb": "mariadb", "mysql": "outside_server"}[kind])
@@ -493,6 +495,7 @@ def test_db_32_a_schema_takes_nothing_away_from_a_release_that_it_serves(bare: B
 )
 def test_db_32_what_a_schema_takes_away_is_told(tmp_path: Path, change: str, told: str | None) -> None:
     """A check that found nothing would hold nobody to anything; what is only added is nobody's loss."""
+    (tmp_path / "postkeep.db").touch()
     bare = Bare("embedded", URL.create("sqlite", database=str(tmp_path / "postkeep.db")))
     upgrade(bare.url)
     served = bare.ask(shapes_of)
