@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import sqlite3
 import stat
 import time
 from multiprocessing import parent_process
@@ -13,12 +14,13 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from postkeep.bootstrap.database_url import database_url, is_in_memory
+from postkeep.bootstrap.findings import reason_of
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.services.ports import StorageUnavailable
 from postkeep.settings import Settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
-from postkeep.storage.embedded_file import create_embedded_engine
-from postkeep.storage.schema import REVISION, read_state
+from postkeep.storage.embedded_file import create_embedded_engine, create_looking_engine
+from postkeep.storage.schema import REVISION, read_state, refuse_foreign
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server
 
@@ -61,9 +63,8 @@ async def open_storage(
         else:
             return await _open_server(url, settings)
         await _check(storage)
-    except SQLAlchemyError as error:
-        message = f"The database cannot be used: {getattr(error, 'orig', None) or error}."
-        raise Misconfigured(message) from error
+    except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
+        raise _unusable(error) from error
     return storage
 
 
@@ -95,6 +96,26 @@ async def await_server(url: URL, seconds: float) -> None:
             await asyncio.sleep(0.25)
         else:
             return
+
+
+def refuse_foreign_file(url: URL) -> None:
+    """See that an embedded database is not another program's, before anything is made or changed beside or in it.
+
+    Raises:
+        Misconfigured: It is.
+    """
+    path = Path(url.database or "")
+    # Of what is no file, or out of reach, whoever opens it says so.
+    if url.get_backend_name() != "sqlite" or is_in_memory(url) or not os.path.isfile(path):  # noqa: PTH113 - as said
+        return
+    engine = create_looking_engine(path)
+    try:
+        with engine.connect() as connection:
+            refuse_foreign(read_state(connection))
+    except (SQLAlchemyError, UnicodeDecodeError) as error:
+        raise _unusable(error) from error
+    finally:
+        engine.dispose()
 
 
 def prepare_file(url: URL) -> Path:
@@ -134,6 +155,11 @@ async def _open_server(url: URL, settings: Settings) -> ServerStorage:
         log.warning("database_absent", extra={"reason": str(error)})
         return ServerStorage(url, pool_size=settings.database_pool_size)
     return storage
+
+
+def _unusable(error: Exception) -> Misconfigured:
+    """Say why a database cannot be used."""
+    return Misconfigured(f"The database cannot be used: {reason_of(error)}.")
 
 
 def _bring_up(engine: Engine) -> None:

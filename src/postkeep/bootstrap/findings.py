@@ -1,8 +1,10 @@
 """What the doctor finds."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,18 +34,27 @@ class Finding:
     said: str
 
 
-def look_at(place: str, look: Callable[[], str]) -> Finding:
+TROUBLE: Final = (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError)
+"""What drivers and the system raise where something is the matter; the last two of a port or a name that cannot be."""
+
+
+def look_at(place: str, look: Callable[[], str | Finding]) -> Finding:
     """Look at one place; what is raised there is what is the matter."""
     try:
-        return Finding(place, Verdict.OK, look())
+        found = look()
     except Misconfigured as error:
         return Finding(place, Verdict.ERROR, str(error))
     except PostkeepError as error:
         return Finding(place, Verdict.ERROR, error.detail)
-    except (SQLAlchemyError, OSError) as error:
+    except TROUBLE as error:
         return Finding(place, Verdict.ERROR, reason_of(error))
+    return found if isinstance(found, Finding) else Finding(place, Verdict.OK, found)
 
 
 def reason_of(error: Exception) -> str:
-    """Say what went wrong in the words of whoever said it."""
+    """Say what went wrong in the words of whoever said it; of a damaged file, SQLite may quote what is no text."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is damaged: restore a backup into a new one"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     return str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)

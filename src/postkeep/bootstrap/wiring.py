@@ -16,7 +16,7 @@ from postkeep.adapters.common_passwords import ListedCommonPasswords
 from postkeep.adapters.hmac_cookies import HmacCookies
 from postkeep.adapters.jwt_tokens import JwtTokens, name_of
 from postkeep.adapters.system_clock import SystemClock
-from postkeep.bootstrap.database import await_server, open_storage, prepare_file
+from postkeep.bootstrap.database import await_server, open_storage, prepare_file, refuse_foreign_file
 from postkeep.bootstrap.database_url import database_url, is_in_memory, refuse_in_memory
 from postkeep.bootstrap.signing_secrets import find_previous_secrets, find_secret
 from postkeep.bootstrap.tracing import Tracing
@@ -74,8 +74,10 @@ async def wire(settings: Settings, tracing: Tracing | None = None) -> AsyncGener
     Raises:
         Misconfigured: Something must be changed before this can work.
     """
+    url = database_url(settings)
+    await asyncio.to_thread(refuse_foreign_file, url)
     secrets_in_use = [find_secret(settings), *find_previous_secrets(settings)]
-    opened, url = await open_storage(settings), database_url(settings)
+    opened = await open_storage(settings)
     freshness = freshness_of(opened, url)
     storage = opened if tracing is None else tracing.over(opened, url.get_backend_name())
     hasher = Argon2Passwords(
@@ -127,6 +129,7 @@ def prepare(settings: Settings) -> None:
     Raises:
         Misconfigured: Something must be changed before this can work.
     """
+    refuse_foreign_file(database_url(settings))
     find_secret(settings)
     find_previous_secrets(settings)
     if is_in_memory(database_url(settings)):
@@ -157,6 +160,7 @@ def open_backups(settings: Settings, *, fills: bool) -> BackupService:
     if is_embedded and not fills and not path.is_file():
         message = f"There is no database {path}."
         raise Misconfigured(message)
+    refuse_foreign_file(url)
 
     async def open_and_close() -> None:
         await (await open_storage(settings, brings_up=fills)).close()
@@ -179,6 +183,7 @@ def migration_target(*, waits: bool = False) -> URL:
     logs.configure("warning", settings.log_format)
     refuse_in_memory(settings)
     url = database_url(settings)
+    refuse_foreign_file(url)
     if url.get_backend_name() == "sqlite":
         prepare_file(url)
     elif waits:

@@ -103,6 +103,21 @@ class OpenedFile:
             raise FileReplaced(message)
 
 
+def create_looking_engine(path: Path) -> Engine:
+    """Make an engine whose connections only look: they change neither the file nor what lies beside it."""
+
+    def look() -> sqlite3.Connection:
+        # Whoever only reads makes a write-ahead log where there is none, and cannot take it away again. Without one,
+        # nobody has the file open to write.
+        at_rest = not any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal"))
+        address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
+        return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+
+    return create_engine(
+        f"sqlite:///{path}", creator=look, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
+    )
+
+
 class FileLock:
     """A lock beside the database file, by which processes take turns to write.
 

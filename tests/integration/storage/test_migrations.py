@@ -20,6 +20,7 @@ from asyncmy.errors import MySQLError
 from sqlalchemy import URL, Connection, Engine, event, inspect, text
 from sqlalchemy.exc import OperationalError
 
+from postkeep.domain.errors import Misconfigured
 from postkeep.services.ports import SchemaUnfit
 from postkeep.storage import embedded_file
 from postkeep.storage import server_pool as server_module
@@ -119,6 +120,10 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bare]:
 
 
 TABLES = {"accounts", "sessions", "posts", "schema_support", "login_attempts", "idempotency_keys"}
+
+NEWER = f"{int(REVISION) + 1:04d}"
+OLDER = f"{int(REVISION) - 1:04d}"
+MUCH_NEWER = f"{int(REVISION) + 2:04d}"
 
 OLDEST = "0004"
 """The oldest revision whose release the newest schema serves: nothing since then took anything away."""
@@ -234,6 +239,73 @@ async def keep_and_migrate_again(opened: Opened) -> None:
     await assert_counted(opened.storage, account, post)
     assert await find_account(opened.storage, account.id) is not None
     await opened.storage.check()
+
+
+THEIRS = (
+    "CREATE TABLE accounts (id INTEGER PRIMARY KEY, who VARCHAR(9))",
+    "CREATE TABLE posts (id INTEGER PRIMARY KEY, body VARCHAR(9))",
+    "INSERT INTO posts VALUES (1, 'theirs')",
+)
+VERSIONED = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"
+
+
+@pytest.mark.parametrize("revision", [None, "0001", REVISION, NEWER, "1a2b3c"])
+@pytest.mark.parametrize("theirs", [THEIRS, ("CREATE TABLE customers (id INTEGER)",)], ids=["our-names", "others"])
+def test_another_programs_database_is_left_as_it_is(bare: Bare, theirs: tuple[str, ...], revision: str | None) -> None:
+    """Tables are made if they are not there and dropped by their names: theirs would be taken for ours, and be gone."""
+    bare.run(*theirs)
+    if revision is not None:
+        bare.run(VERSIONED, f"INSERT INTO alembic_version VALUES ('{revision}')")  # noqa: S608 - ours
+    before = bare.tables()
+    for move, target in ((command.upgrade, "head"), (command.downgrade, "base")):
+        with pytest.raises(Misconfigured, match="another program's tables"):
+            move(bare.config, target)
+    assert bare.tables() == before
+    with pytest.raises(SchemaUnfit, match="another program's tables"):
+        refuse_unfit(bare.state())
+
+
+@pytest.mark.parametrize("revisions", [["1a2b3c"], [""], [OLDEST, REVISION]], ids=["theirs", "empty", "two"])
+def test_a_revision_that_is_none_of_ours_is_left_as_it_is(bare: Bare, revisions: list[str]) -> None:
+    """Revisions are compared as text, so any word is older or newer than ours."""
+    upgrade(bare.url)
+    bare.run("DELETE FROM alembic_version", *(f"INSERT INTO alembic_version VALUES ('{each}')" for each in revisions))  # noqa: S608 - ours
+    with pytest.raises(Misconfigured, match="no revision of Postkeep's"):
+        upgrade(bare.url)
+    assert bare.state().revision == ", ".join(revisions)
+
+
+def test_a_table_that_somebody_dropped_is_told(bare: Bare) -> None:
+    """Otherwise everything would be said to be well, and whoever asks for it be refused."""
+    upgrade(bare.url)
+    bare.run("DROP TABLE idempotency_keys", "DROP TABLE posts")
+    with pytest.raises(SchemaUnfit, match="lacks idempotency_keys, posts"):
+        refuse_unfit(bare.state())
+
+
+def test_db_30_an_empty_note_of_the_revision_is_an_empty_database(bare: Bare) -> None:
+    """What is left where the first migration was killed before its first table, or after the way back to nothing."""
+    bare.run(VERSIONED)
+    upgrade(bare.url)
+    assert bare.state() == SchemaState(REVISION, OLDEST)
+
+
+def test_db_30_a_way_back_that_was_killed_goes_on(bare: Bare) -> None:
+    """Its last table is gone, and Alembic has not noted it."""
+    command.upgrade(bare.config, REVISIONS[0])
+    bare.run("DROP TABLE accounts")
+    command.downgrade(bare.config, "base")
+    upgrade(bare.url)
+    assert bare.state() == SchemaState(REVISION, OLDEST)
+
+
+def test_an_operators_own_table_beside_ours_is_theirs_to_keep(bare: Bare) -> None:
+    """A database that is ours stays ours."""
+    upgrade(bare.url)
+    bare.run("CREATE TABLE notes (id INTEGER)")
+    command.downgrade(bare.config, REVISIONS[0])
+    upgrade(bare.url)
+    assert bare.tables() == TABLES | {"alembic_version", "notes"}
 
 
 class Killed(Exception):
@@ -391,10 +463,6 @@ def test_db_28_four_processes_migrate_at_once(bare: Bare) -> None:
     assert [process.returncode for process in processes] == [0] * 4, complaints
     assert bare.state() == SchemaState(REVISION, OLDEST)
 
-
-NEWER = f"{int(REVISION) + 1:04d}"
-OLDER = f"{int(REVISION) - 1:04d}"
-MUCH_NEWER = f"{int(REVISION) + 2:04d}"
 
 FIT = [
     SchemaState(REVISION, REVISION),

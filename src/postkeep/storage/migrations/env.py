@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from postkeep.storage.embedded_file import FileLock, create_embedded_engine
+from postkeep.storage.schema import read_state, refuse_foreign
 from postkeep.storage.server_pool import create_server_engine
 from postkeep.storage.server_tls import refuse_unverified
 from postkeep.storage.tables import Id, Row, UtcDateTime
@@ -55,7 +56,11 @@ def take_turn(connection: Connection) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    """Run what Alembic was asked for; each statement counts at once, on every database."""
+    """Run what Alembic was asked for; each statement counts at once, on every database.
+
+    Tables are made if they are not there and dropped by their names, so another program's must not be there.
+    """
+    refuse_foreign(read_state(connection))
     context.configure(
         connection=connection,
         target_metadata=Row.metadata,
