@@ -37,11 +37,15 @@ def diagnose() -> Iterator[Finding]:
         "settings", Verdict.OK, f"They can be read; {len(settings.model_fields_set)} are not at their default."
     )
     yield look_at("secret", lambda: _look_at_secret(settings, url))
-    yield from _look_at_files(settings, url)
+    is_file = url.get_backend_name() == "sqlite" and not is_in_memory(url)
+    folder = Path(url.database or "").parent if is_file else settings.data_dir
+    if is_file:
+        yield look_at("files", lambda: _look_at_files(Path(url.database or "")))
+    yield look_at("disk", lambda: _look_at_disk(folder, is_used=url.get_backend_name() == "sqlite"))
     yield from _look_at_network(settings)
     yield from _look_at_tracing()
     database = list(_look_at_database(settings, url))
-    yield _look_at_serving(settings, is_database_well=_is_well("database", database))
+    yield look_at("server", lambda: _look_at_serving(settings, is_database_well=_is_well("database", database)))
     yield from database
 
 
@@ -58,37 +62,55 @@ def _look_at_secret(settings: Settings, url: URL) -> str:
     if url.get_backend_name() != "sqlite":
         message = "POSTKEEP_SECRET_KEY is not set, and a database server needs it: set 32 random bytes or more."
         raise Misconfigured(message)
+    if path.is_symlink() and not path.exists():
+        message = f"{path} is a link to nowhere: take it away, or put the secret there."
+        raise Misconfigured(message)
     if not path.exists():
         return f"It will be made at the first start, in {path}."
     called = name_of(kept_secret(path))
     return f"It is kept in {path}, and called {called}: back it up beside the database{behind}."
 
 
-def _look_at_files(settings: Settings, url: URL) -> Iterator[Finding]:
-    """Look at who may read what is kept, and how much room there is."""
-    folder = settings.data_dir
-    if url.get_backend_name() == "sqlite" and not is_in_memory(url):
-        database = Path(url.database or "")
-        folder = database.parent
-        kept = [folder, database, folder / SECRET_FILE, *(Path(f"{database}{end}") for end in ("-wal", "-shm"))]
-        others = [str(path) for path in kept if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
-        if others:
-            yield Finding("files", Verdict.ERROR, f"Other users may get at {', '.join(others)}: run chmod go= on them.")
-        else:
-            yield Finding("files", Verdict.OK, "They are closed to other users.")
+def _look_at_files(database: Path) -> str:
+    """Look at who may read what is kept.
+
+    Raises:
+        Misconfigured: Others may.
+    """
+    folder = database.parent
+    kept = [folder, database, folder / SECRET_FILE, *(Path(f"{database}{end}") for end in ("-wal", "-shm"))]
+    others = [str(path) for path in kept if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    if others:
+        message = f"Other users may get at {', '.join(others)}: run chmod go= on them."
+        raise Misconfigured(message)
+    return "They are closed to other users."
+
+
+def _look_at_disk(folder: Path, *, is_used: bool) -> str | Finding:
+    """Look at how much room there is, or whether a folder can be made.
+
+    Args:
+        folder: Where everything is kept, or would be.
+        is_used: Whether posts are kept there, and not on a server.
+
+    Raises:
+        Misconfigured: There is too little, or it cannot be made.
+    """
     if not folder.is_dir():
-        yield Finding("disk", Verdict.OK, f"{folder} is not there yet.")
-        return
+        there = next(above for above in (folder, *folder.absolute().parents) if above.exists() or above.is_symlink())
+        if not there.is_dir():
+            message = f"{folder} cannot be made: {there} is no folder. Set another POSTKEEP_DATA_DIR."
+            raise Misconfigured(message)
+        return f"{folder} is not there yet."
     free = shutil.disk_usage(folder).free
     said = f"{free // 1024**2:,} MiB are free in {folder}"
-    if free < FULL and url.get_backend_name() == "sqlite":
-        yield Finding("disk", Verdict.ERROR, f"{said}: make room, posts are refused (503).")
-    elif free < _NO_ROOM:
-        yield Finding("disk", Verdict.ERROR, f"{said}: make room, posts are about to be refused (503).")
-    elif free < _LITTLE_ROOM:
-        yield Finding("disk", Verdict.WARNING, f"{said}: make room soon.")
-    else:
-        yield Finding("disk", Verdict.OK, f"{said}.")
+    if free < FULL and is_used:
+        message = f"{said}: make room, posts are refused (503)."
+        raise Misconfigured(message)
+    if free < _NO_ROOM:
+        message = f"{said}: make room, posts are about to be refused (503)."
+        raise Misconfigured(message)
+    return Finding("disk", Verdict.WARNING, f"{said}: make room soon.") if free < _LITTLE_ROOM else f"{said}."
 
 
 def _look_at_network(settings: Settings) -> Iterator[Finding]:

@@ -1,26 +1,26 @@
 """The doctor's look at the database."""
 
+import os
 import re
 import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import URL, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, text
 
 from postkeep.bootstrap.database_port import find_silence
-from postkeep.bootstrap.findings import Finding, Verdict, look_at, reason_of
+from postkeep.bootstrap.findings import TROUBLE, Finding, Verdict, look_at, reason_of
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings
 from postkeep.storage.deadlines import within
-from postkeep.storage.embedded_file import create_embedded_engine
+from postkeep.storage.embedded_file import create_looking_engine
 from postkeep.storage.limits import SEARCHES, STREAMS
-from postkeep.storage.schema import REVISION, read_state, refuse_unfit
+from postkeep.storage.schema import REVISION, read_state, refuse_foreign, refuse_unfit
 from postkeep.storage.server_check import check_server
 from postkeep.storage.server_pool import create_server_engine
 
@@ -67,11 +67,10 @@ _ABOUT_SERVER: Final = text(
 
 def look_at_file(path: Path) -> Iterator[Finding]:
     """Look at an embedded database, without making it: its schema, and whether anything can be added."""
-    if not path.is_file():
-        yield Finding("database", Verdict.OK, f"{path} is not there yet: the first start makes it.")
-        return
-    yield look_at("database", lambda: _schema_of(path))
-    yield look_at("writing", lambda: _take_lock(path))
+    yield (database := look_at("database", lambda: _schema_of(path)))
+    # What is not ours, or damaged, is not tried out.
+    if database.verdict is Verdict.OK and path.exists():
+        yield look_at("writing", lambda: _take_lock(path))
 
 
 def _schema_of(path: Path) -> str:
@@ -80,10 +79,17 @@ def _schema_of(path: Path) -> str:
     Raises:
         Misconfigured: It is one that this release cannot work on.
     """
-    engine = create_embedded_engine(path)
+    if not path.exists() and not path.is_symlink():
+        return f"{path} is not there yet: the first start makes it."
+    if not path.is_file():
+        message = f"{path} is no file{', but a link to nowhere' if path.is_symlink() else ''}: take it away."
+        raise Misconfigured(message)
+    engine = create_looking_engine(path)
     try:
         with engine.connect() as connection:
+            _refuse_cut_short(path, connection)
             state = read_state(connection)
+            refuse_foreign(state)
             if state.revision is not None and state.revision < REVISION:
                 return f"{path} is at schema {state.revision}: the next start brings it to {REVISION}."
             refuse_unfit(state)
@@ -92,8 +98,19 @@ def _schema_of(path: Path) -> str:
     return f"{path} has schema {state.revision}."
 
 
+def _refuse_cut_short(path: Path, connection: Connection) -> None:
+    """See that a database file ends where a page of it does, which SQLite itself does not look at.
+
+    Raises:
+        Misconfigured: It does not.
+    """
+    if path.stat().st_size % connection.execute(text("PRAGMA page_size")).scalar_one():
+        message = f"{path} was cut short: restore a backup into a new one."
+        raise Misconfigured(message)
+
+
 def _take_lock(path: Path) -> str:
-    """Take the lock that whoever writes must have, and give it back.
+    """Take the locks that whoever writes must have, and give them back.
 
     Raises:
         Misconfigured: Somebody keeps it, nobody may write, or there is no room for what they write.
@@ -101,8 +118,19 @@ def _take_lock(path: Path) -> str:
     if shutil.disk_usage(path.parent).free < FULL:
         message = f"Nothing can be added to {path}: its disk is full. Make room."
         raise Misconfigured(message)
+    lock = Path(f"{path}.lock")
+    if lock.exists():
+        os.close(os.open(lock, os.O_RDWR | os.O_CLOEXEC))
+    address = path.absolute().as_uri()
     try:
-        with closing(sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)) as connection:
+        with ExitStack() as held:
+            if Path(f"{path}-wal").exists():
+                # Whoever writes and is the last to close copies the log into the file; who only reads leaves both.
+                last = held.enter_context(closing(sqlite3.connect(f"{address}?mode=ro", uri=True)))
+                last.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection = held.enter_context(
+                closing(sqlite3.connect(f"{address}?mode=rw", uri=True, timeout=_LOCK_SECONDS, isolation_level=None))
+            )
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
@@ -126,8 +154,10 @@ async def look_at_server(url: URL, settings: Settings) -> list[Finding]:
     except TimeoutError:
         said = f"The server at {url.host} does not answer within {_PATIENCE_SECONDS:.0f} seconds."
         return [Finding("database", Verdict.ERROR, f"{said} {await find_silence(url)}")]
-    except (SQLAlchemyError, OSError) as error:
-        advice = _advice(error) or await find_silence(url)
+    except TROUBLE as error:
+        # ValueError and OverflowError: no such host or port can be.
+        is_said = isinstance(error, ValueError | OverflowError)
+        advice = "Is that its right address?" if is_said else _advice(error) or await find_silence(url)
         said = f"The server at {url.host} cannot be used: {reason_of(error)}. {advice}"
         return [Finding("database", Verdict.ERROR, said)]
 
