@@ -1,8 +1,9 @@
 """postkeep migrate: the database's schema."""
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +16,9 @@ HELP = """Bring the database's schema to a revision, or write the next one.
 
 An embedded database is brought up to date by itself when the server starts; a server database by this command.
 """
+
+_FORWARD: Final = re.compile(r"head|\+\d+|\d+")
+_BACK: Final = re.compile(r"base|-\d+|\d+")
 
 # "-1" is a revision here, not an option.
 _SIGNED = {"ignore_unknown_options": True}
@@ -49,10 +53,12 @@ def upgrade(revision: Annotated[str, typer.Argument(help="A revision, +1 or head
     """
     from alembic import command
 
+    _refuse_unlike(_FORWARD, revision, "+1, head or one of those that `postkeep migrate history` shows")
     # A deployment runs this before anything else, often while the server is still coming up.
     with _alembic(waits=True) as config:
         command.upgrade(config, revision)
-    typer.echo("The schema is up to date." if revision == "head" else f"The schema went to {revision}.")
+    reached = config.attributes["reached"]
+    typer.echo("The schema is up to date." if revision == "head" else f"The schema is at {reached}.")
 
 
 @app.command(context_settings=_SIGNED)
@@ -64,9 +70,10 @@ def downgrade(revision: Annotated[str, typer.Argument(help="A revision, -1 or ba
     """
     from alembic import command
 
+    _refuse_unlike(_BACK, revision, "-1, base or one of those that `postkeep migrate history` shows")
     with _alembic() as config:
         command.downgrade(config, revision)
-    typer.echo(f"The schema went back to {revision}.")
+    typer.echo(f"The schema is at {config.attributes['reached'] or 'base'}.")
 
 
 @app.command()
@@ -119,3 +126,14 @@ def history() -> None:
 
     with _alembic() as config:
         command.history(config)
+
+
+def _refuse_unlike(form: re.Pattern[str], revision: str, known: str) -> None:
+    """Refuse what leads nowhere, or the other way: Alembic does nothing then, or fails in words for its developers.
+
+    Raises:
+        Misconfigured: It is not of that form.
+    """
+    if not form.fullmatch(revision):
+        message = f"{revision!r} is no revision to go to: it can be {known}."
+        raise Misconfigured(message)

@@ -5,13 +5,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from typer.testing import CliRunner
 
 import postkeep as package
+from postkeep.cli import migrate
+from postkeep.domain.errors import Misconfigured
+from postkeep.storage.server_pool import create_server_engine
 from tests.databases import MariaDbServer
 from tests.e2e.cli.commands import Outcome, postkeep, refusal
 from tests.e2e.clients import Person
@@ -118,6 +125,75 @@ def test_an_unknown_revision_is_said_in_one_line(tmp_path: Path) -> None:
     outcomes = at_once(len(commands), lambda number: Site(tmp_path, {}).run(*commands[number]))
     assert {outcome.code for outcome in outcomes} <= {1, 3}
     assert all(refusal(outcome) for outcome in outcomes)
+
+
+LEADING_NOWHERE = [
+    ("upgrade", ""),
+    ("upgrade", "@"),
+    ("upgrade", "base"),
+    ("upgrade", "-1"),
+    ("downgrade", "head@"),
+    ("downgrade", "head"),
+    ("downgrade", "+1"),
+]
+
+
+@pytest.mark.parametrize("arguments", LEADING_NOWHERE)
+def test_a_revision_that_leads_nowhere_is_said_in_one_line(arguments: tuple[str, str]) -> None:
+    """Or the other way: nothing would be done, and that be called done."""
+    told = CliRunner().invoke(migrate.app, arguments)
+    assert isinstance(told.exception, Misconfigured)
+    assert f"{arguments[1]!r} is no revision to go to" in str(told.exception)
+
+
+def test_where_the_schema_is_afterwards_is_told_as_it_is(tmp_path: Path) -> None:
+    """Also where there was nothing to do, whatever was asked for."""
+    site = Site(tmp_path, {})
+    assert site.says("upgrade", "0003") == "The schema is at 0003.\n"
+    assert site.says("upgrade", "0002") == "The schema is at 0003.\n"
+    assert site.says("downgrade", "-1") == "The schema is at 0002.\n"
+    assert site.says("downgrade", "base") == "The schema is at base.\n"
+
+
+def test_a_runner_that_waits_in_vain_for_another_one_says_so(
+    unused: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After ten minutes, which are none here."""
+    for name, value in settings_for(unused.render_as_string(hide_password=False)).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    execute = Connection.execute
+
+    def hurry(connection: Connection, statement: Any, parameters: Any = None, **options: Any) -> Any:
+        if "GET_LOCK" in str(statement):
+            parameters = {"seconds": 0}
+        return execute(connection, statement, parameters, **options)
+
+    monkeypatch.setattr(Connection, "execute", hurry)
+    with lock_held(unused):
+        told = CliRunner().invoke(migrate.app, ["upgrade"])
+    assert isinstance(told.exception, Misconfigured)
+    assert "another one has been running for 600 seconds" in str(told.exception)
+
+
+@contextmanager
+def lock_held(url: URL) -> Generator[None]:
+    """Hold the lock by which runners take turns, as another one does."""
+    engine = create_server_engine(url, pool_size=1, autocommit=True)
+
+    async def take() -> AsyncConnection:
+        connection = await engine.connect()
+        name = "CONCAT('postkeep.migrate.', LEFT(SHA2(DATABASE(), 256), 32))"
+        assert (await connection.execute(text(f"SELECT GET_LOCK({name}, 5)"))).scalar() == 1
+        return connection
+
+    with asyncio.Runner() as runner:
+        connection = runner.run(take())
+        try:
+            yield
+        finally:
+            runner.run(connection.close())
+            runner.run(engine.dispose())
 
 
 def test_an_absent_database_is_said_in_one_line(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -51,8 +52,8 @@ def take_turn(connection: Connection) -> None:
     """Take the one runner's lock of a server's database; it ends with this very connection."""
     name = text("SELECT GET_LOCK(CONCAT('postkeep.migrate.', LEFT(SHA2(DATABASE(), 256), 32)), :seconds)")
     if connection.execute(name, {"seconds": LOCK_SECONDS}).scalar() != 1:
-        message = f"another migration has been running for {LOCK_SECONDS} seconds"
-        raise RuntimeError(message)
+        message = f"another one has been running for {LOCK_SECONDS} seconds."
+        raise CommandError(message)
 
 
 def migrate(connection: Connection) -> None:
@@ -71,6 +72,7 @@ def migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+    context.config.attributes["reached"] = read_state(connection).revision
 
 
 def migrate_embedded(engine: Engine) -> None:
