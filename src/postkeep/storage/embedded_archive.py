@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.dialects import sqlite
 
 from postkeep.services.archive import DatabaseNotEmpty, Kept
-from postkeep.storage.archive import ANY_ACCOUNT, DESCRIPTION, TABLES, DescribedSnapshot, failed, unfit
+from postkeep.storage.archive import ANY_ACCOUNT, DESCRIPTION, TABLES, DescribedSnapshot, Table, failed, unfit
 from postkeep.storage.embedded_file import FileLock, connect
 from postkeep.storage.statements import Rows, Statement, compiled
 from postkeep.storage.writer import read_rows, run_now, runs_on
@@ -61,10 +61,19 @@ class EmbeddedSnapshot(DescribedSnapshot):
     async def parts(self) -> AsyncGenerator[Sequence[Kept]]:
         """Answer everything: sessions, posts, accounts."""
         for table in TABLES.values():
+            with closing(self._parts_of(table)) as parts:
+                for part in parts:
+                    yield part
+                    await _listen()
+
+    def _parts_of(self, table: Table) -> Generator[Sequence[Kept]]:
+        """Read one table. Nobody but us writes there, so what is no row of ours is damage."""
+        try:
             with closing(read_rows(self._connection, table.select, {})) as parts:
                 for rows in parts:
                     yield [table.thing_of(row) for row in rows]
-                    await _listen()
+        except ValueError as error:
+            raise failed(error) from error
 
 
 class EmbeddedRestoring:
@@ -101,5 +110,6 @@ def _failing() -> Generator[None]:
     except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as error:
         # OverflowError is the driver's word for a number of more than eight bytes.
         raise unfit(error) from None
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # Of a damaged file, SQLite may quote what is no text.
         raise failed(error) from error

@@ -5,12 +5,13 @@ import itertools
 import os
 import secrets
 import signal
+import sqlite3
 import stat
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.e2e.clients import Person, a_text, problem_of
 from tests.e2e.conftest import on_server, settings_for
 from tests.e2e.crowds import at_once
 from tests.e2e.servers import PROGRAM, PostkeepServer, environment
+from tests.integration.storage.opened import make_file
 
 SECRET_IS_ELSEWHERE = "The secret that tokens are signed with is not in it: keep that, too."
 
@@ -425,3 +427,34 @@ def test_memory_is_bounded_however_much_there_is(
         peaks = [peak_bytes(*command) for command in (*commands, (target, "restore", back))]
         assert [peak - least < 64 * 1024 * 1024 for peak in peaks] == [True] * 4
     assert lines_of(Path(out))[1:-1] == lines_of(Path(back))[1:-1]
+
+
+def is_a_photo(path: Path) -> None:
+    """Leave a file of another kind in the database's place."""
+    path.write_bytes(b"\xff\xd8" * 9000)
+
+
+def quotes_no_text(path: Path) -> None:
+    """Leave a database of whose damage SQLite speaks in bytes that are no text."""
+    make_file(path)
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE posts", b"CREATE T\xff\xfeLE posts"))
+
+
+def has_a_broken_row(path: Path) -> None:
+    """Leave a database with an account that no writer of ours has written."""
+    make_file(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        values = "x'01', 'ann@example.com', x'02', 'hash', 'active', 1, 1, 0, 0, 'yesterday'"
+        connection.execute(f"INSERT INTO accounts VALUES ({values})")  # noqa: S608 - as it stands
+
+
+@pytest.mark.parametrize("spoilt", [is_a_photo, quotes_no_text, has_a_broken_row])
+def test_what_cannot_be_read_is_not_backed_up(spoilt: Callable[[Path], None], tmp_path: Path) -> None:
+    """Said in one line, when somebody saves what can be saved; and no half file is left that looks like a backup."""
+    (data := tmp_path / "postkeep-data").mkdir(mode=0o700)
+    spoilt(data / "postkeep.db")
+    outcome = postkeep("backup", "saved", settings={}, folder=tmp_path)
+    assert outcome.code in {1, 3}
+    assert "database" in refusal(outcome)
+    assert {path.name for path in tmp_path.iterdir()} == {"postkeep-data"}
