@@ -123,12 +123,12 @@ def _take_lock(path: Path) -> str:
         os.close(os.open(lock, os.O_RDWR | os.O_CLOEXEC))
     address = path.absolute().as_uri()
     try:
-        with ExitStack() as held:
+        with ExitStack() as opened:
             if Path(f"{path}-wal").exists():
                 # Whoever writes and is the last to close copies the log into the file; who only reads leaves both.
-                last = held.enter_context(closing(sqlite3.connect(f"{address}?mode=ro", uri=True)))
+                last = opened.enter_context(closing(sqlite3.connect(f"{address}?mode=ro", uri=True)))
                 last.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            connection = held.enter_context(
+            connection = opened.enter_context(
                 closing(sqlite3.connect(f"{address}?mode=rw", uri=True, timeout=_LOCK_SECONDS, isolation_level=None))
             )
             connection.execute("BEGIN IMMEDIATE")
