@@ -5,7 +5,7 @@ import os
 import secrets
 import sys
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -109,6 +109,24 @@ class BackupFile:
                 raise BackupDamaged(message) from error
 
 
+def refuse_to_replace(path: Path, kept: Iterable[Path]) -> None:
+    """Refuse to write over what Postkeep itself keeps.
+
+    Args:
+        path: Where somebody wants a file.
+        kept: The files that Postkeep lives by, whether they are there or not.
+
+    Raises:
+        BackupFileFailed: It is one of them, by whatever name, or cannot be looked at.
+    """
+    target = _resolved(path)
+    with _failing():
+        for each in kept:
+            if target == each.resolve() or (path.exists() and each.exists() and path.samefile(each)):
+                message = f"{path} is a file that Postkeep keeps everything in: name another one."
+                raise BackupFileFailed(message)
+
+
 @contextmanager
 def written(path: Path, form: type[PlainFile] = PackedFile) -> Generator[PlainFile]:
     """Write a file: where there was one, there is the new one when this is left, or, after an error, the old one.
@@ -120,6 +138,7 @@ def written(path: Path, form: type[PlainFile] = PackedFile) -> Generator[PlainFi
     Raises:
         BackupFileFailed: It cannot be written.
     """
+    target = _resolved(path)
     if path == STANDARD:
         with open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as file:
             yield from _written_to(form(file))
@@ -130,7 +149,7 @@ def written(path: Path, form: type[PlainFile] = PackedFile) -> Generator[PlainFi
         with file:
             yield from _written_to(form(file))
     else:
-        yield from _replaced(path.resolve(), form)
+        yield from _replaced(target, form)
 
 
 @contextmanager
@@ -147,6 +166,23 @@ def opened(path: Path) -> Generator[BackupFile]:
         file = path.open("rb")
     with file:
         yield BackupFile(file)
+
+
+def _resolved(path: Path) -> Path:
+    """Return where a path leads, behind its links.
+
+    Raises:
+        BackupFileFailed: Nowhere.
+    """
+    try:
+        target = path.resolve()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        # pathlib raises RuntimeError for links that lead to themselves, and ValueError for a name with a NUL.
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        message = f"The file cannot be read or written: {reason}."
+        raise BackupFileFailed(message) from error
+    return target
 
 
 def _written_to(file: PlainFile) -> Iterator[PlainFile]:

@@ -18,7 +18,7 @@ from postkeep.adapters.jwt_tokens import JwtTokens, name_of
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.bootstrap.database import await_server, open_storage, prepare_file, refuse_foreign_file
 from postkeep.bootstrap.database_url import database_url, is_in_memory, refuse_in_memory
-from postkeep.bootstrap.signing_secrets import find_previous_secrets, find_secret
+from postkeep.bootstrap.signing_secrets import SECRET_FILE, find_previous_secrets, find_secret
 from postkeep.bootstrap.tracing import Tracing
 from postkeep.domain.errors import Misconfigured
 from postkeep.domain.posts import Quota
@@ -168,6 +168,19 @@ def open_backups(settings: Settings, *, fills: bool) -> BackupService:
     asyncio.run(open_and_close())
     archive = EmbeddedArchive(path) if is_embedded else ServerArchive(url)
     return BackupService(archive, SystemClock(), release=version("postkeep"))
+
+
+def kept_files(settings: Settings) -> list[Path]:
+    """Return the files of an embedded database, and of its secret, whether they are there or not.
+
+    Raises:
+        Misconfigured: The settings name no database that Postkeep knows.
+    """
+    url = database_url(settings)
+    if url.get_backend_name() != "sqlite" or is_in_memory(url):
+        return []
+    path = Path(url.database or "")
+    return [*(Path(f"{path}{end}") for end in ("", "-wal", "-shm", ".lock")), path.with_name(SECRET_FILE)]
 
 
 def migration_target(*, waits: bool = False) -> URL:

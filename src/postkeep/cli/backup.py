@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NOTHING_LEFT: Final = "nothing was left behind."
+
 _INTERRUPTED: Final = 130
 """As shells say of what Ctrl-C ended."""
 
@@ -34,13 +36,14 @@ def backup(file: Annotated[Path, _TARGET]) -> None:
 
         postkeep backup - | ssh elsewhere 'cat > postkeep.jsonl.gz'
     """
-    from postkeep.adapters.backup_files import STANDARD, written
-    from postkeep.bootstrap.wiring import open_backups
+    from postkeep.adapters.backup_files import STANDARD, refuse_to_replace, written
+    from postkeep.bootstrap.wiring import kept_files, open_backups
 
     if file == STANDARD and sys.stdout.isatty():
         typer.echo("postkeep: A backup is nothing to look at: name a file, or send it through a pipe.", err=True)
         raise typer.Exit(1)
     settings = _settings()
+    refuse_to_replace(file, kept_files(settings))
 
     async def write() -> "Amounts":
         # From here on whoever ends it ends it at an await, so there is never a file that nobody takes away.
@@ -113,7 +116,7 @@ def run_whole(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def interruptible(left: str = "nothing was left behind.") -> Generator[None]:
+def interruptible(left: str = NOTHING_LEFT) -> Generator[None]:
     """Say in one line that somebody ended it, and what is left of it."""
     try:
         yield

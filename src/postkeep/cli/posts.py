@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from postkeep.cli.backup import interruptible, run_whole, shown
+from postkeep.cli.backup import NOTHING_LEFT, interruptible, run_whole, shown
 
 if TYPE_CHECKING:
     from postkeep.adapters.backup_files import PlainFile
@@ -58,7 +58,7 @@ def export(
         with shown("Taking out") as progress, written(file, PlainFile) as sink:
             await _take_out(services, account, form, sink, progress)
 
-    _use(email, use)
+    _use(email, use, target=file)
 
 
 @app.command("import")
@@ -158,11 +158,14 @@ def _printable(name: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in name)
 
 
-def _use(email: str, use: Callable[["Services", "Account"], Coroutine[Any, Any, None]]) -> None:
-    """Do something with somebody's posts in the configured database."""
+def _use(
+    email: str, use: Callable[["Services", "Account"], Coroutine[Any, Any, None]], *, target: Path | None = None
+) -> None:
+    """Do something with somebody's posts in the configured database, whose own files are no target."""
     from postkeep import logs
+    from postkeep.adapters.backup_files import refuse_to_replace
     from postkeep.bootstrap.database_url import refuse_in_memory
-    from postkeep.bootstrap.wiring import wire
+    from postkeep.bootstrap.wiring import kept_files, wire
     from postkeep.domain.accounts import Email
     from postkeep.settings import load_settings
 
@@ -170,10 +173,13 @@ def _use(email: str, use: Callable[["Services", "Account"], Coroutine[Any, Any, 
     settings = load_settings()
     logs.configure("warning", settings.log_format)
     refuse_in_memory(settings)
+    if target is not None:
+        refuse_to_replace(target, kept_files(settings))
 
     async def open_and_use() -> None:
         async with wire(settings) as wired:
             await use(wired.services, await wired.services.administration.find(address))
 
-    with interruptible("what was added stays, and the same command goes on from there."):
+    added = "what was added stays, and the same command goes on from there."
+    with interruptible(added if target is None else NOTHING_LEFT):
         run_whole(open_and_use())

@@ -294,6 +294,19 @@ def test_what_cannot_be_backed_up_or_read_is_said(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [("backup",), ("posts", "export", "--email")])
+def test_no_file_takes_the_place_of_the_database(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A slip of the hand would cost everybody's posts, and end with 0; nor may a secret be lost so."""
+    with PostkeepServer(tmp_path, settings_for()).running() as server:
+        person = Person.signs_up(server.http)
+        person.add(text := a_text())
+        given = (*command, person.email) if command[0] == "posts" else command
+        for name in ("postkeep.db", "postkeep.db-wal", "postkeep.db-shm", "postkeep.db.lock", "secret.key"):
+            outcome = beside(server, *given, str(server.data_folder / name))
+            assert (outcome.code, "name another one" in refusal(outcome)) == (1, True), outcome
+        assert [post["text"] for post in person.posts()] == [text]
+
+
 def with_megabytes(folder: Path, number: int) -> PostkeepServer:
     """Return a stopped server whose database holds so many posts of a megabyte."""
     with PostkeepServer(folder, settings_for()).running() as server:

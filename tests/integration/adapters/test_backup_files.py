@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from postkeep.adapters.backup_files import BackupFile, BackupFileFailed, opened, written
+from postkeep.adapters.backup_files import BackupFile, BackupFileFailed, opened, refuse_to_replace, written
 from postkeep.services.backup_format import MAX_LINE_BYTES, BackupDamaged
 
 CONTENT = b"first\n" + b"second " * 50_000 + b"\nlast\n"
@@ -111,6 +111,30 @@ def test_what_cannot_be_opened_is_said(tmp_path: Path, path: str) -> None:
     with pytest.raises(BackupFileFailed):
         read(tmp_path / path)
     assert sorted(found.name for found in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("path", ["loop/backup", "loop", "x" * 300, "x" * 5000, "nul\0"])
+def test_a_path_that_leads_nowhere_is_said(tmp_path: Path, path: str) -> None:
+    """Links that lead to themselves, names that are too long: one line, as of everything else."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(BackupFileFailed):
+        write(tmp_path / path)
+    with pytest.raises(BackupFileFailed):
+        refuse_to_replace(tmp_path / path, [tmp_path / "other"])
+    assert [found.name for found in tmp_path.iterdir()] == ["loop"]
+
+
+@pytest.mark.parametrize("name", ["kept", "link", "hard-link", "folder/../kept", "absent"])
+def test_what_postkeep_lives_by_is_not_replaced(tmp_path: Path, name: str) -> None:
+    """A database that a backup took the place of is gone with everything in it; so is a log that comes later."""
+    kept = tmp_path / "kept"
+    kept.write_text("everything", "utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(kept)
+    (tmp_path / "hard-link").hardlink_to(kept)
+    with pytest.raises(BackupFileFailed, match="name another one"):
+        refuse_to_replace(tmp_path / name, [kept, tmp_path / "absent"])
+    refuse_to_replace(tmp_path / "backup", [kept, tmp_path / "absent"])
 
 
 def test_a_pipe_by_name_is_written_and_read_once(tmp_path: Path) -> None:
