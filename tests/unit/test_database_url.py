@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from postkeep.bootstrap.database_url import database_url
 from postkeep.domain.errors import Misconfigured
@@ -79,3 +80,54 @@ def test_a_url_may_name_a_socket(option: str, monkeypatch: pytest.MonkeyPatch) -
     """Nothing else can; and a charset stands in many URLs."""
     url = database_url(settings(monkeypatch, URL=f"mariadb://u@localhost/x?{option}"))
     assert url.render_as_string() == f"mysql+asyncmy://u@localhost/x?{option.replace('/', '%2F')}"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("mysql://u:hunter2@purple-ducks@127.0.0.1/x", "%40"),
+        ("mysql://u:hunter2@purple/ducks@127.0.0.1/x", "%40"),
+        ("mysql://u:hunter2@purple?ducks=1@127.0.0.1/x", "%40"),
+        ("mysql://u:hunter2@purple/x?purple@127.0.0.1=ducks", "%40"),
+        ("mysql://u:hunter2@purple:9ducks@127.0.0.1/x", "not a URL"),
+        ("mysql://u:hunter2@127.0.0.1:99999/x", "1 to 65535"),
+        ("mysql://u:hunter2@127.0.0.1:-1/x", "1 to 65535"),
+        ("mysql://u:hunter2@127.0.0.1:0/x", "1 to 65535"),
+        ("mysql://u:hunter2@/x", "no host"),
+        ("mysql:///x", "no host"),
+        (f"mysql://u:hunter2@{'d' * 64}.example/x", "name of a host"),
+        (f"mysql://u:hunter2@{'d.' * 127}example/x", "name of a host"),
+        ("mysql://u:hunter2@db\nexample/x", "name of a host"),
+        ("sqlite://u:hunter2@purple/x.db", "sqlite:///file"),
+        ("sqlite://purple/x.db", "sqlite:///file"),
+        ("sqlite:///x.db?mode=ro", "sqlite:///file"),
+        ("sqlite:///x\0.db", "NUL"),
+    ],
+)
+def test_op_02_a_url_that_leads_nowhere_is_refused_and_no_part_of_a_password_shown(
+    url: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An @ in the password would make the rest of it a host: in the log, in the answer and at the name server."""
+    monkeypatch.delenv("POSTKEEP_DATABASE_URL", raising=False)
+    given = load_settings().model_copy(update={"database_url": SecretStr(url)})
+    with pytest.raises(Misconfigured, match=says) as caught:
+        database_url(given)
+    assert [part for part in ("hunter2", "purple", "ducks") if part in str(caught.value)] == []
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("host", ["d" * 64, "d." * 127 + "example", "db..example", "d\ne"])
+def test_a_part_that_is_no_host_is_refused(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, before anybody is asked for it."""
+    with pytest.raises(Misconfigured, match="name of a host") as caught:
+        database_url(settings(monkeypatch, HOST=host, **PARTS))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "db.example.com", "db_1", "mysql", "d" * 63, "b\u00fccher.example"]
+)
+def test_a_url_may_name_any_host(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And an account that has an @, as some platforms give them."""
+    url = database_url(settings(monkeypatch, URL=f"mysql://u@server:p%40@{host}:3306/x", TLS="off"))
+    assert (url.host, url.username, url.password) == (host.strip("[]"), "u@server", "p@")

@@ -16,6 +16,10 @@ DATABASE_FILE: Final = "postkeep.db"
 _URL_OPTIONS: Final = frozenset({"charset", "unix_socket"})
 """What a server's URL may have behind its `?`: others could undo what Postkeep sets, or where the other parts lead."""
 
+_MAX_PORT: Final = 65535
+_MAX_NAME: Final = 253
+"""How long a host's name is at most. Source: RFC 1035 2.3.4, as text without the last dot."""
+
 
 def database_url(settings: Settings) -> URL:
     """Return where everything is kept: the URL that is set, the one of its parts, or a file in the data directory.
@@ -31,7 +35,10 @@ def database_url(settings: Settings) -> URL:
     if settings.database_url is None and settings.database_host is None:
         return URL.create("sqlite", database=str(settings.data_dir / DATABASE_FILE))
     url = _url_of_parts(settings) if settings.database_url is None else _url_given(settings.database_url)
-    return url if url.get_backend_name() == "sqlite" else with_tls(url, settings.database_tls, settings.database_ca)
+    if url.get_backend_name() == "sqlite":
+        return url
+    _check_host(url)
+    return with_tls(url, settings.database_tls, settings.database_ca)
 
 
 def is_in_memory(url: URL) -> bool:
@@ -66,12 +73,63 @@ def _url_given(given: SecretStr) -> URL:
     if url.drivername not in {"sqlite", "mysql+asyncmy"}:
         message = f"POSTKEEP_DATABASE_URL begins with {url.drivername}: it can be sqlite:/// or mysql+asyncmy://."
         raise Misconfigured(message)
-    if url.drivername == "mysql+asyncmy" and not url.database:
+    if url.drivername == "sqlite":
+        _check_file(url)
+    else:
+        _check_server(url)
+    return url
+
+
+def _check_file(url: URL) -> None:
+    """Refuse what a file has no use for, rather than leave it out.
+
+    Raises:
+        Misconfigured: There is such a thing, or the file's name cannot be one.
+    """
+    if url != URL.create("sqlite", database=url.database):
+        message = "POSTKEEP_DATABASE_URL says more than a file: write sqlite:///file, or sqlite:////folder/file."
+        raise Misconfigured(message)
+    if "\0" in (url.database or ""):
+        message = "POSTKEEP_DATABASE_URL has a NUL in it, which no file's name has."
+        raise Misconfigured(message)
+
+
+def _check_server(url: URL) -> None:
+    """Refuse what leads to no server, or may be something else than it seems.
+
+    Raises:
+        Misconfigured: It does, or may be.
+    """
+    # A password's @ makes everything behind it a host, which logs and name servers hear of: it is not shown.
+    if "@" in f"{url.host}{url.database}{url.query}":
+        message = "POSTKEEP_DATABASE_URL has an @ behind its host: write @ in the password as %40."
+        raise Misconfigured(message)
+    if not url.database:
         message = "POSTKEEP_DATABASE_URL names no database: end it with /name."
         raise Misconfigured(message)
-    if url.drivername == "mysql+asyncmy":
-        _check_options(url)
-    return url
+    _check_options(url)
+    if not url.host and "unix_socket" not in url.query:
+        message = "POSTKEEP_DATABASE_URL names no host: write mysql://user:password@host/database."
+        raise Misconfigured(message)
+    if url.port is not None and not 1 <= url.port <= _MAX_PORT:
+        message = f"POSTKEEP_DATABASE_URL has a port that is none: it can be 1 to {_MAX_PORT}."
+        raise Misconfigured(message)
+
+
+def _check_host(url: URL) -> None:
+    """Refuse a host that no name server can be asked for.
+
+    Raises:
+        Misconfigured: It is one.
+    """
+    host = url.host or "localhost"
+    try:
+        is_name = len(host.encode("idna")) <= _MAX_NAME and host.isprintable()
+    except UnicodeError:
+        is_name = False
+    if not is_name:
+        message = f"The database cannot be at {host!r}: that is no name of a host."
+        raise Misconfigured(message)
 
 
 def _check_options(url: URL) -> None:
