@@ -3,15 +3,16 @@
 import difflib
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from dotenv.parser import parse_stream
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from postkeep.adapters.secret_file import read_secret
+from postkeep.adapters.secret_file import exposed, read_secret, read_small
 from postkeep.domain.errors import Misconfigured
 from postkeep.server.hosts import parse_names
 from postkeep.server.networks import Network, parse_networks
@@ -23,6 +24,7 @@ ENV_FILE: Final = Path(".env")
 
 # Kubernetes and Docker links describe services called "postkeep" and "postkeep-database" to every container.
 _INJECTED: Final = re.compile(r"POSTKEEP_(?:DATABASE_)?(?:SERVICE_.*|PORT_.*)|POSTKEEP_TEST_.*")
+_WORD: Final = re.compile(r"[!-~]*")
 _INJECTED_PORT: Final = re.compile(r"[a-z]+://")
 
 
@@ -31,14 +33,25 @@ def _list_by(parse: Callable[[str], tuple[object, ...]]) -> BeforeValidator:
     return BeforeValidator(lambda given: parse(given) if isinstance(given, str) else given)
 
 
-class _SecretFiles(PydanticBaseSettingsSource):
-    """Reads NAME from the file that NAME_FILE names, for the settings that are secret."""
+def _one_word(given: SecretStr | None) -> SecretStr | None:
+    """Refuse a token that no header can carry."""
+    if given is not None and not _WORD.fullmatch(given.get_secret_value()):
+        message = "Has white space or letters beyond ASCII in it"
+        raise ValueError(message)
+    return given
+
+
+class _EnvFile(PydanticBaseSettingsSource):
+    """Reads NAME from .env."""
+
+    def __init__(self, settings_cls: type[BaseSettings], said: Mapping[str, str]) -> None:
+        """Take what is said, by names in upper case."""
+        super().__init__(settings_cls)
+        self._said = said
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - pydantic's
-        """Return the file's content without the line end that editors add."""
-        name = f"{_variable(field_name)}_FILE"
-        path = _environment().get(name)
-        return (_read(name, Path(path)) if path and field_name in SECRETS else None), field_name, False
+        """Return a value as it stands there."""
+        return self._said.get(_variable(field_name)) or None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return all that were given."""
@@ -46,13 +59,21 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
+class _SecretFiles(_EnvFile):
+    """Reads NAME from the file that NAME_FILE names, for the settings that are secret."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - pydantic's
+        """Return the file's content without the line end that editors add."""
+        name = f"{_variable(field_name)}_FILE"
+        path = self._said.get(name)
+        return (_read(name, Path(path)) if path and field_name in SECRETS else None), field_name, False
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Read once at start; never changed after."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=ENV_FILE,
-        env_file_encoding="utf-8",
         frozen=True,
         extra="ignore",
         env_ignore_empty=True,
@@ -119,7 +140,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     access_log: Literal["all", "misses", "off"] = "misses"
 
-    metrics_token: Annotated[SecretStr | None, Field(min_length=16)] = None
+    metrics_token: Annotated[SecretStr | None, Field(min_length=16), AfterValidator(_one_word)] = None
     metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
 
     @model_validator(mode="before")
@@ -143,8 +164,15 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Look in this order: arguments, environment, .env, files of secrets."""
-        del file_secret_settings
-        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
+        del dotenv_settings, file_secret_settings
+        env_file = _env_file()
+        given = _by_upper({**env_file, **os.environ})
+        return (
+            init_settings,
+            env_settings,
+            _EnvFile(settings_cls, _by_upper(env_file)),
+            _SecretFiles(settings_cls, given),
+        )
 
 
 SECRETS: Final = frozenset({"database_url", "database_password", "secret_key", "previous_secret_keys", "metrics_token"})
@@ -199,7 +227,7 @@ def _complaints(error: ValidationError) -> Iterator[str]:
     """Say what is wrong with which setting, never what was set."""
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         name = _variable(str(fault["loc"][0]))
-        is_platforms = name == "POSTKEEP_PORT" and not _environment().get(name)
+        is_platforms = name == "POSTKEEP_PORT" and not _by_upper(_given()).get(name)
         yield f"{'PORT' if is_platforms else name}: {fault['msg']}"
 
 
@@ -208,19 +236,49 @@ def _variable(name: str) -> str:
     return f"{PREFIX}{name}".upper()
 
 
-def _environment() -> dict[str, str]:
-    """Return what is given, by names in upper case: case counts for nothing."""
-    return {name.upper(): value for name, value in _given().items()}
+def _by_upper(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what is given by names in upper case: case counts for nothing."""
+    return {name.upper(): value for name, value in given.items()}
 
 
 def _given() -> dict[str, str]:
     """Return the environment, and what .env adds to it."""
+    return {**_env_file(), **os.environ}
+
+
+def _env_file() -> dict[str, str]:
+    """Return what .env says.
+
+    Raises:
+        Misconfigured: It cannot be read or understood, or it is open to others and sets a secret.
+    """
     try:
-        from_file = dotenv_values(ENV_FILE, encoding="utf-8") if ENV_FILE.is_file() else {}
+        if not ENV_FILE.exists() or ENV_FILE.is_dir():
+            return {}
+        text, is_exposed = read_small(ENV_FILE)
     except (OSError, UnicodeError) as error:
         message = f"{ENV_FILE} cannot be read: {error}"
         raise Misconfigured(message) from error
-    return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
+    said = dict(_lines(text))
+    if is_exposed and any(value and name.upper() in map(_variable, SECRETS) for name, value in said.items()):
+        raise exposed(ENV_FILE)
+    return said
+
+
+def _lines(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and values in .env, each value as it stands there: a $ in a secret is a letter like any other.
+
+    Raises:
+        Misconfigured: A line cannot be understood. To pass over it would be to run without what somebody asked for.
+    """
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            said = binding.original.string
+            line = binding.original.line + said[: len(said) - len(said.lstrip())].count("\n")
+            message = f"{ENV_FILE} cannot be understood from line {line} on: is there a quote, or a = missing?"
+            raise Misconfigured(message)
+        if binding.key is not None and binding.value is not None:
+            yield binding.key, binding.value
 
 
 def _read(name: str, path: Path) -> str:

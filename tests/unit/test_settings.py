@@ -1,5 +1,6 @@
 """Settings: read once, strictly, from the environment, .env and files of secrets."""
 
+import os
 import re
 from pathlib import Path
 
@@ -361,6 +362,77 @@ def test_sv_08_a_dotenv_that_is_not_text_stops_the_start() -> None:
     Path(".env").write_bytes(b"POSTKEEP_HOST=\xff\xfe\n")
     with pytest.raises(Misconfigured):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('POSTKEEP_DATABASE_URL="mysql://u:hunter2@db/x\n', 1),
+        ("# first\n\nPOSTKEEP_PORT=8001\n\nPOSTKEEP_SECRET_KEY='hunter2\n", 5),
+        ('POSTKEEP_SECRET_KEY="hunter2\nPOSTKEEP_DOCS="false"\n', 1),
+        ("\r\nPOSTKEEP_DATABASE_URL mysql://u:hunter2@db/x\r\n", 2),
+        ("POSTKEEP_SECRET_KEY='hunter2'hunter2\n", 1),
+    ],
+)
+def test_sv_08_a_line_of_dotenv_that_cannot_be_understood_stops_the_start(
+    content: str, line: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a database's URL, a fresh and empty one would be served, and nobody would hear of it."""
+    Path(".env").write_text(content, "utf-8", newline="")
+    Path(".env").chmod(0o600)
+    with pytest.raises(Misconfigured, match=rf"^\.env cannot be understood from line {line} on") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+    assert caplog.records == []
+
+
+def test_op_02_a_secret_in_dotenv_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two servers that put different variables into it would have different secrets."""
+    monkeypatch.setenv("NAME", "other")
+    secret = f"{SECRET}${{NAME}}$NAME"
+    Path(".env").write_text(f"POSTKEEP_SECRET_KEY={secret}\n", "utf-8")
+    Path(".env").chmod(0o600)
+    kept = load_settings().secret_key
+    assert kept is not None
+    assert kept.get_secret_value() == secret
+
+
+@pytest.mark.parametrize("name", [f"POSTKEEP_{name}".upper() for name in sorted(SECRETS)] + ["postkeep_secret_key"])
+def test_op_02_a_dotenv_with_a_secret_that_others_may_read_is_refused(name: str) -> None:
+    """The same rule as of a secret's own file; what holds no secret may be open."""
+    Path(".env").write_text(f"{name}=\nPOSTKEEP_PORT=8001\n", "utf-8")
+    Path(".env").chmod(0o644)
+    assert load_settings().port == 8001
+    Path(".env").write_text(f"{name}={SECRET}\n", "utf-8")
+    with pytest.raises(Misconfigured, match=r"\.env can be read by other users .*chmod 600") as caught:
+        load_settings()
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "endless", "long", "nul"])
+@pytest.mark.parametrize("place", ["secret", ".env"])
+def test_sv_08_what_is_no_short_text_stops_the_start(kind: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that nobody writes to, or a device that never ends, would keep the start waiting for ever."""
+    if kind == "pipe":
+        os.mkfifo(place, 0o600)
+    elif kind in {"device", "endless"}:
+        Path(place).symlink_to("/dev/null" if kind == "device" else "/dev/zero")
+    else:
+        Path(place).write_bytes(b"A=1\n" * 20_000 if kind == "long" else b"A=1\0\n")
+        Path(place).chmod(0o600)
+    if place == "secret":
+        monkeypatch.setenv("POSTKEEP_SECRET_KEY_FILE", "secret")
+    with pytest.raises(Misconfigured, match="cannot be read: it is no"):
+        load_settings()
+
+
+@pytest.mark.parametrize("token", [f"{SECRET}\n{SECRET}", f"{SECRET} {SECRET}", f"{SECRET}\u00e9", f"{SECRET}\t"])
+def test_sv_08_a_token_that_no_header_carries_stops_the_start(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody could ask for the metrics, and nobody would know why."""
+    monkeypatch.setenv("POSTKEEP_METRICS_TOKEN", token)
+    with pytest.raises(Misconfigured, match="POSTKEEP_METRICS_TOKEN: ") as caught:
+        load_settings()
+    assert SECRET not in str(caught.value)
 
 
 def test_op_02_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -51,21 +52,23 @@ def kept_secret(path: Path) -> bytes:
     try:
         if not path.exists():
             fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(SECRET_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                os.link(fresh, path)
-            except FileExistsError:
-                pass
+                with os.fdopen(descriptor, "w") as file:
+                    # In hexadecimal digits nothing looks like a word.
+                    file.write(secrets.token_hex(SECRET_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    os.link(fresh, path)
             finally:
                 fresh.unlink()
         kept = read_secret(path).strip()
     except (OSError, UnicodeError) as error:
         message = f"The secret in {path} cannot be kept: {error}."
         raise Misconfigured(message) from error
-    if len(kept) < SECRET_BYTES:
-        message = f"The secret in {path} is damaged; remove the file and everybody logs in again."
-        raise Misconfigured(message)
-    return kept.encode()
+    try:
+        return checked_secret(kept, f"The secret in {path}")
+    except Misconfigured as error:
+        message = f"{error} Remove the file, and everybody logs in again."
+        raise Misconfigured(message) from None
