@@ -278,24 +278,25 @@ class FakeAccounts:
 
     async def set_password(self, account_id: AccountId, password_hash: str) -> None:
         """Begin a unit with a new password."""
-        self._change(account_id, lambda _: True, password_hash=password_hash)
+        self._change(account_id, _is_not_closed, password_hash=password_hash)
 
     async def set_status(self, account_id: AccountId, status: AccountStatus) -> None:
         """Begin a unit with a new status."""
-        self._change(account_id, lambda _: True, status=status)
+        self._change(account_id, _is_not_closed, status=status)
 
     async def close(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
-        """Disable an account for good and take its address from it."""
+        """Disable an account for good and take its address and sessions from it."""
 
         def fits(account: Account) -> bool:
             return proven_hash is None or (account.is_active and account.password_hash == proven_hash)
 
         address = f"+closed.{account_id}@closed.invalid"
         self._change(account_id, fits, status=AccountStatus.DISABLED, email=Email(address, address))
+        self._remove_sessions(account_id)
 
     async def list_closed(self, *, after: AccountId, limit: int) -> Sequence[AccountId]:
         """Return the first accounts that were closed and are still there."""
-        closed = [each.id for each in self._accounts.values() if each.email.key.endswith("@closed.invalid")]
+        closed = [each.id for each in self._accounts.values() if not _is_not_closed(each)]
         return sorted(account_id for account_id in closed if account_id > after)[:limit]
 
     async def remove(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
@@ -305,18 +306,26 @@ class FakeAccounts:
             return proven_hash is None or (account.is_active and account.password_hash == proven_hash)
 
         self._change(account_id, fits)
+        self._remove_sessions(account_id)
         state = self._transaction.write(account_id)
-        for session in [session for session in state.sessions.values() if session.account_id == account_id]:
-            del state.sessions[session.id]
         for post in [post for post in state.posts.values() if post.author == account_id]:
             del state.posts[post.author, post.id]
         for use in [use for use in state.keys.values() if use.author == account_id]:
             del state.keys[use.author, use.key_hash]
         del state.accounts[account_id]
 
+    def _remove_sessions(self, account_id: AccountId) -> None:
+        state = self._transaction.write(account_id)
+        for session in [session for session in state.sessions.values() if session.account_id == account_id]:
+            del state.sessions[session.id]
+
     def _change(self, account_id: AccountId, fits: Callable[[Account], bool], **changes: Any) -> None:
         version = self._accounts[account_id].access_version if account_id in self._accounts else 0
         self._transaction.claim(account_id, fits, access_version=version + 1, **changes)
+
+
+def _is_not_closed(account: Account) -> bool:
+    return not account.email.key.endswith("@closed.invalid")
 
 
 class FakeSessions:

@@ -332,6 +332,19 @@ class AccountsContract:
             lambda work: work.accounts.list_closed(after=BEFORE_ALL, limit=1000)
         )
 
+    async def test_tk_32_a_closed_account_does_not_come_back(self, storage: Storage) -> None:
+        """An operator's command may have found it before it was closed; and no token of its sessions counts again."""
+        account = await keep_account(storage)
+        await keep_sessions(storage, session := a_session(account_id=account.id))
+        await storage.transact(account.id, lambda work: work.accounts.close(account.id))
+        assert await find_session(storage, session.id) is None
+        closed = await account_by_now(storage, account)
+        with pytest.raises(AccountGone):
+            await set_status(storage, account, AccountStatus.ACTIVE)
+        with pytest.raises(AccountGone):
+            await storage.transact(account.id, lambda work: work.accounts.set_password(account.id, "new"))
+        assert await account_by_now(storage, account) == closed
+
     async def test_the_address_of_a_removed_account_is_free_again(self, storage: Storage) -> None:
         """Somebody may come back, as somebody new."""
         account = await keep_account(storage)

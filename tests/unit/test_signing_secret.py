@@ -13,7 +13,7 @@ from postkeep.domain.errors import Misconfigured
 SECRET = "Zq3kL9vT0xW7bN2mR5yU8pA1sD4fG6hJ"
 
 
-def test_tk_34_a_secret_is_made_once_and_read_again(tmp_path: Path) -> None:
+def test_a_secret_is_made_once_and_read_again(tmp_path: Path) -> None:
     """By its owner only, and with nothing left beside it."""
     path = tmp_path / "secret.key"
     made = kept_secret(path)
@@ -30,7 +30,7 @@ def test_a_secret_of_an_earlier_release_counts_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", SECRET[:31], "a" * 64, f"{SECRET} {SECRET}", f"change-{SECRET}"])
-def test_tk_05_a_kept_secret_is_as_good_as_a_given_one(tmp_path: Path, content: str) -> None:
+def test_tk_34_a_kept_secret_is_as_good_as_a_given_one(tmp_path: Path, content: str) -> None:
     """A file that was damaged, or written by hand, protects nothing because of its name."""
     path = tmp_path / "secret.key"
     path.touch(0o600)

@@ -87,6 +87,7 @@ class AdministrationService:
 
         Raises:
             AccountAbsent: No account has this address.
+            AccountGone: It was deleted in this moment.
             PasswordTooShort: Shorter than this server asks for.
             PasswordCompromised: Others would guess it.
             StorageUnavailable: The database does not answer.
@@ -138,6 +139,7 @@ class AdministrationService:
 
         Raises:
             AccountAbsent: No account has this address.
+            AccountGone: It was deleted in this moment.
             StorageUnavailable: The database does not answer.
         """
         account = await self.find(email)
@@ -155,6 +157,7 @@ class AdministrationService:
 
         Raises:
             AccountAbsent: No account has this address.
+            AccountGone: It was deleted in this moment.
             StorageUnavailable: The database does not answer.
         """
         account = await self.find(email)

@@ -98,7 +98,7 @@ class Accounts(Protocol):
         """Begin a unit with a new password; disabled accounts included.
 
         Raises:
-            AccountGone: It is absent.
+            AccountGone: It is absent, or closed.
         """
         ...
 
@@ -106,12 +106,12 @@ class Accounts(Protocol):
         """Begin a unit with a new status.
 
         Raises:
-            AccountGone: It is absent.
+            AccountGone: It is absent, or closed: there is no way back.
         """
         ...
 
     async def close(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
-        """Disable an account for good and take its address from it: all that is left to do is to remove it.
+        """Disable an account for good and take its address and sessions from it: only removing it is left to do.
 
         Args:
             account_id: Which.

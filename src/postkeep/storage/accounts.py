@@ -66,10 +66,13 @@ _ADMIT: Final = (
     .where(_THIS, _ACTIVE, AccountRow.password_hash.in_([bindparam("proven_hash"), bindparam("kept_hash")]))
     .values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
 )
+_NOT_CLOSED: Final = AccountRow.email_key != bindparam("closed_key")
 _SET_PASSWORD: Final = (
-    update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
+    update(AccountRow).where(_THIS, _NOT_CLOSED).values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
 )
-_SET_STATUS: Final = update(AccountRow).where(_THIS).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
+_SET_STATUS: Final = (
+    update(AccountRow).where(_THIS, _NOT_CLOSED).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
+)
 _CLAIM_ANY: Final = update(AccountRow).where(_THIS).values(_ACCESS_RAISED)
 _CLAIM_PROVEN: Final = _CLAIM_ACCESS.where(AccountRow.password_hash == bindparam("proven_hash"))
 _CLOSED: Final[dict[str, Any]] = {
@@ -175,20 +178,22 @@ class SqlAccounts:
         """Begin a unit with a new password; disabled accounts included.
 
         Raises:
-            AccountGone: It is absent.
+            AccountGone: It is absent, or closed.
         """
-        await self._transaction.claim(account_id, _SET_PASSWORD, {"kept_hash": password_hash})
+        values = {"kept_hash": password_hash, "closed_key": _closed_address(account_id).encode()}
+        await self._transaction.claim(account_id, _SET_PASSWORD, values)
 
     async def set_status(self, account_id: AccountId, status: AccountStatus) -> None:
         """Begin a unit with a new status.
 
         Raises:
-            AccountGone: It is absent.
+            AccountGone: It is absent, or closed: there is no way back.
         """
-        await self._transaction.claim(account_id, _SET_STATUS, {"new_status": status.value})
+        values = {"new_status": status.value, "closed_key": _closed_address(account_id).encode()}
+        await self._transaction.claim(account_id, _SET_STATUS, values)
 
     async def close(self, account_id: AccountId, *, proven_hash: str | None = None) -> None:
-        """Disable an account for good and take its address from it: all that is left to do is to remove it.
+        """Disable an account for good and take its address and sessions from it: only removing it is left to do.
 
         Args:
             account_id: Which.
@@ -206,6 +211,7 @@ class SqlAccounts:
             if closed is not None and closed.email.key == address:
                 raise AlreadyDone from None
             raise
+        await self._transaction.write(account_id, _REMOVE_SESSIONS, {})
 
     async def list_closed(self, *, after: AccountId, limit: int) -> Sequence[AccountId]:
         """Return the first accounts with an id above `after` that were closed and are still there."""
