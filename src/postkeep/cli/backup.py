@@ -108,8 +108,10 @@ def run_whole(work: Coroutine[Any, Any, T]) -> T:
     """Do something that takes back what it began when it is told to end."""
 
     async def work_until_told() -> T:
-        # As Ctrl-C does; otherwise it would leave half a file.
-        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+        # As Ctrl-C does; otherwise it would leave half a file. What nohup has ignored stays so.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.getsignal(signal.SIGINT))
         return await work
 
     return asyncio.run(work_until_told())

@@ -355,7 +355,7 @@ def stop_when(process: subprocess.Popen[bytes], glob: Iterator[bool]) -> None:
     process.send_signal(signal.SIGSTOP)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_backup_leaves_no_file(large: PostkeepServer, number: signal.Signals) -> None:
     """Half of one would be taken for a whole one some day."""
     path = large.folder / "interrupted"
