@@ -1,8 +1,10 @@
 """The command line. Heavy things are imported by the commands that need them, so that help comes at once."""
 
+import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -51,11 +53,48 @@ def options(
 
 def main() -> None:
     """Run the command line; refusals are one line each."""
+    _open_closed_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except Misconfigured as error:
-        typer.echo(f"postkeep: {error}", err=True)
-        sys.exit(CANNOT_START)
+        _end(str(error), CANNOT_START)
     except PostkeepError as error:
-        typer.echo(f"postkeep: {error.detail}", err=True)
-        sys.exit(REFUSED)
+        _end(error.detail, REFUSED)
+    except OSError as error:
+        # A full disk behind standard output, a file that a command may not open.
+        reason = error.strerror or str(error)
+        _end(f"{reason}." if error.filename is None else f"{error.filename}: {reason}.", REFUSED)
+
+
+def _open_closed_streams() -> None:
+    """Have files behind all three standard streams, so that nothing else that is opened is taken for one.
+
+    To read from standard input then fails, and to write to standard output, as it would have: a backup must not vanish.
+
+    Source: gnulib, stdopen, which does the same for the GNU tools.
+    """
+    for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, mode), True)  # noqa: FBT003 - for worker processes, too
+    # Python has None for a stream that was closed; these three stay open as long as the process.
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _end(said: str, code: int) -> NoReturn:
+    """Say why in one line, if there is anywhere to say it, and end."""
+    with suppress(OSError):
+        typer.echo(f"postkeep: {said}", err=True)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # What cannot be written is dropped; otherwise Python tries again at its end, and complains.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)

@@ -1,10 +1,12 @@
 """postkeep posts: all posts of one account, out into a file and in from one."""
 
+import shutil
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
@@ -81,7 +83,7 @@ def import_(
 
     async def use(services: "Services", account: "Account") -> None:
         try:
-            opened = file.open("rb")
+            opened = _repeatable(file.open("rb"))
         except OSError as error:
             typer.echo(f"postkeep: {file}: {error.strerror}.", err=True)
             raise typer.Exit(1) from error
@@ -91,6 +93,17 @@ def import_(
     _use(email, use)
     if refused != [0]:
         raise typer.Exit(1)
+
+
+def _repeatable(file: BinaryIO) -> BinaryIO:
+    """Return a file that can be read more than once: what comes through a pipe is put on the disk first."""
+    if file.seekable():
+        return file
+    kept = TemporaryFile()  # noqa: SIM115 - whoever asks for it closes it
+    with file:
+        shutil.copyfileobj(file, kept)
+    kept.seek(0)
+    return kept
 
 
 async def _take_out(

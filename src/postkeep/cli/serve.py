@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -65,6 +66,10 @@ def _refuse_taken_port(settings: Settings) -> None:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         message = f"Nothing can listen on {settings.host} port {settings.port}: {reason}."
         raise Misconfigured(message) from error
+    except (UnicodeError, TypeError) as error:
+        # Of a name that it cannot encode, a socket says TypeError.
+        message = f"Nothing can listen on {settings.host!r}: that is no name of a host."
+        raise Misconfigured(message) from error
 
 
 def _welcome(settings: Settings) -> None:
@@ -75,9 +80,11 @@ def _welcome(settings: Settings) -> None:
     if settings.docs:
         lines.append(("API docs", f"{base}/docs"))
     lines.append(("Posts are kept in", _place(settings)))
-    for name, value in lines:
-        typer.echo(f"  {name + ':':<19}{value}", err=True)
-    typer.echo("  Ctrl-C stops it.", err=True)
+    # A disk that is full of logs keeps nobody from serving.
+    with suppress(OSError):
+        for name, value in lines:
+            typer.echo(f"  {name + ':':<19}{value}", err=True)
+        typer.echo("  Ctrl-C stops it.", err=True)
 
 
 def _place(settings: Settings) -> str:

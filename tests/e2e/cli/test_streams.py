@@ -1,0 +1,80 @@
+"""Standard streams that are full, closed or pipes: one line, never a trace; and nothing vanishes in silence."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.databases import free_port
+from tests.e2e.cli.commands import SECONDS, Outcome, beside, postkeep, refusal
+from tests.e2e.clients import Person
+from tests.e2e.servers import PROGRAM, PostkeepServer, environment
+
+
+def in_shell(folder: Path, command: str) -> Outcome:
+    """Run what stands behind `postkeep` in a shell."""
+    done = subprocess.run(
+        ["sh", "-c", f"'{PROGRAM}' {command}"],
+        cwd=folder,
+        env=environment({}),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("--version >/dev/full", "No space left"),
+        ("openapi >/dev/full", "No space left"),
+        ("openapi >&-", "Bad file descriptor"),
+        ("restore --check - <&-", "cannot be read"),
+        ("account create ann@example.com --password-stdin <&-", "Bad file descriptor"),
+        ("openapi --write .", "Is a directory"),
+        ("openapi --write absent/file", "absent/file: No such file"),
+        (f"openapi --check {'x' * 300}", "too long"),
+        ("serve --host " + "\u00fc" * 64 + ".example", "name of a host"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path, command: str, says: str) -> None:
+    """As of everything else that is refused."""
+    outcome = in_shell(tmp_path, command)
+    assert (outcome.code in {1, 3}, says in refusal(outcome)) == (True, True), outcome
+
+
+def test_a_command_without_any_streams_ends_as_it_should(tmp_path: Path) -> None:
+    """The database's file must not become standard output."""
+    assert in_shell(tmp_path, "migrate upgrade <&- >&- 2>&-").code in {0, 1}
+    assert in_shell(tmp_path, "backup - <&- >&- 2>&-").code == 1
+    outcome = in_shell(tmp_path, "backup backup <&- >&- 2>&-")
+    assert (outcome.code, (tmp_path / "backup").is_file()) == (0, True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("streams", ["2>/dev/full", "<&- >&- 2>&-"])
+def test_a_server_starts_and_ends_with_nowhere_to_write(tmp_path: Path, workers: int, streams: str) -> None:
+    """A disk that is full of logs keeps nobody from restarting; a supervisor may close everything."""
+    settings = {"POSTKEEP_PORT": str(free_port()), "POSTKEEP_WORKERS": str(workers), "POSTKEEP_DRAIN_SECONDS": "0"}
+    command = ["sh", "-c", f"exec '{PROGRAM}' serve {streams}"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(settings)) as server:
+        try:
+            deadline = time.monotonic() + SECONDS
+            while postkeep("healthcheck", settings=settings, folder=tmp_path).code != 0:
+                assert (server.poll(), time.monotonic() < deadline) == (None, True)
+            server.terminate()
+            server.wait(SECONDS)
+        finally:
+            server.kill()
+
+
+def test_posts_come_in_through_a_pipe(sqlite_server: PostkeepServer) -> None:
+    """As `zcat posts.jsonl.gz | postkeep posts import ... /dev/stdin` has them."""
+    person = Person.signs_up(sqlite_server.http)
+    command = ("posts", "import", "--email", person.email, "/dev/stdin")
+    outcome = beside(sqlite_server, *command, stdin=b'{"text": "from a pipe"}\n')
+    assert (outcome.code, outcome.out.startswith("Added 1,")) == (0, True), outcome
+    assert [post["text"] for post in person.posts()] == ["from a pipe"]
