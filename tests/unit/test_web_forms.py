@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from postkeep.controllers.errors import FormInvalid
 from postkeep.controllers.route import MAX_FORM_FIELDS
 from postkeep.controllers.web.dependencies import parse_form
+from postkeep.domain.posts import MAX_BODY_BYTES
+from postkeep.views.forms import MAX_DECODED_BYTES, MAX_WRITING_BYTES, TextTooLong
 
 texts = st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: text.replace("\r", ""))
 
@@ -51,3 +53,29 @@ def test_a_form_takes_no_more_room_than_some_of_its_size(piece: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 12 * len(body)
+
+
+@pytest.mark.parametrize("field", ["text", "title", "anything"])
+@pytest.mark.parametrize("piece", ["x", "%41", "%D0%B0", "%0D%0A"])
+def test_what_says_much_more_than_a_post_may_is_not_read(piece: str, field: str) -> None:
+    """Whatever is refused comes back in the page, five times as long if it is all quotes: nobody gets megabytes back."""
+    length = len(piece.encode()) // len(parse_form(f"text={piece}".encode())["text"].encode())
+    most = MAX_DECODED_BYTES - len(field)
+    number = most * length // len(piece)
+    said = parse_form(f"{field}={piece * number}".encode())[field]
+    assert MAX_BODY_BYTES < len(said.encode()) <= most
+    with pytest.raises(TextTooLong):
+        parse_form(f"{field}={piece * (number + 1)}".encode())
+
+
+def test_a_form_full_of_text_takes_no_more_room_than_its_body_some_times() -> None:
+    """One letter from beyond the first 65,536 would make four bytes of each."""
+    body = b"text=" + "𝒳".encode() + b'"' * (MAX_WRITING_BYTES - 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TextTooLong):
+            parse_form(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * len(body)

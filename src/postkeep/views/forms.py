@@ -17,6 +17,7 @@ from postkeep.domain.posts import (
     parse_text,
     parse_title,
 )
+from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 from postkeep.views.markdown import MAX_BYTES
 from postkeep.views.sessions import email_or_nobody
 
@@ -27,6 +28,9 @@ MAX_WRITING_BYTES: Final = 6 * MAX_BODY_BYTES + 16 * 1024
 
 A byte of a text travels as three (%D0), and a line feed as six: browsers make two characters of it (%0D%0A).
 """
+
+MAX_DECODED_BYTES: Final = MAX_BODY_BYTES + MAX_SMALL_BODY_BYTES
+"""How many bytes all that a form says may have: a post, and what else stands in it. More is not shown again."""
 
 MAX_PREVIEW_BYTES: Final = 3 * MAX_BYTES + 1024
 """Likewise for a text that is to be rendered, which a script sends with its line feeds as they are."""

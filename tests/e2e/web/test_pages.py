@@ -322,6 +322,17 @@ class TestPosts:
         answer = ann.http.post("/posts/new", content=b"text=" + b"x" * (7 * size), headers=_FORM)
         assert answer.status_code == 413
 
+    @pytest.mark.parametrize("path", ["/posts/new", "/posts/0190b5a4-0000-7000-8000-000000000000/edit"])
+    def test_a_text_much_longer_than_a_post_does_not_come_back(
+        self, ann: Visitor, sqlite_server: PostkeepServer, path: str
+    ) -> None:
+        """Not even to who is not logged in, for whom a form of 6 MiB would become a page of 31 MB."""
+        for visitor in (ann, Visitor.comes(sqlite_server.url)):
+            answer = visitor.http.post(path, content=b"text=" + b'"' * (6 * 1024 * 1024), headers=_FORM)
+            assert answer.status_code == 413
+            assert len(answer.content) < 16 * 1024
+            assert "longer than 1 MB together" in answer.text
+
     def test_what_was_written_comes_back_with_what_is_wrong(self, ann: Visitor) -> None:
         """Text, title and status."""
         answer = ann.submit("/posts/new", text="\n kept <i>\n", title="t" * 201, status="draft")

@@ -19,7 +19,14 @@ from postkeep.services.sessions import Caller
 from postkeep.services.visits import VisitService
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 from postkeep.views.cookies import read_cookie, session_cookie_name, set_cookie
-from postkeep.views.forms import MAX_PREVIEW_BYTES, MAX_WRITING_BYTES, Entered, check_account
+from postkeep.views.forms import (
+    MAX_DECODED_BYTES,
+    MAX_PREVIEW_BYTES,
+    MAX_WRITING_BYTES,
+    Entered,
+    TextTooLong,
+    check_account,
+)
 from postkeep.views.pages import Pages, see_other
 
 _HEAVY_BYTES = 64 * 1024
@@ -140,6 +147,7 @@ async def _read_form(request: Request, limit: int) -> AsyncGenerator[Entered]:
         BodyTooLarge: It has more bytes than that.
         BodiesFull: There is no room for it just now.
         FormInvalid: It is no form.
+        TextTooLong: What it says is much longer than a post may be.
     """
     visitor: Caller | None = request.state.visitor
     check_media_type(request, [FORM])
@@ -152,16 +160,22 @@ async def _read_form(request: Request, limit: int) -> AsyncGenerator[Entered]:
 def parse_form(body: bytes) -> Entered:
     """Read what was typed. Source: WHATWG URL Standard, 5.1 (application/x-www-form-urlencoded).
 
+    What is refused is shown again, five times as long where it is all quotes, so nothing is read that is much longer
+    than what a post may have: only its escapes make a form longer.
+
     Raises:
         FormInvalid: It is not UTF-8, or says one thing twice, or has more fields than any form of ours.
+        TextTooLong: It says more than `MAX_DECODED_BYTES`.
     """
     parts = body.split(b"&", MAX_FORM_FIELDS)
     if len(parts) > MAX_FORM_FIELDS:
         raise FormInvalid
+    written = [(_decoded(name), _decoded(value)) for name, _, value in (part.partition(b"=") for part in parts if part)]
+    # Of the two characters that end a line, one counts: see `Entered`.
+    if sum(len(said) - said.count(b"\r\n") for field in written for said in field) > MAX_DECODED_BYTES:
+        raise TextTooLong
     try:
-        fields = [
-            (_decoded(name), _decoded(value)) for name, _, value in (part.partition(b"=") for part in parts if part)
-        ]
+        fields = [(name.decode("utf-8"), value.decode("utf-8")) for name, value in written]
     except UnicodeDecodeError:
         raise FormInvalid from None
     given = dict(fields)
@@ -171,15 +185,16 @@ def parse_form(body: bytes) -> Entered:
     return Entered(given)
 
 
-def _decoded(written: bytes) -> str:
-    """Read a name or a value; the standard library would keep an object of some dozens of bytes for each escape."""
+def _decoded(written: bytes) -> bytes:
+    """Read a name's or a value's bytes; the standard library would keep an object of some dozens of bytes for each escape."""
     plain = written.replace(b"+", b" ")
     read, end = bytearray(), 0
     for escapes in _ESCAPES.finditer(plain):
         read += plain[end : escapes.start()]
         read += bytes.fromhex(escapes[0].replace(b"%", b"").decode("ascii"))
         end = escapes.end()
-    return (read + plain[end:]).decode("utf-8")
+    read += plain[end:]
+    return bytes(read)
 
 
 async def _visits(request: Request) -> VisitService:
