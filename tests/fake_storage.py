@@ -57,6 +57,7 @@ class FakeStorage:
         journal: "read", "transact" and "count", in the order of calls; may be shared with other fakes.
         fails: What everything is refused with, if anything.
         recall: Tells who reads the latest long list to stop.
+        read_weights: What was said of how much each query reads, in the order of calls.
     """
 
     def __init__(self, clock: Clock, journal: list[str] | None = None) -> None:
@@ -67,6 +68,7 @@ class FakeStorage:
         self.fails: StorageUnavailable | SchemaUnfit | None = None
         self.recall: Recall = no_recall
         self.weight = 0
+        self.read_weights: list[int] = []
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit on a copy of the state, which becomes the state unless the unit raises."""
@@ -97,7 +99,8 @@ class FakeStorage:
         asker: AccountId | None = None,
     ) -> T:
         """Answer a query."""
-        del weight, asker
+        del asker
+        self.read_weights.append(weight)
         self._begin("read")
         found = _drive(query(FakeUnitOfWork(self.state.copy(), None, self.clock)))
         await asyncio.sleep(0)

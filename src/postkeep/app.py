@@ -21,6 +21,7 @@ from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, edits, health, lists, posts, sessions, transfer
 from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
+from postkeep.controllers.large_texts import LargeTexts
 from postkeep.controllers.spools import Spools
 from postkeep.controllers.web import accounts as account_pages
 from postkeep.controllers.web import edits as edit_pages
@@ -117,6 +118,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
             app.state.cursors = wired.cursors
             app.state.answer_seconds = settings.answer_seconds
             app.state.bodies = Bodies(settings.bodies_bytes)
+            app.state.large_texts = LargeTexts()
             folder = settings.data_dir if settings.data_dir.is_dir() else None
             app.state.spools = Spools(folder, settings.import_bytes)
             services = wired.services

@@ -58,7 +58,7 @@ def test_a_form_takes_no_more_room_than_some_of_its_size(piece: bytes) -> None:
 @pytest.mark.parametrize("field", ["text", "title", "anything"])
 @pytest.mark.parametrize("piece", ["x", "%41", "%D0%B0", "%0D%0A"])
 def test_what_says_much_more_than_a_post_may_is_not_read(piece: str, field: str) -> None:
-    """Whatever is refused comes back in the page, five times as long if it is all quotes: nobody gets megabytes back."""
+    """Whatever is refused comes back in the page, five times as long if it is all quotes: nobody gets megabytes."""
     length = len(piece.encode()) // len(parse_form(f"text={piece}".encode())["text"].encode())
     most = MAX_DECODED_BYTES - len(field)
     number = most * length // len(piece)

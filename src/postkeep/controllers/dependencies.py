@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.errors import TooManyRequests
+from postkeep.controllers.large_texts import LargeTexts
 from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
@@ -64,6 +65,12 @@ def bodies_of(request: Request) -> Bodies:
     """Return what counts the bodies in memory."""
     bodies: Bodies = request.app.state.bodies
     return bodies
+
+
+def large_texts_of(request: Request) -> LargeTexts:
+    """Return what says whose turn it is to have something made of a large text."""
+    large_texts: LargeTexts = request.app.state.large_texts
+    return large_texts
 
 
 class Callers(Protocol):
@@ -149,6 +156,11 @@ async def _posts(request: Request) -> PostService:
     return services_of(request).posts
 
 
+async def _large_texts(request: Request) -> LargeTexts:
+    """Hand over what says whose turn it is to have something made of a large text."""
+    return large_texts_of(request)
+
+
 async def _bulk(request: Request) -> BulkService:
     """Hand over the service for many posts at once."""
     return services_of(request).bulk
@@ -190,6 +202,7 @@ LoginOrigin: TypeAlias = Annotated[Origin, Depends(_origin)]
 Accounts: TypeAlias = Annotated[AccountService, Depends(_accounts)]
 Sessions: TypeAlias = Annotated[SessionService, Depends(_sessions)]
 Posts: TypeAlias = Annotated[PostService, Depends(_posts)]
+Large: TypeAlias = Annotated[LargeTexts, Depends(_large_texts)]
 Bulk: TypeAlias = Annotated[BulkService, Depends(_bulk)]
 Search: TypeAlias = Annotated[SearchService, Depends(_search)]
 Exports: TypeAlias = Annotated[ExportService, Depends(_exports)]

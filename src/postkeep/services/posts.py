@@ -192,14 +192,32 @@ class PostService:
             raise AccountGone
         return summary
 
-    async def get(self, author: AccountId, post_id: PostId) -> Post:
-        """Answer one of the author's own posts.
+    async def size(self, author: AccountId, post_id: PostId) -> int:
+        """Answer how many bytes one of the author's own posts has.
 
         Raises:
             PostAbsent: No such post, or it belongs to someone else.
             StorageUnavailable: The database does not answer.
         """
-        post = await self._storage.read(lambda work: work.posts.find(author, post_id))
+        sizes = await self._storage.read(lambda work: work.imports.sizes(author, [post_id]))
+        if post_id not in sizes:
+            log.info("post_missed", extra={"account": author, "post": post_id})
+            raise PostAbsent
+        return sizes[post_id]
+
+    async def get(self, author: AccountId, post_id: PostId, *, size: int = 0) -> Post:
+        """Answer one of the author's own posts.
+
+        Args:
+            author: Whose post.
+            post_id: Which.
+            size: About how many bytes it has, where it may be large.
+
+        Raises:
+            PostAbsent: No such post, or it belongs to someone else.
+            StorageUnavailable: The database does not answer.
+        """
+        post = await self._storage.read(lambda work: work.posts.find(author, post_id), weight=size, asker=author)
         if post is None:
             log.info("post_missed", extra={"account": author, "post": post_id})
             raise PostAbsent
@@ -217,7 +235,7 @@ class PostService:
             StorageUnavailable: The database does not answer.
         """
         if versions is None:
-            await self.get(author, post_id)
+            await self.size(author, post_id)
             raise VersionRequired
         edit = Edit(author, post_id, changes, versions, self._clock.now())
         made: list[Revision] = []

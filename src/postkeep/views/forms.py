@@ -82,6 +82,11 @@ class Entered:
         given = {"title": post.title or "", "text": post.text, "status": post.status.value}
         return cls({**given, "version": str(post.version)})
 
+    @property
+    def size(self) -> int:
+        """How many characters it has."""
+        return sum(map(len, self._given.values()))
+
     def start_from(self, version: int) -> None:
         """Have the form start from another version, which whoever sends it has seen by then."""
         self._given["version"] = str(version)

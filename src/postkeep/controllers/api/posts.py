@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from postkeep.controllers.api.lists import PRIVATE
 from postkeep.controllers.api.post_path import ONE_POST
 from postkeep.controllers.bodies import BodiesFull
-from postkeep.controllers.dependencies import CurrentCaller, Posts
+from postkeep.controllers.dependencies import CurrentCaller, Large, Posts
 from postkeep.controllers.errors import (
     BodyTooLarge,
     BodyUnreadable,
@@ -105,14 +105,15 @@ async def add_post(new: NewPost, caller: CurrentCaller, posts: Posts, response: 
     responses={**ONE_ERRORS, **ETAG, **UNMODIFIED},
 )
 async def get_post(
-    post_id: PostIdInPath, caller: CurrentCaller, posts: Posts, if_none_match: IfNoneMatch = None
+    post_id: PostIdInPath, caller: CurrentCaller, posts: Posts, large: Large, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Answer one of the caller's posts."""
-    post = await posts.get(caller.account_id, parse_post_id(post_id))
-    headers = {**PRIVATE, "ETag": tag_of(post.version)}
-    if if_none_match is not None and has_tag(if_none_match.encode("latin-1"), headers["ETag"].encode()):
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(PostView.of(post).model_dump_json(), headers=headers, media_type="application/json")
+    async with large.post(posts, caller, parse_post_id(post_id)) as post:
+        headers = {**PRIVATE, "ETag": tag_of(post.version)}
+        if if_none_match is not None and has_tag(if_none_match.encode("latin-1"), headers["ETag"].encode()):
+            return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        written = await large.make(post.bytes, lambda: PostView.of(post).model_dump_json().encode())
+    return Response(written, headers=headers, media_type="application/json")
 
 
 @router.delete(ONE_POST, operation_id="deletePost", status_code=status.HTTP_204_NO_CONTENT, responses=DELETE_ERRORS)

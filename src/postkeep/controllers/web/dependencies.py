@@ -1,6 +1,5 @@
 """What pages ask for, by name: who visits, what was typed, and what answers."""
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from typing import Annotated, Final, TypeAlias
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from postkeep.controllers.dependencies import bodies_of, services_of
+from postkeep.controllers.dependencies import bodies_of, large_texts_of, services_of
 from postkeep.controllers.errors import FormInvalid, status_of
+from postkeep.controllers.large_texts import LargeTexts
 from postkeep.controllers.route import FORM, MAX_FORM_FIELDS, check_media_type, read_at_most
 from postkeep.domain.errors import PostkeepError, TooMany, Unauthenticated, Unavailable
 from postkeep.domain.sessions import Session, SignedOut
@@ -28,9 +28,6 @@ from postkeep.views.forms import (
     check_account,
 )
 from postkeep.views.pages import Pages, see_other
-
-_HEAVY_BYTES = 64 * 1024
-"""A longer form is read in a thread, so that nobody waits."""
 
 LEFT: Final = "postkeep-left"
 """The cookie of a browser in which an account has just been deleted."""
@@ -68,6 +65,12 @@ class Visit:
             self.request.scope, name, {**context, "entered": entered}, status=status, headers=headers
         )
 
+    async def give_back(self, name: str, entered: Entered, error: PostkeepError, **context: object) -> Response:
+        """Answer with a form once more that has a post in it, which may be a large one."""
+        whose = self.caller and self.caller.account_id
+        async with self.large.turn(whose, entered.size):
+            return await self.large.make(entered.size, lambda: self.show_again(name, entered, error, **context))
+
     def author(self, entered: Entered) -> Caller:
         """Return whose post a form holds.
 
@@ -97,6 +100,11 @@ class Visit:
         answer = self.let_out(path)
         answer.headers.append("Set-Cookie", set_cookie(self.request.scope, LEFT, "1", seconds=_LEFT_SECONDS))
         return answer
+
+    @property
+    def large(self) -> LargeTexts:
+        """What says whose turn it is to have something made of a large text."""
+        return large_texts_of(self.request)
 
     @property
     def has_left(self) -> bool:
@@ -147,14 +155,17 @@ async def _read_form(request: Request, limit: int) -> AsyncGenerator[Entered]:
         BodyTooLarge: It has more bytes than that.
         BodiesFull: There is no room for it just now.
         FormInvalid: It is no form.
+        StorageUnavailable: Too many others are large, too.
         TextTooLong: What it says is much longer than a post may be.
     """
     visitor: Caller | None = request.state.visitor
+    whose, large = visitor and visitor.account_id, large_texts_of(request)
     check_media_type(request, [FORM])
-    with bodies_of(request).room(visitor and visitor.account_id) as room:
+    with bodies_of(request).room(whose) as room:
         body = await read_at_most(request, limit, room)
-        heavy = len(body) > _HEAVY_BYTES
-        yield await asyncio.to_thread(parse_form, body) if heavy else parse_form(body)
+        async with large.turn(whose, len(body)):
+            entered = await large.make(len(body), lambda: parse_form(body))
+        yield entered
 
 
 def parse_form(body: bytes) -> Entered:
@@ -170,7 +181,8 @@ def parse_form(body: bytes) -> Entered:
     parts = body.split(b"&", MAX_FORM_FIELDS)
     if len(parts) > MAX_FORM_FIELDS:
         raise FormInvalid
-    written = [(_decoded(name), _decoded(value)) for name, _, value in (part.partition(b"=") for part in parts if part)]
+    halves = [part.partition(b"=") for part in parts if part]
+    written = [(_decoded(name), _decoded(value)) for name, _, value in halves]
     # Of the two characters that end a line, one counts: see `Entered`.
     if sum(len(said) - said.count(b"\r\n") for field in written for said in field) > MAX_DECODED_BYTES:
         raise TextTooLong
@@ -186,7 +198,7 @@ def parse_form(body: bytes) -> Entered:
 
 
 def _decoded(written: bytes) -> bytes:
-    """Read a name's or a value's bytes; the standard library would keep an object of some dozens of bytes for each escape."""
+    """Read a name or a value; the standard library would keep an object of some dozens of bytes for each escape."""
     plain = written.replace(b"+", b" ")
     read, end = bytearray(), 0
     for escapes in _ESCAPES.finditer(plain):

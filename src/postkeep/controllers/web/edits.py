@@ -8,7 +8,7 @@ from postkeep.controllers.web.dependencies import CurrentVisit, SignedIn, SmallF
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.edits import Changes, VersionConflict, Versions
 from postkeep.domain.errors import PostkeepError
-from postkeep.domain.posts import PostAbsent, parse_post_id, parse_status
+from postkeep.domain.posts import Post, PostAbsent, parse_post_id, parse_status
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller
 from postkeep.views.forms import AccountChanged, Entered, read_post, read_version
@@ -20,8 +20,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 @router.get("/posts/{post_id}/edit")
 async def show_edit(post_id: str, caller: SignedIn, visit: CurrentVisit, posts: Posts) -> Response:
     """Show a post on a sheet to write on, with the version that an edit starts from."""
-    post = await posts.get(caller.account_id, parse_post_id(post_id))
-    return visit.show("edit", entered=Entered.of(post), post_id=post_id)
+    async with visit.large.post(posts, caller, parse_post_id(post_id)) as post:
+        return await visit.large.make(post.bytes, lambda: visit.show("edit", entered=Entered.of(post), post_id=post_id))
 
 
 @router.post("/posts/{post_id}/edit")
@@ -33,9 +33,9 @@ async def edit_post(post_id: str, visit: CurrentVisit, entered: WritingForm, pos
         return await _show_both(visit, post_id, entered, posts, error)
     except (PostAbsent, AccountChanged) as error:
         # Here is nothing that it could change, but it can still be kept: as a new post.
-        return visit.show_again("write", entered, error)
+        return await visit.give_back("write", entered, error)
     except PostkeepError as error:
-        return visit.show_again("edit", entered, error, post_id=post_id)
+        return await visit.give_back("edit", entered, error, post_id=post_id)
     return see_other(f"/posts/{post_id}?done=edited")
 
 
@@ -61,12 +61,21 @@ async def _show_both(
     visit: Visit, post_id: str, entered: Entered, posts: PostService, error: VersionConflict
 ) -> Response:
     """Show what was written beside what another edit has made of the post; saving once more replaces that."""
-    try:
-        theirs = await posts.get(visit.author(entered).account_id, parse_post_id(post_id))
-    except PostkeepError as gone:
-        return visit.show_again("write", entered, gone)
-    if (theirs.text, theirs.title, theirs.status) == read_post(entered):
-        # It was kept already, by who has not heard of it.
-        return see_other(f"/posts/{post_id}?done=edited")
-    entered.start_from(theirs.version)
-    return visit.show_again("conflict", entered, error, post_id=post_id, theirs=theirs)
+    caller = visit.author(entered)
+    size = caller.stamp.list_bytes
+
+    def show(theirs: Post) -> Response:
+        if (theirs.text, theirs.title, theirs.status) == read_post(entered):
+            # It was kept already, by who has not heard of it.
+            return see_other(f"/posts/{post_id}?done=edited")
+        entered.start_from(theirs.version)
+        return visit.show_again("conflict", entered, error, post_id=post_id, theirs=theirs)
+
+    async with visit.large.turn(caller.account_id, entered.size + size):
+        try:
+            theirs = await posts.get(caller.account_id, parse_post_id(post_id), size=size)
+        except PostkeepError as gone:
+            refused = gone
+        else:
+            return await visit.large.make(entered.size + theirs.bytes, lambda: show(theirs))
+    return await visit.give_back("write", entered, refused)

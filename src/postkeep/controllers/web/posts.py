@@ -36,7 +36,7 @@ async def add_post(visit: CurrentVisit, entered: WritingForm, posts: Posts) -> R
         author = visit.author(entered)
         post_id = await _add_once(author.account_id, entered, posts)
     except PostkeepError as error:
-        return visit.show_again("write", entered, error)
+        return await visit.give_back("write", entered, error)
     return see_other(f"/posts/{post_id}?done=added")
 
 
@@ -49,15 +49,16 @@ async def preview(caller: SignedIn, visit: CurrentVisit, entered: PreviewForm) -
 @router.get("/posts/{post_id}")
 async def show_post(post_id: str, caller: SignedIn, visit: CurrentVisit, posts: Posts) -> Response:
     """Show one post."""
-    post = await posts.get(caller.account_id, parse_post_id(post_id))
-    return visit.show("post", post=post, html=await _markdown.render(post.text, caller.account_id))
+    async with visit.large.post(posts, caller, parse_post_id(post_id)) as post:
+        html = await _markdown.render(post.text, caller.account_id)
+        return await visit.large.make(post.bytes, lambda: visit.show("post", post=post, html=html))
 
 
 @router.get("/posts/{post_id}/delete")
 async def show_deletion(post_id: str, caller: SignedIn, visit: CurrentVisit, posts: Posts) -> Response:
     """Ask whether a post is really to be deleted."""
-    post = await posts.get(caller.account_id, parse_post_id(post_id))
-    return visit.show("delete_post", post=post)
+    async with visit.large.post(posts, caller, parse_post_id(post_id)) as post:
+        return await visit.large.make(post.bytes, lambda: visit.show("delete_post", post=post))
 
 
 @router.post("/posts/{post_id}/delete")
@@ -76,5 +77,7 @@ async def _add_once(author: AccountId, entered: Entered, posts: PostService) -> 
     with suppress(KeyReused, TooManyKeys, PostAbsent):
         key = parse_key(entered["key"]) if entered["key"] else None
         post = await posts.add(author, text, title=title, status=status, key=key)
-        return post.id if key is None else (await posts.get(author, post.id)).id
+        if key is not None:
+            await posts.size(author, post.id)
+        return post.id
     return (await posts.add(author, text, title=title, status=status)).id

@@ -1,0 +1,97 @@
+"""Large texts: what is made of them is made in another thread, in turn, so that nobody else waits for it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+from weakref import WeakValueDictionary
+
+from postkeep.domain.posts import Post, PostId
+from postkeep.services.ports import StorageUnavailable
+from postkeep.services.posts import PostService
+from postkeep.services.sessions import Caller
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+LARGE_BYTES: Final = 64 * 1024
+"""Reading, rendering or writing more takes long enough that a hundred of them at once would keep everybody waiting."""
+
+PATIENCE_SECONDS: Final = 3.0
+"""How long a turn is waited for."""
+
+
+class LargeTexts:
+    """Whose turn it is to have something made of a large text: one account at a time, and of each account one text.
+
+    A text is read in its account's turn, so that whoever waits holds none. What is made of small ones is made at once.
+    """
+
+    def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Begin with nobody waiting."""
+        self._patience_seconds = patience_seconds
+        self._making = asyncio.Lock()
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, whose: Hashable, size: int) -> AsyncGenerator[None]:
+        """Wait for an account's turn, and hold it.
+
+        Args:
+            whose: The account, or None for all who have none.
+            size: About how many bytes its text has; there are no turns for small ones.
+
+        Raises:
+            StorageUnavailable: It did not come in time.
+        """
+        if size <= LARGE_BYTES:
+            yield
+            return
+        async with self._held(self._turns.setdefault(whose, asyncio.Lock())):
+            yield
+
+    async def make(self, size: int, work: Callable[[], T]) -> T:
+        """Make something of a text: of a large one in another thread, in its account's turn, which is held meanwhile.
+
+        Args:
+            size: About how many bytes the text has.
+            work: Makes it.
+
+        Raises:
+            StorageUnavailable: Too many other accounts have something made.
+        """
+        if size <= LARGE_BYTES:
+            return work()
+        async with self._held(self._making):
+            return await asyncio.to_thread(work)
+
+    @asynccontextmanager
+    async def post(self, posts: PostService, caller: Caller, post_id: PostId) -> AsyncGenerator[Post]:
+        """Read one of the caller's posts; a large one in the caller's turn, which is held until the end.
+
+        Raises:
+            PostAbsent: No such post, or it belongs to someone else.
+            StorageUnavailable: The database does not answer, or the turn did not come in time.
+        """
+        # Most accounts have nothing large, which is known without asking.
+        size = caller.stamp.list_bytes
+        if size > LARGE_BYTES:
+            size = await posts.size(caller.account_id, post_id)
+        async with self.turn(caller.account_id, size):
+            yield await posts.get(caller.account_id, post_id, size=size)
+
+    @asynccontextmanager
+    async def _held(self, lock: asyncio.Lock) -> AsyncGenerator[None]:
+        """Wait for a lock, and hold it."""
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                await lock.acquire()
+        except TimeoutError as error:
+            log.warning("storage_busy", extra={"reason": "too many large texts"})
+            raise StorageUnavailable from error
+        try:
+            yield
+        finally:
+            lock.release()
