@@ -12,16 +12,21 @@ import pytest
 from fastapi import Request
 from starlette.responses import Response
 
+from postkeep.controllers.api import lists as api_lists
 from postkeep.controllers.api.posts import get_post
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.large_texts import LARGE_BYTES, LargeTexts
-from postkeep.controllers.web import dependencies, edits, posts
+from postkeep.controllers.web import dependencies, edits, lists, posts
 from postkeep.controllers.web.dependencies import Visit
+from postkeep.domain.lists import EVERYTHING
 from postkeep.domain.posts import Post, PostAbsent, Text
+from postkeep.domain.search import parse_query
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import PostService
 from postkeep.services.repositories import Stamp
+from postkeep.services.search import SearchService
 from postkeep.services.sessions import Caller
+from postkeep.views.cursors import Cursors
 from postkeep.views.forms import Entered
 from postkeep.views.posts import PostView
 from tests.builders import a_post, a_session, an_account, an_account_id
@@ -153,7 +158,13 @@ class Threads:
         return len(self.seen) > 0 and threading.current_thread() not in self.seen
 
 
-def a_visit(threads: Threads, caller: Caller | None, body: Mapping[str, str] | None = None) -> Visit:
+def a_visit(
+    threads: Threads,
+    caller: Caller | None,
+    body: Mapping[str, str] | None = None,
+    *,
+    query: Mapping[str, str] | None = None,
+) -> Visit:
     """Return a visit whose pages are seen."""
 
     async def receive() -> dict[str, Any]:
@@ -162,6 +173,7 @@ def a_visit(threads: Threads, caller: Caller | None, body: Mapping[str, str] | N
     state = SimpleNamespace(large_texts=LargeTexts(), bodies=Bodies(10**9))
     headers = [(b"content-type", b"application/x-www-form-urlencoded")]
     scope: dict[str, Any] = {"type": "http", "method": "POST", "headers": headers, "state": {"visitor": caller}}
+    scope["query_string"] = urlencode(query or {}).encode()
     scope["app"] = SimpleNamespace(state=state)
     return Visit(Request(scope, receive), SimpleNamespace(show=threads.show), caller)  # type: ignore[arg-type]  # pages that only show
 
@@ -230,4 +242,34 @@ async def test_a_large_form_is_read_in_its_account_s_turn(monkeypatch: pytest.Mo
             await asyncio.sleep(0)
         assert not threads.seen
     assert (await reading)["text"] == post.text
+    assert threads.are_others
+
+
+@pytest.mark.parametrize("words", [None, "x"])
+async def test_a_large_list_is_written_in_another_thread(monkeypatch: pytest.MonkeyPatch, words: str | None) -> None:
+    """As JSON, and what the pages show of it; also what was found."""
+    world, threads = a_world().with_account(account := an_account()), Threads()
+    for _ in range(3):
+        world.with_post(replace(a_large_post(), author=account.id))
+    caller = of(a_post(author=account.id), list_bytes=4 * LARGE)
+    query, search = words and parse_query(words), SearchService(world.storage)
+    for module, names in ((api_lists, ("post_list", "found_list")), (lists, ("excerpts", "found_excerpts"))):
+        for name in names:
+            monkeypatch.setattr(module, name, threads.here_for(getattr(module, name)))
+    visit = a_visit(Threads(), caller, query={"q": words or ""})
+    answer = await api_lists.get_posts(
+        caller=caller,
+        posts=world.posts,
+        search=search,
+        cursors=Cursors([bytes(32)]),
+        large=visit.large,
+        request=visit.request,
+        listing=EVERYTHING,
+        query=query or None,
+    )
+    assert bytes(answer.body).count(b'"id"') == 3
+    assert len(threads.seen) == 1
+    assert threads.are_others
+    await lists.show_posts(visit, world.posts, search, Cursors([bytes(32)]))
+    assert len(threads.seen) == 2
     assert threads.are_others

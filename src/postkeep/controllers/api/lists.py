@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
-from postkeep.controllers.dependencies import CurrentCaller, Cursors, Posts, Search
+from postkeep.controllers.dependencies import CurrentCaller, Cursors, Large, Posts, Search
 from postkeep.controllers.errors import RequestInvalid, Responses, documented
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
@@ -104,6 +104,7 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     posts: Posts,
     search: Search,
     cursors: Cursors,
+    large: Large,
     request: Request,
     listing: AskedListing,
     query: AskedQuery,
@@ -117,7 +118,12 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
         page: Page | LongPage = await search.find(author, query, listing, limit=limit, before=before)
     else:
         page = await posts.page(author, listing, limit=limit, before=before, size=caller.stamp.list_bytes)
-    response = _answer(page, query, request)
+    if isinstance(page, LongPage):
+        response: Response = _long_answer(page, request)
+    else:
+        size = sum(len(post.text) for post in page.posts)
+        async with large.turn(author, size):
+            response = await large.make(size, lambda: _answer(page, query))
     if page.last is not None:
         response.headers["Link"] = _next(request, cursors.write(author, page.last, listing, sought))
     return response
@@ -131,15 +137,18 @@ async def get_summary(caller: CurrentCaller, posts: Posts, response: Response) -
     return SummaryView.of(summary, posts.quota)
 
 
-def _answer(page: Page | LongPage, query: SearchQuery | None, request: Request) -> Response:
-    """Answer a page, as a whole or as it is read."""
-    if isinstance(page, LongPage):
-        return LongAnswer(
-            long_post_list(page.parts),
-            seconds=request.app.state.answer_seconds,
-            recalled=page.recalled,
-            headers=PRIVATE,
-        )
+def _long_answer(page: LongPage, request: Request) -> Response:
+    """Answer a page as it is read."""
+    return LongAnswer(
+        long_post_list(page.parts),
+        seconds=request.app.state.answer_seconds,
+        recalled=page.recalled,
+        headers=PRIVATE,
+    )
+
+
+def _answer(page: Page, query: SearchQuery | None) -> Response:
+    """Answer a page as a whole."""
     written = post_list(page.posts) if query is None else found_list(page.posts, query)
     return Response(written, headers=PRIVATE, media_type="application/json")
 

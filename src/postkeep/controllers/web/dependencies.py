@@ -13,6 +13,7 @@ from postkeep.controllers.dependencies import bodies_of, large_texts_of, service
 from postkeep.controllers.errors import FormInvalid, status_of
 from postkeep.controllers.large_texts import LargeTexts
 from postkeep.controllers.route import FORM, MAX_FORM_FIELDS, check_media_type, read_at_most
+from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import PostkeepError, TooMany, Unauthenticated, Unavailable
 from postkeep.domain.sessions import Session, SignedOut
 from postkeep.services.sessions import Caller
@@ -67,8 +68,7 @@ class Visit:
 
     async def give_back(self, name: str, entered: Entered, error: PostkeepError, **context: object) -> Response:
         """Answer with a form once more that has a post in it, which may be a large one."""
-        whose = self.caller and self.caller.account_id
-        async with self.large.turn(whose, entered.size):
+        async with self.large.turn(self.whose, entered.size):
             return await self.large.make(entered.size, lambda: self.show_again(name, entered, error, **context))
 
     def author(self, entered: Entered) -> Caller:
@@ -100,6 +100,11 @@ class Visit:
         answer = self.let_out(path)
         answer.headers.append("Set-Cookie", set_cookie(self.request.scope, LEFT, "1", seconds=_LEFT_SECONDS))
         return answer
+
+    @property
+    def whose(self) -> AccountId | None:
+        """The account that visits, if any."""
+        return self.caller and self.caller.account_id
 
     @property
     def large(self) -> LargeTexts:

@@ -52,7 +52,7 @@ async def show_posts(visit: CurrentVisit, posts: Posts, search: Search, cursors:
         return visit.show_again("posts", Entered(), error, **shown, excerpts=[], following=None)
     following = None if page.last is None else cursors.write(author, page.last, listing, sought)
     shown["following"] = following and _address(listing.status, sought, following)
-    return visit.show("posts", **shown, entered=Entered(), excerpts=await _excerpts(page, query))
+    return visit.show("posts", **shown, entered=Entered(), excerpts=await _excerpts(visit, page, query))
 
 
 def _listing(visit: Visit) -> Listing:
@@ -88,9 +88,13 @@ def _address(status: Status | None, sought: str, cursor: str = "") -> str:
     return f"/?{query}" if query else "/"
 
 
-async def _excerpts(page: Page | LongPage, query: Query | None) -> list[Excerpt]:
+async def _excerpts(visit: Visit, page: Page | LongPage, query: Query | None) -> list[Excerpt]:
     """Take what is shown of a page; of one that is too long to be held as a whole, part by part."""
     if isinstance(page, Page):
-        return excerpts(page.posts) if query is None else found_excerpts(page.posts, query)
+        posts, size = page.posts, sum(len(post.text) for post in page.posts)
+        async with visit.large.turn(visit.whose, size):
+            return await visit.large.make(
+                size, lambda: excerpts(posts) if query is None else found_excerpts(posts, query)
+            )
     async with aclosing(page.parts) as parts:
         return [excerpt async for part in parts for excerpt in excerpts(part)]
