@@ -35,6 +35,9 @@ LEFT: Final = "postkeep-left"
 
 _LEFT_SECONDS: Final = 60
 
+_MOST_SAID: Final = MAX_DECODED_BYTES + 2 * MAX_FORM_FIELDS
+"""What a form says, with the signs between and within its fields."""
+
 _ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 
 
@@ -104,7 +107,7 @@ class Visit:
     @property
     def whose(self) -> AccountId | None:
         """The account that visits, if any."""
-        return self.caller and self.caller.account_id
+        return None if self.caller is None else self.caller.account_id
 
     @property
     def large(self) -> LargeTexts:
@@ -186,6 +189,9 @@ def parse_form(body: bytes) -> Entered:
     parts = body.split(b"&", MAX_FORM_FIELDS)
     if len(parts) > MAX_FORM_FIELDS:
         raise FormInvalid
+    # At least so much is left of it: an escape is three bytes for one, and of a line's two ends one counts.
+    if len(body) - 2 * body.count(b"%") - sum(map(body.count, (b"\r", b"%0D", b"%0d"))) > _MOST_SAID:
+        raise TextTooLong
     halves = [part.partition(b"=") for part in parts if part]
     written = [(_decoded(name), _decoded(value)) for name, _, value in halves]
     # Of the two characters that end a line, one counts: see `Entered`.
