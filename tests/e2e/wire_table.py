@@ -222,6 +222,8 @@ def heads() -> Iterator[Row]:
     endless = b"GET /" + b"x" * 100_000
     yield Row("SZ-11 a target without end", always(endless), Outcome(({414},)))
     yield Row("SZ-11 a method without end", always(b"X" * 100_000), bad)
+    yield Row("SZ-11 empty lines without end", always(b"\r\n" * 20_000), large)
+    yield Row("SZ-11 an empty line", always(b"\r\n" + get()), Outcome(({200},), "open"))
 
 
 def hosts() -> Iterator[Row]:

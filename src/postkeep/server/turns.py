@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, cast
 
 from uvicorn._types import ASGI3Application, HTTPScope
@@ -57,6 +58,8 @@ class TurnProtocol(HttpToolsProtocol):
         # `cycle` is the request that came last; this is the one whose turn it is to be answered.
         self._answering: RequestResponseCycle | None = None
         self._is_over = self._is_lingering = False
+        # uvicorn has them only once a request begins, and empty lines begin none.
+        self.url, self.headers = b"", []
         super().connection_made(transport)
         self._flow = Flow(transport)
         self.flow = self._flow
@@ -83,7 +86,9 @@ class TurnProtocol(HttpToolsProtocol):
         self._is_over = True
         peer = peer_of(self.transport)
         if peer is not None:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            # The client may have left just now, and the socket with it.
+            with suppress(OSError, ValueError):
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self.transport.abort()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:

@@ -1,6 +1,7 @@
 """The protocol, byte by byte, on a transport that only remembers; what it does over a real one is in tests/e2e."""
 
 import asyncio
+import socket
 from typing import Any, cast
 
 import pytest
@@ -22,10 +23,12 @@ class Transport:
         written: What was sent.
         done: What else was done, in order.
         is_reading: Whether more may come.
+        peer: What it goes over, if that is known.
     """
 
     def __init__(self) -> None:
         """Begin with nothing."""
+        self.peer: socket.socket | None = None
         self.written = b""
         self.done: list[str] = []
         self.is_reading = True
@@ -66,8 +69,9 @@ class Transport:
         """Everything is taken at once."""
         return 0
 
-    def get_extra_info(self, _: str) -> None:
-        """Nothing is known."""
+    def get_extra_info(self, name: str) -> socket.socket | None:
+        """Nothing is known but what it goes over."""
+        return self.peer if name == "socket" else None
 
 
 class Application:
@@ -239,3 +243,23 @@ async def test_one_too_many_is_told_so_and_asked_nothing() -> None:
     protocol.data_received(GET)
     await turns()
     assert (statuses(transport), transport.done, application.asked) == ([503], ["close"], [])
+
+
+async def test_empty_lines_without_end_are_refused() -> None:
+    """Nothing of a request has come by then, not even its beginning, and the refusal must do without."""
+    application = Application()
+    protocol, transport = connect(application)
+    protocol.data_received(b"\r\n" * 20_000)
+    await turns()
+    assert (statuses(transport), transport.done, application.asked) == ([431], ["close"], [])
+
+
+async def test_what_is_gone_already_can_be_aborted() -> None:
+    """A client may leave in the moment in which its answer is cut, or the longest ones are: nothing has failed."""
+    protocol, transport = connect(Application())
+    transport.peer = socket.socket()
+    transport.peer.close()
+    protocol.data_received(GET)
+    await turns()
+    protocol.cut()
+    assert transport.done == ["abort"]
