@@ -63,6 +63,7 @@ _NGINX: Final = (
         ["in a row: a large head", "in a row: CONNECT"], Outcome(({200},) * 3 + ({400},), "either"), "As above."
     ),
     Difference(["another version: none"], _WAITS, "It speaks HTTP/0.9, which has no statuses."),
+    Difference(["SZ-11 empty lines without end"], _WAITS, "It reads past them for as long as it waits for a request."),
 )
 
 _HAPROXY: Final = (
@@ -97,6 +98,7 @@ _HAPROXY: Final = (
     Difference(["SZ-10 Host two"], _SERVED, "It makes one header of two that are the same."),
     Difference(["SZ-10 target http://localhost[?]a=b"], _REFUSED, "It wants a slash there."),
     Difference(["SZ-24 CONNECT *"], _REFUSED, "It is no such proxy."),
+    Difference(["SZ-11 empty lines without end"], _REFUSED, "It takes one of them."),
     Difference(
         ["in a row: a large head", "in a row: CONNECT"], Outcome(({200},) * 3 + ({400},), "either"), "As above."
     ),

@@ -219,6 +219,12 @@ def heads() -> Iterator[Row]:
     for size in (8001, 100_000):
         target = "/livez?" + "x" * (size - 7)
         yield Row(f"SZ-11 {size:,} bytes of target", always(get(target=target)), Outcome(({414},)))
+    for number, outcome in ((100, Outcome(({200},), "open")), (101, Outcome(({414},)))):
+        yield Row(f"SZ-11 {number} parameters", always(get(target="/livez?" + "&".join(["a"] * number))), outcome)
+    yield Row("SZ-11 3,500 parameters", always(get(target="/livez?" + "a&" * 3500)), Outcome(({414},)))
+    absolute = "http://localhost/livez?" + "&" * 100
+    yield Row("SZ-11 101 parameters of an address", always(get(target=absolute)), Outcome(({414},)))
+    yield Row("SZ-11 100 ampersands in a path", always(get(target="/" + "&" * 100)), Outcome(({404},), "open"))
     endless = b"GET /" + b"x" * 100_000
     yield Row("SZ-11 a target without end", always(endless), Outcome(({414},)))
     yield Row("SZ-11 a method without end", always(b"X" * 100_000), bad)

@@ -78,6 +78,13 @@ def test_no_bytes_make_an_error_of_if_none_match(value: bytes) -> None:
     assert has_tag(value, b'"tag"') in {True, False}
 
 
+def test_a_tag_is_found_in_a_list_as_long_as_a_header_may_be() -> None:
+    """No limit counts the hits of a list that is asked for with this header, so it costs next to nothing, too."""
+    others = b'"",' * 2500
+    assert not has_tag(others, b'"0123456789"')
+    assert has_tag(others + b'"0123456789"', b'"0123456789"')
+
+
 @given(st.lists(st.from_regex(rb'\A(W/)?"[a-z,*/\x80-\xff]{0,5}"\Z'), max_size=5), st.integers(0, 4))
 def test_a_tag_is_found_in_a_list_wherever_it_stands(tags: list[bytes], at: int) -> None:
     """Weak or strong, among others, some of which have commas in them."""

@@ -93,6 +93,8 @@ class IntakeProtocol(TurnProtocol):
         fields = dict(headers)
         if self._barren > request_head.MAX_LINE_BYTES:
             request_head.check_size(self.url, headers)
+        if len(self.url) > request_head.MAX_PARAMETERS:
+            request_head.check_parameters(self.url)
         if len(fields) < len(headers) or len(headers) > request_head.MAX_HEADERS:
             request_head.check_number(headers)
         version = self.parser.get_http_version()

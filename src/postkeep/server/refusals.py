@@ -44,9 +44,9 @@ def head_too_large(detail: str) -> Refusal:
     return Refusal(431, "head_too_large", detail)
 
 
-def target_too_long() -> Refusal:
+def target_too_long(detail: str = "The request's target is too long.") -> Refusal:
     """Refuse a request line that is too much to read."""
-    return Refusal(414, "target_too_long", "The request's target is too long.")
+    return Refusal(414, "target_too_long", detail)
 
 
 def too_slow(detail: str) -> Refusal:

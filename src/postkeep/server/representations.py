@@ -31,6 +31,8 @@ _OF_CONTENT: Final = frozenset({b"content-length", b"content-encoding", b"conten
 
 _CODING: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=([01](?:\.[0-9]{0,3})?))?")
 _REMEMBERED_LENGTH: Final = 100
+_READ_LENGTH: Final = 500
+"""No client names more codings than fit into this; reading a header's worth of them costs twenty times a hit."""
 
 
 class Representation:
@@ -104,6 +106,8 @@ def coding_for(accept_encoding: bytes | None) -> Coding:
     Source: RFC 9110 12.5.3.
     """
     if accept_encoding is None:
+        return "identity"
+    if len(accept_encoding) > _READ_LENGTH:
         return "identity"
     # Clients of one kind send one value, so most are read once.
     return _remembered(accept_encoding) if len(accept_encoding) <= _REMEMBERED_LENGTH else _read(accept_encoding)

@@ -13,6 +13,8 @@ MAX_LINE_BYTES: Final = 8000
 """Of a target and of a header: what every server is asked to take, and no more. Source: RFC 9112 3."""
 
 MAX_HEADERS: Final = 100
+MAX_PARAMETERS: Final = 100
+"""Of a query: more than any of ours, and reading thousands costs more than answering does."""
 
 ALLOWED_SOMEWHERE: Final = "DELETE, GET, HEAD, PATCH, POST"
 """For what names no path: the methods that some path takes. A test compares them with the API's description."""
@@ -42,6 +44,17 @@ def check_size(target: bytes, headers: Sequence[Header]) -> None:
         raise head_too_large(message)
     if len(target) + sum(lines) > MAX_HEAD_BYTES:
         raise too_large()
+
+
+def check_parameters(target: bytes) -> None:
+    """Refuse a query with too many parameters.
+
+    Raises:
+        Refusal: It is one.
+    """
+    if target.partition(b"?")[2].count(b"&") >= MAX_PARAMETERS:
+        message = f"The request's query has more than {MAX_PARAMETERS} parameters."
+        raise target_too_long(message)
 
 
 def too_large() -> Refusal:

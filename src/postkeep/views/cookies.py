@@ -1,7 +1,7 @@
 """The cookies of the pages: how they are called, set and read."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.types import Scope
@@ -52,16 +52,27 @@ def read_cookie(scope: Scope, name: str) -> str:
     Raises:
         CookieInvalid: It came twice, which no browser does with ours, or it is none that we gave out.
     """
-    values = [value for each, value in _cookies(scope) if each == name]
+    values = _cookies(scope).get(name, ())
     if len(values) > 1 or any(len(value) > MAX_VALUE_LENGTH for value in values):
         raise CookieInvalid
     return values[0] if values else ""
 
 
-def _cookies(scope: Scope) -> Iterable[tuple[str, str]]:
-    """Return all cookies of a request. Source: RFC 6265 5.4."""
+def _cookies(scope: Scope) -> Mapping[str, list[str]]:
+    """Return all cookies of a request by name, read once for all who ask. Source: RFC 6265 5.4."""
+    state = scope["state"]
+    if "cookies" not in state:
+        state["cookies"] = _read(scope)
+    cookies: Mapping[str, list[str]] = state["cookies"]
+    return cookies
+
+
+def _read(scope: Scope) -> dict[str, list[str]]:
+    """Read all cookies of a request."""
+    cookies: dict[str, list[str]] = {}
     for header, value in scope["headers"]:
         if header == b"cookie":
             for pair in value.decode("latin-1").split(";"):
                 name, _, given = pair.partition("=")
-                yield name.strip(), given.strip()
+                cookies.setdefault(name.strip(), []).append(given.strip())
+    return cookies

@@ -96,7 +96,7 @@ class Pages:
         visitor: Caller | None = scope["state"].get("visitor")
         template = self._environment(language).get_template(f"{name}.html")
         html = template.render(
-            done=QueryParams(scope["query_string"]).get("done", ""),
+            done=_query(scope).get("done", ""),
             language=language,
             path=scope["path"],
             here=_address(scope),
@@ -155,6 +155,15 @@ def see_other(path: str, headers: Mapping[str, str] | None = None) -> Response:
 
 def _address(scope: Scope) -> str:
     """Return what a browser can be led back to: the page, or where the page with the form is."""
-    given = QueryParams(scope["query_string"] if scope["method"] == "GET" else b"").multi_items()
+    given = _query(scope).multi_items() if scope["method"] == "GET" else ()
     query = urlencode([(name, value) for name, value in given if name in _HEEDED])
     return f"{scope['path']}?{query}" if query else str(scope["path"])
+
+
+def _query(scope: Scope) -> QueryParams:
+    """Return what was asked for: read once for each request, by a page's route or here."""
+    state = scope["state"]
+    if "query" not in state:
+        state["query"] = QueryParams(scope["query_string"])
+    query: QueryParams = state["query"]
+    return query

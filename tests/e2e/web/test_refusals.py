@@ -34,9 +34,10 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
     [
         ("GET / HTTP/1.1\r\nHOST\r\nCookie: x={much}\r\n\r\n", 431),
         ("GET /?q={much} HTTP/1.1\r\nHOST\r\n\r\n", 414),
+        (f"GET /?{'q&' * 100} HTTP/1.1\r\nHOST\r\n\r\n", 414),
         (f"POST /log-in HTTP/1.1\r\nHOST\r\nSec-Fetch-Site: same-origin\r\n{FORM}\r\nContent-Length: 9\r\n\r\n", 408),
     ],
-    ids=["cookies", "address", "body"],
+    ids=["cookies", "address", "parameters", "body"],
 )
 def test_a_browser_that_the_protocol_refuses_gets_a_page(
     hasty: PostkeepServer, asked: str, status: int, language: str

@@ -61,6 +61,11 @@ def test_the_coding_is_one_that_the_client_takes(accept_encoding: bytes | None, 
     assert coding_for(accept_encoding) == coding
 
 
+def test_a_list_of_codings_without_end_is_not_looked_at() -> None:
+    """It would cost more than all the rest of a hit, and everybody can read what is not compressed."""
+    assert coding_for(b"gzip, " * 1000) == "identity"
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_make_an_error_of_a_header(value: bytes) -> None:
     """Clients send anything."""

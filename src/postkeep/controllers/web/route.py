@@ -23,6 +23,7 @@ class PageRoute(APIRoute):
 
         async def handle_in_order(request: Request) -> Response:
             request.state.route = self.path_format
+            request.state.query = request.query_params
             if request.method not in SAFE_METHODS:
                 check_origin(request.scope)
             request.state.visitor = visitor = await _find_visitor(request)
