@@ -40,6 +40,7 @@ _NGINX: Final = (
     ),
     Difference(["SZ-04 expect"], Outcome(({100},), "either"), "It asks for the body itself, to pass it on as a whole."),
     Difference(["SZ-08 bare LF behind a size"], _UNDERSTOOD, "It reads a bare LF as CRLF, and passes a length on."),
+    Difference(["SZ-08 one byte in each chunk"], _UNDERSTOOD, "It passes a length on, and no chunks."),
     Difference(
         ["SZ-09 bare LF", "SZ-09 one bare LF", "SZ-09 no colon", "SZ-09 odd name", "another version: HTTP/1.[12]*"],
         _SERVED,
@@ -83,6 +84,8 @@ _HAPROXY: Final = (
     Difference(
         ["SZ-08 bare LF behind a size"], _UNDERSTOOD, "It reads a bare LF as CRLF, and writes chunks of its own."
     ),
+    Difference(["SZ-08 one byte in each chunk"], _UNDERSTOOD, "It writes chunks of its own."),
+    Difference(["SZ-08 nothing behind websocket"], _REFUSED, "It wants a websocket's key."),
     Difference(
         ["SZ-09 bare LF", "SZ-09 one bare LF", "SZ-09 folded", "another version: HTTP/[129].[029]"],
         _SERVED,

@@ -167,9 +167,25 @@ def framing() -> Iterator[Row]:
         ("bare LF behind a size", b"c\n" + SMALL + b"\n0\n\n"),
         ("extension without end", b"c;" + b"x" * 100_000),
         ("trailers without end", b"c\r\n" + SMALL + b"\r\n0\r\n" + b"T: x\r\n" * 20_000),
+        ("one byte in each chunk", chunks(text(4000), 1)),
         ("a trailer without end", b"c\r\n" + SMALL + b"\r\n0\r\nT: " + b"x" * 100_000),
     ):
         yield Row(f"SZ-08 {name}", posting(CHUNKED, body=body), Outcome(({400, 413},)))
+
+    yield Row("SZ-08 small in chunks of a byte", posting(CHUNKED, body=chunks(SMALL, 1)), Outcome(({201},), "open"))
+    for protocol in ("h2c", "websocket"):
+        offer = (
+            "Connection: Upgrade, HTTP2-Settings",
+            f"Upgrade: {protocol}",
+            "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk",
+        )
+        yield Row(f"SZ-08 a body behind {protocol}", posting(*offer, body=SMALL), Outcome(({201},), "open"))
+        yield Row(
+            f"SZ-08 chunks behind {protocol}",
+            posting(*offer, CHUNKED, body=chunks(SMALL, 5)),
+            Outcome(({201},), "open"),
+        )
+        yield Row(f"SZ-08 nothing behind {protocol}", always(get(*offer)), Outcome(({200},), "open"))
 
 
 def _with_smuggled(line: str) -> Callable[[Person], bytes]:

@@ -80,7 +80,7 @@ class GuardedProtocol(IntakeProtocol):
     def on_headers_complete(self) -> None:
         """Begin a request; while the process drains, it is the connection's last one."""
         super().on_headers_complete()
-        if self._connections.is_draining:
+        if self._connections.is_draining and not self._is_at_head():
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:

@@ -13,6 +13,10 @@ from postkeep.server.whole_answer import EXTENSIONS, Cycle
 _PIECE_BYTES: Final = 8 * 1024
 """What the parser is given at once: a head is measured, and requests sent ahead stay few, before they are parsed."""
 
+_FREE_CHUNKS: Final = 1000
+_LEAST_CHUNK_BYTES: Final = 64
+"""So long must chunks be on average beyond those: each is a call of ours, however little it carries."""
+
 # A method is any token; the parser knows some. Source: RFC 9110 9.1, 5.6.2.
 _ODD_METHOD: Final = re.compile(rb"(?:\r\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32})(?= [^ \r\n]+ HTTP/1\.[01]\r\n)")
 _STAND_IN: Final = b"PURGE"
@@ -23,6 +27,8 @@ class IntakeProtocol(TurnProtocol):
 
     # How many bytes of the present body have come.
     _received = 0
+    # In how many chunks.
+    _chunks = 0
     # How many bytes came since the parser last got anywhere: to the end of a head, or further in a body.
     _barren = 0
     # What came and was not parsed, behind requests that wait for their turn.
@@ -30,6 +36,8 @@ class IntakeProtocol(TurnProtocol):
     # The scope of the last request that has come to its end.
     _ended: object = None
     _odd_method: str | None = None
+    # Whether the head that has just come offers another protocol, for which the parser would leave out the body.
+    _offers_upgrade = False
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
@@ -48,6 +56,9 @@ class IntakeProtocol(TurnProtocol):
 
         Source: RFC 9112 3.2 (Host); RFC 9110 6.5.1 (fields behind the body are no headers), 7.8 (upgrade).
         """
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offers_upgrade = True
+            return
         fields = self._check_head()
         self._barren = self._received = 0
         super().on_headers_complete()
@@ -59,11 +70,22 @@ class IntakeProtocol(TurnProtocol):
         self.scope.setdefault("state", {})["abort"] = self.abort
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self.cycle.transport = cast("asyncio.Transport", Farewell(self.transport, self._linger))
+            self._chunks = 0
         if self._odd_method is not None:
             self.scope["method"], self._odd_method = self._odd_method, None
         if self.parser.should_upgrade():
-            # The parser takes all that follows for the other protocol, and uvicorn for the next request: it is neither.
+            # CONNECT: the parser takes all that follows for the tunnel, and uvicorn for a request: it is neither.
             self.cycle.keep_alive = False
+
+    def on_chunk_header(self) -> None:
+        """Begin a chunk of a body.
+
+        Raises:
+            Refusal: There are more of them than its bytes justify.
+        """
+        self._chunks += 1
+        if self._chunks > _FREE_CHUNKS + self._received // _LEAST_CHUNK_BYTES:
+            raise _out_of_proportion()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
@@ -73,6 +95,8 @@ class IntakeProtocol(TurnProtocol):
 
     def on_message_complete(self) -> None:
         """End a request, also one that was answered before."""
+        if self._offers_upgrade:
+            return
         self._ended = self.scope
         self.cycle.more_body = False
         if not self.cycle.response_complete:
@@ -129,8 +153,11 @@ class IntakeProtocol(TurnProtocol):
             self.parser.feed_data(piece)
         except httptools.HttpParserInvalidMethodError:
             self._feed_odd_method(bytes(piece) if is_between and self.cycle is before else b"")
-        except httptools.HttpParserUpgrade:
-            self._is_over = True
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._offers_upgrade:
+                self._ignore_offer(bytes(piece[upgrade.args[0] :]))
+            else:
+                self._is_over = True
         except httptools.HttpParserError as error:
             ours = error.__context__
             self._refuse(ours if isinstance(ours, refusals.Refusal) else refusals.malformed("This is no HTTP/1.1."))
@@ -147,10 +174,28 @@ class IntakeProtocol(TurnProtocol):
         if found is None:
             self._refuse(refusals.malformed("There is no such method."))
             return
-        self.parser = httptools.HttpRequestParser(self)
         self._odd_method = found[1].decode("ascii")
+        self._begin_anew(_STAND_IN + piece[found.end() :])
+
+    def _ignore_offer(self, behind: bytes) -> None:
+        """Parse a request as what it is without the other protocol that it offers.
+
+        Args:
+            behind: What has come behind its head.
+
+        Source: RFC 9110 7.8 (a server may ignore Upgrade; the body is the request's).
+        """
+        self._offers_upgrade = False
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        version = self.parser.get_http_version().encode("ascii")
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+        self._begin_anew(line + b"".join(lines) + b"\r\n" + behind)
+
+    def _begin_anew(self, data: bytes) -> None:
+        """Parse what begins with a request, as if nothing of that had come."""
+        self.parser = httptools.HttpRequestParser(self)
         self._barren = 0
-        self._feed(_STAND_IN + piece[found.end() :])
+        self._feed(data)
 
     def _refuse_barren(self) -> None:
         """Refuse what has come to no end for too long: a head, or what chunks and trailers may carry besides."""
@@ -159,6 +204,11 @@ class IntakeProtocol(TurnProtocol):
         elif self._is_at_head():
             self._refuse(request_head.too_large())
         elif self.cycle.more_body:
-            self._refuse(refusals.malformed("The body's chunks or trailers are out of all proportion."))
+            self._refuse(_out_of_proportion())
         else:
             self._barren = 0
+
+
+def _out_of_proportion() -> refusals.Refusal:
+    """Refuse a body that is mostly something else."""
+    return refusals.malformed("The body's chunks or trailers are out of all proportion.")

@@ -14,6 +14,7 @@ from postkeep.server.guard import GuardedProtocol
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
+POST_IN_CHUNKS = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class Transport:
@@ -99,6 +100,29 @@ class Application:
         await self.may_answer.wait()
         close = [(b"connection", b"close")] if scope["method"] == "POST" else []
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0"), *close]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class Kept:
+    """Answers at once, whatever it is asked, and keeps the connection.
+
+    Attributes:
+        taken: The methods and the bodies.
+    """
+
+    def __init__(self) -> None:
+        """Begin unasked."""
+        self.taken: list[tuple[str, bytes]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        body, is_whole = b"", False
+        while not is_whole:
+            message = await receive()
+            body += message["body"]
+            is_whole = not message["more_body"]
+        self.taken.append((scope["method"], body))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -263,3 +287,108 @@ async def test_what_is_gone_already_can_be_aborted() -> None:
     await turns()
     protocol.cut()
     assert transport.done == ["abort"]
+
+
+def chunked(size: int, number: int) -> bytes:
+    """Return a request with so many chunks, and the last one."""
+    return POST_IN_CHUNKS + b"%x\r\n%b\r\n" % (size, b"x" * size) * number + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(("size", "number"), [(1, 1000), (64, 20_000), (5, 1050)])
+async def test_a_body_may_come_in_small_chunks(size: int, number: int) -> None:
+    """Whoever writes what there is as soon as there is some sends them."""
+    application = Application(reads=True)
+    application.may_answer.set()
+    protocol, transport = connect(application)
+    protocol.data_received(chunked(size, number))
+    await turns()
+    assert statuses(transport) == [200]
+
+
+@pytest.mark.parametrize(("size", "number"), [(1, 1100), (5, 2000), (32, 5000)])
+async def test_a_body_in_more_chunks_than_its_bytes_justify_is_refused(size: int, number: int) -> None:
+    """Each is a call of ours, so a megabyte in chunks of one byte would cost as much as ten thousand hits."""
+    protocol, transport = connect(Application(reads=True))
+    protocol.data_received(chunked(size, number))
+    await turns()
+    assert (statuses(transport), transport.done) == ([400], ["close"])
+
+
+async def test_chunks_are_counted_for_each_body() -> None:
+    """A connection that is kept has many of them."""
+    protocol, transport = connect(Kept())
+    for _ in range(3):
+        protocol.data_received(chunked(1, 900))
+        await turns()
+    assert statuses(transport) == [200] * 3
+
+
+async def test_a_body_may_come_byte_by_byte() -> None:
+    """Its packets are the network's affair."""
+    application = Application(reads=True)
+    application.may_answer.set()
+    protocol, transport = connect(application)
+    for byte in POST.replace(b"100000", b"3000") + b"\r\n" + b"x" * 3000:
+        protocol.data_received(bytes([byte]))
+    await turns()
+    assert statuses(transport) == [200]
+
+
+OFFERS = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n",
+    b"Upgrade: websocket\r\nConnection: upgrade\r\n",
+)
+
+
+def offering(request: bytes, offer: bytes) -> bytes:
+    """Return a request with more in its head."""
+    return request.replace(b"\r\n\r\n", b"\r\n" + offer + b"\r\n", 1)
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=["h2c", "websocket"])
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+async def test_an_upgrade_is_ignored_and_the_request_is_not(offer: bytes, piece: int) -> None:
+    """RFC 9110 7.8: some clients offer one with each request, and their bodies belong to what they ask."""
+    application = Kept()
+    protocol, _ = connect(application)
+    requests = (GET, POST.replace(b"100000", b"5") + b"\r\nabcde", POST_IN_CHUNKS + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    sent = b"".join(offering(request, offer) for request in requests) + GET
+    for at in range(0, len(sent), piece):
+        protocol.data_received(sent[at : at + piece])
+        await turns()
+    assert application.taken == [("GET", b""), ("POST", b"abcde"), ("POST", b"abcde"), ("GET", b"")]
+
+
+async def test_a_method_has_its_own_name_where_an_upgrade_is_offered() -> None:
+    """Both are parsed anew."""
+    application = Kept()
+    protocol, _ = connect(application)
+    protocol.data_received(offering(GET.replace(b"GET", b"FOO"), OFFERS[0]))
+    await turns()
+    assert application.taken == [("FOO", b"")]
+
+
+async def test_what_offers_an_upgrade_while_the_process_drains_is_answered() -> None:
+    """It is the connection's last request like any other."""
+    protocol, transport = connect(Kept())
+    protocol.app_state["connections"].is_draining = True
+    protocol.data_received(offering(GET, OFFERS[0]))
+    await turns()
+    assert (statuses(transport), transport.done) == ([200], ["close"])
+
+
+async def test_upgrades_sent_ahead_are_requests_like_others() -> None:
+    """However many of them are in one packet."""
+    application = Kept()
+    protocol, transport = connect(application)
+    protocol.data_received(b"GET / HTTP/1.1\r\nHost:a\r\nUpgrade:\r\nConnection:upgrade\r\n\r\n" * 1000)
+    await turns(20_000)
+    assert statuses(transport) == [200] * 1000
+
+
+async def test_a_head_that_offers_an_upgrade_is_looked_at_like_others() -> None:
+    """It must not be a way around the door."""
+    protocol, transport = connect(Kept())
+    protocol.data_received(offering(GET, b"Host: b\r\n" + OFFERS[1]))
+    await turns()
+    assert (statuses(transport), transport.done) == ([400], ["close"])

@@ -1,5 +1,7 @@
 """The cookies of a request: read once, whoever asks for which."""
 
+from collections.abc import Iterator
+
 import pytest
 from starlette.types import Scope
 
@@ -15,7 +17,7 @@ class CountedHeaders(list[tuple[bytes, bytes]]):
 
     times = 0
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # as a list has it
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """Go through them."""
         self.times += 1
         return super().__iter__()
