@@ -1,7 +1,8 @@
 """What operations ask for, by name: who calls, and the services."""
 
 from collections.abc import Hashable
-from typing import Annotated, Protocol, TypeAlias
+from typing import Annotated, Final, Protocol, TypeAlias
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
@@ -10,6 +11,7 @@ from starlette.requests import HTTPConnection
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.errors import TooManyRequests
 from postkeep.controllers.large_texts import LargeTexts
+from postkeep.domain.search import Query, QueryInvalid, parse_query
 from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
@@ -22,6 +24,8 @@ from postkeep.services.search import SearchService
 from postkeep.services.sessions import Caller, SessionService
 from postkeep.views.authorization import bearer_token
 from postkeep.views.cursors import Cursors as CursorWriter
+
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 class _Bearer(OAuth2PasswordBearer):
@@ -71,6 +75,33 @@ def large_texts_of(request: Request) -> LargeTexts:
     """Return what says whose turn it is to have something made of a large text."""
     large_texts: LargeTexts = request.app.state.large_texts
     return large_texts
+
+
+def read_query(request: Request, given: str) -> Query:
+    """Read what a request searches for, of which the framework has made text: U+FFFD of what is not UTF-8.
+
+    Args:
+        request: The request.
+        given: Its `q`, as text.
+
+    Raises:
+        QueryInvalid: It is no query, or its bytes are not UTF-8.
+    """
+    if _REPLACEMENT in given:
+        query = request.scope["query_string"].decode("latin-1")
+        sent = dict(parse_qsl(query, keep_blank_values=True, errors="surrogateescape"))
+        if not _is_text(sent["q"]):
+            raise QueryInvalid
+    return parse_query(given)
+
+
+def _is_text(given: str) -> bool:
+    """Whether a string can be written in UTF-8."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Callers(Protocol):

@@ -162,6 +162,8 @@ def test_nobody_finds_what_is_somebody_else_s(server: PostkeepServer) -> None:
         *((f"sort={value}", "sort") for value in ("", "x", "Created", "+created", "--created", "created,updated")),
         *((f"status={value}", "status") for value in ("", "x", "Draft", "DRAFT", "draft,published", "%00", "null")),
         *((f"q={value}", "q") for value in ("", "+", "%20%0a", "%e3%80%80", "%00", "a%00", "a" * 201, "a+" * 17)),
+        *((f"q={value}", "q") for value in ("%ff", "a%ed%a0%80", "%ef%bf%bd%c3")),
+        *((f"{name}=%ff", name) for name in ("sort", "status", "cursor")),
         ("sort=created&sort=created", "sort"),
         ("status=draft&status=draft", "status"),
         ("q=a&q=b", "q"),
@@ -194,7 +196,22 @@ def test_iv_24_a_cursor_of_another_list_is_refused(writer: Person) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["%", "_", "' OR 1=1 --", '" OR ""="', "\\", "a%", "[a-z]", "*", "?", "|", "%s %(x)s :x {}", "\u202e", "\x1a"],
+    [
+        "%",
+        "_",
+        "\ufffd",
+        "' OR 1=1 --",
+        '" OR ""="',
+        "\\",
+        "a%",
+        "[a-z]",
+        "*",
+        "?",
+        "|",
+        "%s %(x)s :x {}",
+        "\u202e",
+        "\x1a",
+    ],
 )
 def test_a_query_is_nothing_but_words(resident: Person, query: str) -> None:
     """Neither SQL nor a pattern: it finds what has exactly this."""

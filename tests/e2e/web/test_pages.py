@@ -389,6 +389,7 @@ class TestPosts:
         assert 'rel="next"' not in second.text
         assert "Newest posts" in second.text
         assert ann.get("/?cursor=nonsense").status_code == 422
+        assert ann.get("/?q=%ff").status_code == 422
 
     def test_long_posts_are_listed_by_what_they_begin_with(self, ann: Visitor) -> None:
         """Nobody's list becomes megabytes; a post of more than 64 KiB is shown as it is."""

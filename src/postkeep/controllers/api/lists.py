@@ -7,14 +7,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
-from postkeep.controllers.dependencies import CurrentCaller, Cursors, Large, Posts, Search
+from postkeep.controllers.dependencies import CurrentCaller, Cursors, Large, Posts, Search, read_query
 from postkeep.controllers.errors import RequestInvalid, Responses, documented
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
 from postkeep.domain.accounts import AccountGone
 from postkeep.domain.lists import Listing, Sort
 from postkeep.domain.posts import Status
-from postkeep.domain.search import QUERY_MAX_LENGTH, QueryInvalid, parse_query
+from postkeep.domain.search import QUERY_MAX_LENGTH, QueryInvalid
 from postkeep.domain.search import Query as SearchQuery
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import SearchUnavailable, StorageUnavailable
@@ -30,11 +30,18 @@ _LINK: Responses = {
         "headers": {"Link": {"description": 'rel="next": the next page (RFC 8288).', "schema": {"type": "string"}}}
     }
 }
+_UNMODIFIED: Responses = {
+    status.HTTP_304_NOT_MODIFIED: {
+        "description": "Nothing has changed since the answer of If-None-Match.",
+        "headers": {"ETag": {"required": True, "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}}},
+    }
+}
 LISTED: Final[dict[str, Any]] = {
     "response_model": list[ListedPostView],
     "responses": {
         **documented(*_ERRORS, RequestInvalid, CursorInvalid, QueryInvalid, SearchUnavailable),
         **_LINK,
+        **_UNMODIFIED,
     },
 }
 """What getPosts answers, by either name."""
@@ -88,9 +95,9 @@ async def _listing(sort: Sorted = Sort.NEWEST_FIRST, of_status: OfStatus = None)
     return Listing(sort, of_status)
 
 
-async def _query(words: Words = None) -> SearchQuery | None:
+async def _query(request: Request, words: Words = None) -> SearchQuery | None:
     """Say what is searched for, if anything."""
-    return None if words is None else parse_query(words)
+    return None if words is None else read_query(request, words)
 
 
 AskedListing = Annotated[Listing, Depends(_listing)]
@@ -129,7 +136,7 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     return response
 
 
-@router.get("/posts/summary", operation_id="getSummary", responses=documented(*_ERRORS, AccountGone))
+@router.get("/posts/summary", operation_id="getSummary", responses={**documented(*_ERRORS, AccountGone), **_UNMODIFIED})
 async def get_summary(caller: CurrentCaller, posts: Posts, response: Response) -> SummaryView:
     """Answer how many posts the caller has, by status, and how much of the quota they use."""
     summary = await posts.summarise(caller.account_id, size=caller.stamp.list_bytes)

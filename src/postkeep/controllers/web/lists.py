@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from postkeep.controllers.dependencies import Cursors, Posts, Search
+from postkeep.controllers.dependencies import Cursors, Posts, Search, read_query
 from postkeep.controllers.web.dependencies import CurrentVisit, Visit
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.lists import Listing, Summary
 from postkeep.domain.posts import Status, parse_status
-from postkeep.domain.search import Query, QueryInvalid, parse_query
+from postkeep.domain.search import Query, QueryInvalid
 from postkeep.services.ports import SearchUnavailable
 from postkeep.services.posts import LongPage, Page, PostService
 from postkeep.services.sessions import Caller
@@ -42,7 +42,7 @@ async def show_posts(visit: CurrentVisit, posts: Posts, search: Search, cursors:
     }
     try:
         # A field with nothing in it asks for nothing.
-        query = parse_query(sought) if sought else None
+        query = read_query(visit.request, sought) if sought else None
         if query is None:
             page: Page | LongPage = await posts.page(author, listing, limit=POSTS_PER_PAGE, before=before, size=size)
         else:
