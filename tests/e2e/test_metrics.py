@@ -26,7 +26,7 @@ from tests.e2e.test_processes import eventually, workers_of
 from tests.e2e.web.visitors import Visitor
 
 ROOT = Path(__file__).parents[2]
-TOKEN = "for Prometheus alone"
+TOKEN = "for-Prometheus-alone"
 
 
 class Watched(PostkeepServer):
@@ -156,6 +156,8 @@ def test_a_process_that_hangs_is_seen(watched: Watched) -> None:
     def silent() -> float:
         return time.time() - watched.scrape()["postkeep_looked_timestamp_seconds"]
 
+    # Another test may have ended one, whose successor has told nothing yet.
+    assert eventually(lambda: watched.scrape()["postkeep_processes"] == 2)
     victim = workers_of(watched)[0]
     os.kill(victim, signal.SIGSTOP)
     try:

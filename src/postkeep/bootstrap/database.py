@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import time
+from contextlib import suppress
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Final
@@ -108,6 +109,8 @@ def refuse_foreign_file(url: URL) -> None:
     # Of what is no file, or out of reach, whoever opens it says so.
     if url.get_backend_name() != "sqlite" or is_in_memory(url) or not os.path.isfile(path):  # noqa: PTH113 - as said
         return
+    with suppress(OSError):
+        _refuse_what_is_no_database(path)
     engine = create_looking_engine(path)
     try:
         with engine.connect() as connection:

@@ -15,8 +15,8 @@ _PIECE_BYTES: Final = 8 * 1024
 
 _FREE_CHUNKS: Final = 1000
 _LEAST_CHUNK_BYTES: Final = 16
-"""So long must chunks be on average beyond those: each is a call of ours, however little it carries. A line of an import,
-which clients send in chunks of their own, is hardly ever shorter."""
+"""So long must chunks be on average beyond those: each is a call of ours, however little it carries. A line of an
+import, which clients send in chunks of their own, is hardly ever shorter."""
 
 # A method is any token; the parser knows some. Source: RFC 9110 9.1, 5.6.2.
 _ODD_METHOD: Final = re.compile(rb"(?:\r\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32})(?= [^ \r\n]+ HTTP/1\.[01]\r\n)")

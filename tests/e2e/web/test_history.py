@@ -50,7 +50,7 @@ def test_this_browser_does_go_back_to_pages_in_memory(seen: Window) -> None:
     seen.page.goto("/plain")
     seen.page.goto("/livez")
     seen.page.evaluate("history.back()")
-    seen.page.wait_for_function("window.cameBack === true")
+    seen.page.wait_for_function("() => window.cameBack === true")
 
 
 def test_br_17_back_after_a_log_out_shows_nothing(seen: Window) -> None:

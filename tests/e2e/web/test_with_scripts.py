@@ -439,7 +439,7 @@ class TestFinding:
             page.get_by_role("searchbox").fill("20")
         assert searched.value
         page.mouse.wheel(0, 10_000)
-        page.wait_for_function("scrollY > 0")
+        page.wait_for_function("() => scrollY > 0")
         page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 100)))")
         held.pop().continue_()
         expect(page.get_by_role("article")).to_have_count(1)
