@@ -260,9 +260,15 @@ def _env_file() -> dict[str, str]:
         message = f"{ENV_FILE} cannot be read: {error}"
         raise Misconfigured(message) from error
     said = dict(_lines(text))
-    if is_exposed and any(value and name.upper() in map(_variable, SECRETS) for name, value in said.items()):
+    if is_exposed and any(_is_secret(name.upper(), value) for name, value in said.items()):
         raise exposed(ENV_FILE)
     return said
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a setting gives a secret away; the address of a database does where it has a password."""
+    has_none = not value or (name == _variable("database_url") and "@" not in value)
+    return name in map(_variable, SECRETS) and not has_none
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

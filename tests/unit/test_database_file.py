@@ -1,6 +1,7 @@
 """Preparing the embedded database's file: nothing is taken over, or changed, that is no database."""
 
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from postkeep.bootstrap.database import prepare_file
+from postkeep.bootstrap.database import prepare_file, refuse_foreign_file
 from postkeep.domain.errors import Misconfigured
 
 
@@ -74,3 +75,27 @@ def test_a_database_and_what_may_become_one_are_closed_to_others(tmp_path: Path,
     content = path.read_bytes() if path.exists() else b""
     assert prepared(path) == path
     assert (path.read_bytes(), mode_of(path), mode_of(Path(f"{path}.lock"))) == (content, 0o600, 0o600)
+
+
+def test_what_a_kill_left_half_written_is_left_to_who_writes(tmp_path: Path) -> None:
+    """SQLite takes it back, which whoever only looks cannot; a start looks again behind that."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    with closing(sqlite3.connect(theirs, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("CREATE TABLE large (text)")
+        connection.execute("BEGIN")
+        for _ in range(100):
+            connection.execute("INSERT INTO large VALUES (randomblob(9000))")
+        for end in ("", "-journal"):
+            shutil.copy(f"{theirs}{end}", f"{ours}{end}")
+    refuse_foreign_file(URL.create("sqlite", database=str(ours)))
+
+
+def test_a_log_is_looked_for_beside_the_file_and_not_beside_a_link_to_it(tmp_path: Path) -> None:
+    """SQLite keeps it there; whoever looked past it would see the database as it was long ago."""
+    (link := tmp_path / "link").symlink_to(file := tmp_path / "file")
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE customers (id INTEGER)")
+        with pytest.raises(Misconfigured, match="another program"):
+            refuse_foreign_file(URL.create("sqlite", database=str(link)))

@@ -400,10 +400,10 @@ def test_op_02_a_secret_in_dotenv_is_taken_as_it_stands(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", [f"POSTKEEP_{name}".upper() for name in sorted(SECRETS)] + ["postkeep_secret_key"])
 def test_op_02_a_dotenv_with_a_secret_that_others_may_read_is_refused(name: str) -> None:
     """The same rule as of a secret's own file; what holds no secret may be open."""
-    Path(".env").write_text(f"{name}=\nPOSTKEEP_PORT=8001\n", "utf-8")
+    Path(".env").write_text(f"{name}=\nPOSTKEEP_DATABASE_URL=sqlite:///posts.db\nPOSTKEEP_PORT=8001\n", "utf-8")
     Path(".env").chmod(0o644)
     assert load_settings().port == 8001
-    Path(".env").write_text(f"{name}={SECRET}\n", "utf-8")
+    Path(".env").write_text(f"{name}=mysql://somebody:{SECRET}@127.0.0.1/posts\n", "utf-8")
     with pytest.raises(Misconfigured, match=r"\.env can be read by other users .*chmod 600") as caught:
         load_settings()
     assert SECRET not in str(caught.value)

@@ -116,7 +116,9 @@ def refuse_foreign_file(url: URL) -> None:
         with engine.connect() as connection:
             refuse_foreign(read_state(connection))
     except (SQLAlchemyError, UnicodeDecodeError) as error:
-        raise _unusable(error) from error
+        # What a kill left half written is taken back by whoever opens it to write, and looks again then.
+        if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise _unusable(error) from error
     finally:
         engine.dispose()
 

@@ -10,12 +10,12 @@ from postkeep.server.request_limit import RequestLimit
 from postkeep.views.refusals import refused
 
 _REMEMBERED: Final = 4096
-_HEALTH: Final = frozenset({"/livez", "/readyz"})
-"""Whoever looks after the server asks here, perhaps from a flood's own address; a server with a limit is well."""
+_ALIVE: Final = "/livez"
+"""Whoever looks after the process asks here, perhaps from a flood's own address, and would end one that has a limit."""
 
 
 class AddressLimit:
-    """Refuses requests of networks that send too many, but for health; behind the response cache, so hits are free."""
+    """Refuses requests of networks that send too many, but at /livez; behind the response cache, so hits are free."""
 
     def __init__(self, app: ASGIApp, *, limit: RequestLimit) -> None:
         """Stand in front of an application, and count by this limit."""
@@ -25,7 +25,7 @@ class AddressLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        is_counted = scope["type"] == "http" and scope["path"] not in _HEALTH
+        is_counted = scope["type"] == "http" and scope["path"] != _ALIVE
         seconds = self._limit.hit(self._network((scope.get("client") or ("",))[0])) if is_counted else 0
         if not seconds:
             await self._app(scope, receive, send)

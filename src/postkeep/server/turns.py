@@ -155,6 +155,7 @@ class TurnProtocol(HttpToolsProtocol):
         self.scope["path"], self.scope["query_string"] = "/", b""
         if refused is not None:
             self.scope["path"], self.scope["headers"] = refused["path"], refused["headers"]
+        self.scope.get("state", {}).pop("query", None)
         self.scope["method"] = self.parser.get_method().decode("ascii") if self.parser and self.url else "GET"
         self.cycle = RequestResponseCycle(
             scope=self.scope,

@@ -95,10 +95,11 @@ class _Line:
             raise TooManyAttempts from error
         try:
             self._refuse_after(failures)
-            yield
-        except StorageUnavailable:
-            self._failures += 1
-            raise
+            try:
+                yield
+            except StorageUnavailable:
+                self._failures += 1
+                raise
         finally:
             self._lock.release()
 
@@ -220,10 +221,12 @@ class AttemptService:
             try:
                 async with asyncio.timeout(max(until - self._monotonic(), _LEAST_SECONDS)):
                     counters, verdict = await self._look(counters, email, network)
-                    if verdict.is_free and await self._take(counters):
-                        return counters
+                    is_in = verdict.is_free and await self._take(counters)
             except TimeoutError as error:
                 raise StorageUnavailable from error
+            if is_in:
+                await self._purge_now_and_then()
+                return counters
             if verdict.blocked_for or self._monotonic() >= until:
                 raise TooManyAttempts(retry_after=verdict.retry_after)
             await self._pause(random.uniform(pause / 2, pause))  # noqa: S311 - jitter needs no secrecy
@@ -254,8 +257,12 @@ class AttemptService:
 
     async def _take(self, counters: Sequence[_Counter]) -> bool:
         """Count an attempt as under way, if there is still room for it now that nobody else can take that."""
+        is_wanted = True
 
         async def unit(work: UnitOfWork) -> None:
+            # Whoever has left makes no attempt any more, and nobody would settle it.
+            if not is_wanted:
+                raise _NoRoom
             now, kept = await work.attempts.hold([counter.key for counter in counters])
             if not all(rule.judge(kept.get(key), now).is_free for key, rule in counters):
                 raise _NoRoom
@@ -265,7 +272,9 @@ class AttemptService:
             await self._storage.count(unit)
         except _NoRoom:
             return False
-        await self._purge_now_and_then()
+        except asyncio.CancelledError:
+            is_wanted = False
+            raise
         return True
 
     async def _settle(self, counters: Sequence[_Counter], outcome: _Outcome) -> None:
@@ -289,8 +298,9 @@ class AttemptService:
 
         try:
             # What is under way when its window ends is counted on in the next one.
-            await self._storage.count(lambda work: work.attempts.purge(FORSAKEN))
-        except Unavailable:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._storage.count(lambda work: work.attempts.purge(FORSAKEN))
+        except (Unavailable, TimeoutError):
             log.warning("attempts_unpurged")
 
 

@@ -120,8 +120,15 @@ class Places:
             self._last[account_id] = place
         return place
 
-    def leave(self, account_id: AccountId | None, place: int) -> None:
-        """Give a place back after its turn."""
-        self._now = max(self._now, place)
+    def leave(self, account_id: AccountId | None, place: int, *, served: bool) -> None:
+        """Give a place back, after its turn or because nobody waits for that any more.
+
+        Args:
+            account_id: Whose.
+            place: As it was taken.
+            served: Whether it had its turn: only then has everybody before it had theirs.
+        """
+        if served:
+            self._now = max(self._now, place)
         if account_id is not None and self._last.get(account_id) == place:
             del self._last[account_id]

@@ -82,7 +82,8 @@ class OpenedFile:
         # In this order: what comes between is taken for another file, and not for this one.
         self._inode = _inode_of(path)
         self.connection = connect(path)
-        self._log = Path(f"{path}-wal")
+        # SQLite keeps it beside the file itself, wherever a link to that stands.
+        self._log = Path(f"{path.resolve()}-wal")
         self._log_inode = _inode_of(self._log)
 
     def refuse_if_replaced(self) -> None:
@@ -109,8 +110,9 @@ def create_looking_engine(path: Path) -> Engine:
     def look() -> sqlite3.Connection:
         # Whoever only reads makes a write-ahead log where there is none, and cannot take it away again. Without one,
         # nobody has the file open to write.
-        at_rest = not any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal"))
-        address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
+        file = path.resolve()
+        at_rest = not any(Path(f"{file}{end}").exists() for end in ("-wal", "-journal"))
+        address = f"{file.as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
         return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
     return create_engine(

@@ -180,7 +180,7 @@ class Writer:
             self._left, left = len(again), set(again)
             settled = [job for job in line if job not in left]
             for job in settled:
-                self._places.leave(job.account_id, job.place)
+                self._places.leave(job.account_id, job.place, served=job.runs > 0)
             # After a shutdown nobody waits.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(_answer, settled)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -300,6 +301,25 @@ class TestASilentDatabase:
         else:
             assert await login(world, account) == "in"
             assert [record.getMessage() for record in caplog.records].count("attempt_unsettled") == 1
+
+    async def test_who_was_refused_because_of_that_has_not_tried(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A unit that comes to its turn all the same would leave an attempt under way that nobody settles."""
+        monkeypatch.setattr(attempts_module, "PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr(attempts_module, "_LEAST_SECONDS", 0.01)
+        world = world_with(account := an_account())
+        count, late = world.storage.count, list[Unit]()
+
+        async def answer_late(unit: Unit) -> None:
+            late.append(unit)
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(world.storage, "count", answer_late)
+        with pytest.raises(StorageUnavailable):
+            await login(world, account)
+        for unit in late:
+            with suppress(Exception):
+                await count(unit)
+        assert world.storage.state.attempts == {}
 
 
 class Silence:

@@ -35,7 +35,7 @@ def test_nobody_comes_before_those_who_had_their_turn() -> None:
     places, heavy = Places(), Places().take(None, 3 * PLACE_BYTES)
     for _ in range(heavy):
         account_id = an_account_id()
-        places.leave(account_id, places.take(account_id, 0))
+        places.leave(account_id, places.take(account_id, 0), served=True)
     assert places.take(an_account_id(), 0) > heavy
 
 
@@ -43,5 +43,14 @@ def test_nobody_is_held_to_what_they_had_long_ago() -> None:
     """Whoever has waited for nothing meanwhile is as good as anybody else."""
     places, mine = Places(), an_account_id()
     for place in [places.take(mine, 0) for _ in range(10)]:
-        places.leave(mine, place)
+        places.leave(mine, place, served=True)
     assert places.take(mine, 0) == places.take(an_account_id(), 0)
+
+
+def test_who_goes_away_sends_nobody_back() -> None:
+    """A unit that nobody waits for any more has not been served, nor have those of its account that stand before it."""
+    places, mine = Places(), an_account_id()
+    heavy = places.take(mine, 16 * PLACE_BYTES)
+    light = places.take(mine, 0)
+    places.leave(mine, light, served=False)
+    assert places.take(an_account_id(), 0) < heavy

@@ -8,7 +8,7 @@ from postkeep.controllers.web.dependencies import CurrentVisit, SignedIn, SmallF
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.edits import Changes, VersionConflict, Versions
 from postkeep.domain.errors import PostkeepError
-from postkeep.domain.posts import Post, PostAbsent, parse_post_id, parse_status
+from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostAbsent, parse_post_id, parse_status
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller
 from postkeep.views.forms import AccountChanged, Entered, read_post, read_version
@@ -62,7 +62,7 @@ async def _show_both(
 ) -> Response:
     """Show what was written beside what another edit has made of the post; saving once more replaces that."""
     caller = visit.author(entered)
-    size = caller.stamp.list_bytes
+    size = min(caller.stamp.list_bytes, MAX_BODY_BYTES)
 
     def show(theirs: Post) -> Response:
         if (theirs.text, theirs.title, theirs.status) == read_post(entered):
