@@ -267,8 +267,8 @@ def _env_file() -> dict[str, str]:
 
 def _is_secret(name: str, value: str) -> bool:
     """Whether a setting gives a secret away; the address of a database does where it has a password."""
-    has_none = not value or (name == _variable("database_url") and "@" not in value)
-    return name in map(_variable, SECRETS) and not has_none
+    has_password = name != _variable("database_url") or "@" in value
+    return name in map(_variable, SECRETS) and bool(value) and has_password
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

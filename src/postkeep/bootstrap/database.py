@@ -20,7 +20,7 @@ from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.services.ports import StorageUnavailable
 from postkeep.settings import Settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
-from postkeep.storage.embedded_file import create_embedded_engine, create_looking_engine
+from postkeep.storage.embedded_file import beside, create_embedded_engine, create_looking_engine
 from postkeep.storage.schema import REVISION, read_state, refuse_foreign
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server
@@ -135,8 +135,8 @@ def prepare_file(url: URL) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.close(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        for end in ("", ".lock", "-wal", "-shm"):
-            _close_to_others(Path(f"{path}{end}"))
+        for kept in (path, Path(f"{path}.lock"), beside(path, "-wal"), beside(path, "-shm")):
+            _close_to_others(kept)
     except OSError as error:
         message = f"The database {path} cannot be written: {error.strerror}."
         raise Misconfigured(message) from error

@@ -20,6 +20,7 @@ from postkeep.bootstrap.signing_secrets import SECRET_FILE, find_previous_secret
 from postkeep.bootstrap.tracing import is_tracing_wanted, refuse_unknown_propagators
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings, load_settings
+from postkeep.storage.embedded_file import beside
 
 _LITTLE_ROOM: Final = 1024**3
 _NO_ROOM: Final = 100 * 1024**2
@@ -78,7 +79,7 @@ def _look_at_files(database: Path) -> str:
         Misconfigured: Others may.
     """
     folder = database.parent
-    kept = [folder, database, folder / SECRET_FILE, *(Path(f"{database}{end}") for end in ("-wal", "-shm"))]
+    kept = [folder, database, folder / SECRET_FILE, *(beside(database, end) for end in ("-wal", "-shm"))]
     others = [str(path) for path in kept if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     if others:
         message = f"Other users may get at {', '.join(others)}: run chmod go= on them."

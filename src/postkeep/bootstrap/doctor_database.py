@@ -18,7 +18,7 @@ from postkeep.bootstrap.findings import TROUBLE, Finding, Verdict, look_at, reas
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings
 from postkeep.storage.deadlines import within
-from postkeep.storage.embedded_file import create_looking_engine
+from postkeep.storage.embedded_file import beside, create_looking_engine
 from postkeep.storage.limits import SEARCHES, STREAMS
 from postkeep.storage.schema import REVISION, read_state, refuse_foreign, refuse_unfit
 from postkeep.storage.server_check import check_server
@@ -124,7 +124,7 @@ def _take_lock(path: Path) -> str:
     address = path.absolute().as_uri()
     try:
         with ExitStack() as opened:
-            if Path(f"{path}-wal").exists():
+            if beside(path, "-wal").exists():
                 # Whoever writes and is the last to close copies the log into the file; who only reads leaves both.
                 last = opened.enter_context(closing(sqlite3.connect(f"{address}?mode=ro", uri=True)))
                 last.execute("SELECT count(*) FROM sqlite_master").fetchone()

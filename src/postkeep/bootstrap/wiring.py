@@ -41,6 +41,7 @@ from postkeep.services.visits import VisitService
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
 from postkeep.storage.embedded_archive import EmbeddedArchive
+from postkeep.storage.embedded_file import beside
 from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_archive import ServerArchive
@@ -180,7 +181,8 @@ def kept_files(settings: Settings) -> list[Path]:
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return []
     path = Path(url.database or "")
-    return [*(Path(f"{path}{end}") for end in ("", "-wal", "-shm", ".lock")), path.with_name(SECRET_FILE)]
+    logs = [beside(path, end) for end in ("-wal", "-shm")]
+    return [path, *logs, Path(f"{path}.lock"), path.with_name(SECRET_FILE)]
 
 
 def migration_target(*, waits: bool = False) -> URL:

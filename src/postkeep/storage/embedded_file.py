@@ -32,6 +32,16 @@ PRAGMAS: Final = {
 }
 
 
+def beside(path: Path, end: str) -> Path:
+    """Return a file that SQLite keeps beside a database file, wherever a link to that stands.
+
+    Args:
+        path: The database file, or a link to it.
+        end: What the other file's name has more: -wal, -shm or -journal.
+    """
+    return Path(f"{os.path.realpath(path)}{end}")
+
+
 def uri_of(path: Path) -> str:
     """Return how SQLite is told to open a file that is there, and to make none where there is none."""
     return f"{path.absolute().as_uri()}?mode=rw"
@@ -82,8 +92,7 @@ class OpenedFile:
         # In this order: what comes between is taken for another file, and not for this one.
         self._inode = _inode_of(path)
         self.connection = connect(path)
-        # SQLite keeps it beside the file itself, wherever a link to that stands.
-        self._log = Path(f"{path.resolve()}-wal")
+        self._log = beside(path, "-wal")
         self._log_inode = _inode_of(self._log)
 
     def refuse_if_replaced(self) -> None:
@@ -110,9 +119,8 @@ def create_looking_engine(path: Path) -> Engine:
     def look() -> sqlite3.Connection:
         # Whoever only reads makes a write-ahead log where there is none, and cannot take it away again. Without one,
         # nobody has the file open to write.
-        file = path.resolve()
-        at_rest = not any(Path(f"{file}{end}").exists() for end in ("-wal", "-journal"))
-        address = f"{file.as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
+        at_rest = not any(beside(path, end).exists() for end in ("-wal", "-journal"))
+        address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
         return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
     return create_engine(
@@ -180,7 +188,7 @@ class WriteAheadLog:
     def is_long(self) -> bool:
         """Whether it is longer than it may become for a reader's sake."""
         try:
-            return Path(f"{self._path}-wal").stat().st_size > LOG_BYTES
+            return beside(self._path, "-wal").stat().st_size > LOG_BYTES
         except FileNotFoundError:
             return False
 

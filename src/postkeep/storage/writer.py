@@ -164,21 +164,19 @@ class Writer:
     def _settle(self, jobs: list[_Job]) -> None:
         """Run and commit the jobs, and those that come meanwhile, until each has an answer, and give it."""
         while jobs:
-            line, again = jobs, list[_Job]()
+            again: list[_Job] = []
             self._waits_since = time.monotonic()
             try:
                 with self._turn():
                     self._waits_since = None
                     if self._is_given_up:
                         raise StorageUnavailable  # noqa: TRY301 - as all that fails here
-                    # Whoever was told to come again will: their unit must not be done as well.
-                    jobs = [job for job in jobs if not job.given_up or job.runs]
                     again = _commit_together(self._connection, jobs, self._refuse_if_replaced)
             except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
                 for job in jobs:
                     job.error = job.error or error
             self._left, left = len(again), set(again)
-            settled = [job for job in line if job not in left]
+            settled = [job for job in jobs if job not in left]
             for job in settled:
                 self._places.leave(job.account_id, job.place, served=job.runs > 0)
             # After a shutdown nobody waits.
@@ -250,14 +248,17 @@ def _commit_together(
         _refuse(jobs, error)
         return []
     taken_back_for: BaseException | None = None
-    end, weight, ran = time.monotonic() + BATCH_SECONDS, 0, list[_Job]()
+    end, weight, has_begun, ran = time.monotonic() + BATCH_SECONDS, 0, False, list[_Job]()
     for job in jobs:
-        weight += job.weight
-        if ran and (weight > BATCH_BYTES or time.monotonic() >= end):
-            break
-        ran.append(job)
         if job.given_up and not job.runs:
+            # Whoever was told to come again will: their unit must not be done as well.
+            ran.append(job)
             continue
+        weight += job.weight
+        if has_begun and (weight > BATCH_BYTES or time.monotonic() >= end):
+            break
+        has_begun = True
+        ran.append(job)
         _run_in_savepoint(connection, job)
         if not connection.in_transaction:
             # A full disk or a failing one makes SQLite take back the whole transaction by itself: the COMMIT says so.
