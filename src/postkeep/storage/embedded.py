@@ -98,7 +98,7 @@ class EmbeddedStorage:
         self._streams = Streams()
         self._lock = FileLock(path)
         self._file = OpenedFile(path)
-        self._writer = Writer(self._file.connection, self._lock.held, self._file.refuse_if_replaced)
+        self._writer = Writer(self._file.connection, self._turn, self._file.refuse_if_replaced)
         self._light = _Reader(path)
         self._heavy = _Reader(path)
         self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
@@ -180,6 +180,13 @@ class EmbeddedStorage:
             finds = Finds(query, limit=limit, about_bytes=about_bytes)
             statement, values = embedded_search(author, listing, query, before=before)
             return await self._search.run(statement, values, finds, turn.has_to_end)
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """Hold this process's turn to write; at its end the log may begin anew."""
+        with self._lock.held():
+            yield
+            self._log.begin_anew(self._file.connection)
 
     async def _in_thread(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         """Do a slow thing in a thread for such things."""

@@ -3,10 +3,12 @@
 import asyncio
 import fcntl
 import logging
+import math
 import os
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +21,20 @@ log = logging.getLogger(__name__)
 LOG_BYTES: Final = 256 * 1024 * 1024
 """As long as somebody reads, the write-ahead log only grows; past this, no long list is read on."""
 
+KEPT_LOG_BYTES: Final = 64 * 1024 * 1024
+"""As much of the log's file is kept for what comes next; past this, a moment is made in which it can begin anew."""
+
+_ANEW_SECONDS: Final = 1.0
+_ANEW_MILLISECONDS: Final = 50
+"""How long such a moment is waited for, which keeps everybody from writing, and how often."""
+
 _LOOK_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.02
 
 PRAGMAS: Final = {
     "journal_mode": "WAL",
     # The write-ahead log grows with the largest transaction, and gives the room back but for this much.
-    "journal_size_limit": str(64 * 1024 * 1024),
+    "journal_size_limit": str(KEPT_LOG_BYTES),
     "synchronous": "FULL",
     "foreign_keys": "ON",
     "busy_timeout": "5000",
@@ -176,21 +185,47 @@ class FileLock:
 class WriteAheadLog:
     """The write-ahead log of a database file.
 
-    It begins anew only in a moment when nobody reads what is in it. Readers that take turns, each for long, would let
-    it fill the disk.
+    It begins anew only in a moment when nobody reads what is in it. Where somebody always does, none comes by itself;
+    and readers that take turns, each for long, would let it fill the disk.
     """
 
     def __init__(self, path: Path) -> None:
         """Take the database file."""
         self._path = path
+        self._tried = -math.inf
 
     @property
     def is_long(self) -> bool:
         """Whether it is longer than it may become for a reader's sake."""
+        return self._size > LOG_BYTES
+
+    def begin_anew(self, connection: sqlite3.Connection) -> None:
+        """Let it begin anew if it is not short: wait for the moment when nobody reads what is in it, but not for long.
+
+        Whoever begins to read meanwhile reads the database file, as all is copied there first. Source:
+        https://www.sqlite.org/c3ref/wal_checkpoint_v2.html (SQLITE_CHECKPOINT_RESTART).
+
+        Args:
+            connection: In no transaction, and whose turn it is to write.
+        """
+        if self._size <= KEPT_LOG_BYTES or time.monotonic() < self._tried + _ANEW_SECONDS:
+            return
+        # A failure is nobody's: all is committed. Whoever reads for longer keeps the log until the next time.
+        with suppress(sqlite3.Error):
+            connection.execute(f"PRAGMA busy_timeout = {_ANEW_MILLISECONDS}")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(RESTART)")
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {PRAGMAS['busy_timeout']}")
+        self._tried = time.monotonic()
+
+    @property
+    def _size(self) -> int:
+        """How many bytes its file has."""
         try:
-            return beside(self._path, "-wal").stat().st_size > LOG_BYTES
+            return beside(self._path, "-wal").stat().st_size
         except FileNotFoundError:
-            return False
+            return 0
 
     def refuse_if_long(self) -> None:
         """Refuse one more long list where the log is long and cannot begin anew. Not for the event loop's thread.

@@ -1,8 +1,10 @@
 """Long lists beside each other: whoever reads slowly gives way to whoever waits."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, aclosing
+import itertools
+import threading
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AsyncExitStack, ExitStack, aclosing, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -266,6 +268,45 @@ class TestWriteAheadLog:
             await keep_posts(opened.storage, a_post(author=account.id))
         assert await Reader(opened, account).read() == COUNT + 61
         assert log_bytes(opened) < 2_000_000
+
+    async def test_db_26_short_readings_do_not_keep_it_from_beginning_anew(
+        self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where somebody reads at every moment, it never begins anew by itself, however short each reading is."""
+        monkeypatch.setattr(embedded_file, "KEPT_LOG_BYTES", 1_000_000)
+        monkeypatch.setattr(embedded_file, "_ANEW_SECONDS", 0.0)
+        with always_read(Path(str(opened.url.database))):
+            for _ in range(20):
+                await keep_posts(
+                    opened.storage, *(a_post(author=account.id, text=Text("y" * 40_000)) for _ in range(10))
+                )
+        assert log_bytes(opened) < 4_000_000
+
+
+@contextmanager
+def always_read(path: Path) -> Generator[None]:
+    """Have two connections read in turn, so that at every moment one of them does."""
+    ended = threading.Event()
+
+    def read() -> None:
+        with ExitStack() as stack:
+            readers = [stack.enter_context(closing(embedded_file.connect(path))) for _ in range(2)]
+            for reader in itertools.cycle(readers):
+                reader.execute("BEGIN")
+                reader.execute("SELECT COUNT(*) FROM accounts").fetchall()
+                for other in readers:
+                    if other is not reader and other.in_transaction:
+                        other.execute("COMMIT")
+                if ended.wait(0.003):
+                    return
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reading.join()
 
 
 def log_bytes(opened: Opened) -> int:
