@@ -1,11 +1,10 @@
 """The application: the door, the routers, the answers to errors."""
 
 import asyncio
-import gc
 import logging
 import socket
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Final
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from postkeep import logs
 from postkeep.bootstrap.metrics import Metrics, metrics_of
+from postkeep.bootstrap.process_memory import give_back_large_blocks, kept_out_of_collections
 from postkeep.bootstrap.tracing import OFF, tracing_of
 from postkeep.bootstrap.wiring import wire
 from postkeep.controllers import errors, openapi
@@ -108,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
+        give_back_large_blocks()
         async with AsyncExitStack() as going_on:
             if metrics is not None:
                 going_on.enter_context(metrics.events_counted())
@@ -137,7 +138,7 @@ def create_app(settings: Settings | None = None) -> Postkeep:
                 wired.services.health.drain()
                 connections.drain()
 
-            with _kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
+            with kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
                 log.info("started", extra={"version": app.version, "key": wired.key})
                 yield {"callers": callers, "connections": connections, "pages": made_of}
         log.info("stopped")
@@ -182,20 +183,6 @@ def _sampled(
         **usage,
     }
     return gauges, {f"cache_{name}": count for name, count in asdict(memory.counts).items()}
-
-
-@contextmanager
-def _kept_out_of_collections() -> Generator[None]:
-    """Have the garbage collector pass over what has been made so far.
-
-    It lives as long as the process, and going through it takes a tenth of a second in which nobody is answered.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,8 @@ SECONDS: Final = 900
 _HABITS: Final = Habits(add=30, delete=28, list=36, pages=6, refresh=4, reuse=0, logout=0, alone=0, steal=2, big=0.002)
 """As everybody does who does not log in all the time: hashing passwords is refused where too many ask at once."""
 
-_SETTINGS: Final = {"POSTKEEP_CACHE_BYTES": str(4 * 1024 * 1024)}
-"""What is remembered is bounded, and with the usual bound still grows towards it after a quarter of an hour."""
+_SETTINGS: Final = {"POSTKEEP_CACHE_BYTES": str(1024 * 1024)}
+"""What is remembered is bounded, and with a larger bound still grows towards it after a quarter of an hour."""
 
 _PATIENCE: Final = 60
 """All of them log in at once."""
@@ -34,6 +35,9 @@ LEAST_SAMPLES: Final = 60
 
 _WARM_PART: Final = 1 / 3
 _EVERY_SECONDS: Final = 5
+
+_AT_REST_SAMPLES: Final = 6
+"""Of so many, which are half a minute, the least is what is there when nothing large is under way."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,10 @@ class Growth:
 
     @property
     def mib_per_hour(self) -> float:
-        """How fast their memory grew, by the line that fits all samples best."""
-        line = statistics.linear_regression([each.at for each in self.samples], [each.mib for each in self.samples])
+        """How fast their memory grew, by the line that fits best what they had at rest in each half minute."""
+        parts = [self.samples[n : n + _AT_REST_SAMPLES] for n in range(0, len(self.samples), _AT_REST_SAMPLES)]
+        least = [min(part, key=attrgetter("mib")) for part in parts]
+        line = statistics.linear_regression([each.at for each in least], [each.mib for each in least])
         return line.slope * 3600
 
     @property

@@ -36,6 +36,13 @@ def test_a_soak_in_which_nothing_fails_and_nothing_grows_is_good() -> None:
     assert not complaints(WELL, growing(-50, lambda n: 400 - n))
 
 
+def test_what_is_under_way_for_a_moment_is_no_growth() -> None:
+    """A list of megabytes while the last samples were taken is gone the next time."""
+    growth = growing()
+    growth.samples[-5:-2] = [replace(sample, mib=sample.mib + 8) for sample in growth.samples[-5:-2]]
+    assert not complaints(WELL, growth)
+
+
 def test_memory_that_grows_by_the_limit_is_too_much() -> None:
     """It is said by how much, and what the limit is."""
     (said,) = complaints(WELL, growing(MOST_MIB_PER_HOUR + 0.1))
