@@ -11,7 +11,13 @@ from postkeep.server.turns import Farewell, TurnProtocol
 from postkeep.server.whole_answer import EXTENSIONS, Cycle
 
 _PIECE_BYTES: Final = 8 * 1024
-"""What the parser is given at once: a head is measured, and requests sent ahead stay few, before they are parsed."""
+"""What the parser is given at once: a head is measured before it is parsed."""
+
+_CROWDED_BYTES: Final = 1024
+"""So much of that where requests may end in it: those sent ahead stay few, as each takes memory until its turn."""
+
+_END: Final = b"\r\n\r\n"
+"""What each head ends with, and each body in chunks."""
 
 _FREE_CHUNKS: Final = 1000
 _LEAST_CHUNK_BYTES: Final = 16
@@ -44,7 +50,7 @@ class IntakeProtocol(TurnProtocol):
         """Take what came."""
         if self._is_over:
             return
-        if len(data) > _PIECE_BYTES or self.pipeline or self._held:
+        if len(data) > _CROWDED_BYTES or self.pipeline or self._held:
             self._feed_all(self._held + data)
         else:
             self._feed(data)
@@ -136,8 +142,9 @@ class IntakeProtocol(TurnProtocol):
         """Parse data piece by piece, as long as no request waits for its turn, and hold the rest."""
         view, at = memoryview(data), 0
         while at < len(view) and not self.pipeline and not self._is_over:
-            self._feed(view[at : at + _PIECE_BYTES])
-            at += _PIECE_BYTES
+            end = data.find(_END, at + _CROWDED_BYTES - len(_END), at + _PIECE_BYTES)
+            begun, at = at, at + _PIECE_BYTES if end < 0 else end + len(_END)
+            self._feed(view[begun:at])
         was_held = self._flow.is_held
         self._held = b"" if self._is_over else bytes(view[at:])
         self._flow.is_held = bool(self._held)
