@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine
+from sqlalchemy import URL, Engine, NullPool, StaticPool, create_engine
 
 from postkeep.services.ports import Recall, StorageUnavailable
 
@@ -27,6 +27,13 @@ KEPT_LOG_BYTES: Final = 64 * 1024 * 1024
 _ANEW_SECONDS: Final = 1.0
 _ANEW_MILLISECONDS: Final = 50
 """How long such a moment is waited for, which keeps everybody from writing, and how often."""
+
+_LOCKED: Final = (510, 0x40000002)
+"""How many bytes of a database file whoever has it open locks, and from which on. Source: SQLite, os.h, SHARED_SIZE and
+SHARED_FIRST."""
+
+_MOMENT_SECONDS: Final = 0.5
+"""Much longer than it takes whoever opens or closes a file to make, or take away, what lies beside it."""
 
 _LOOK_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.02
@@ -71,7 +78,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
 def create_embedded_engine(path: Path | None) -> Engine:
     """Make SQLAlchemy's engine over such connections, for migrations and checks."""
     return create_engine(
-        "sqlite://" if path is None else f"sqlite:///{path}",
+        URL.create("sqlite", database=None if path is None else str(path)),
         creator=lambda: connect(path),
         # In memory, the one connection is the database.
         poolclass=StaticPool if path is None else NullPool,
@@ -88,8 +95,10 @@ class OpenedFile:
     """A database file that was opened, and whether its path still leads to it.
 
     Connections go on with a file that was removed or replaced, whose posts nobody finds again; and whoever opens the
-    path anew puts the old write-ahead log into the new file. Tools that copy what is there, migrations and SQLite's own
-    upkeep leave both files in place, and as long as anybody is connected the log is never removed.
+    path anew puts the old write-ahead log into the new file. Where the log's index is gone, whoever comes makes another
+    one, and of two indexes each leads its own to write over what the others have committed. Tools that copy what is
+    there, migrations and SQLite's own upkeep leave all three in place, and as long as anybody is connected neither the
+    log nor its index is removed.
 
     Attributes:
         connection: The one it was opened with.
@@ -103,16 +112,19 @@ class OpenedFile:
         self.connection = connect(path)
         self._log = beside(path, "-wal")
         self._log_inode = _inode_of(self._log)
+        self._index = beside(path, "-shm")
+        self._index_inode = _inode_of(self._index)
 
     def refuse_if_replaced(self) -> None:
-        """See that the path leads to what was opened, through whatever links, and that its log is there.
+        """See that the path leads to what was opened, through whatever links, and that its log and its index are there.
 
         Raises:
             FileReplaced: It does not, or is not.
         """
-        log_inode = _inode_of(self._log)
-        # An empty database has no log before the first page is written.
+        log_inode, index_inode = _inode_of(self._log), _inode_of(self._index)
+        # An empty database has neither before the first page is written.
         self._log_inode = self._log_inode or log_inode
+        self._index_inode = self._index_inode or index_inode
         if (_inode_of(self._path), log_inode) != (self._inode, self._log_inode):
             message = (
                 f"{self._path} or its -wal was removed or replaced while it was served: nothing is kept until all"
@@ -120,12 +132,54 @@ class OpenedFile:
                 " started again"
             )
             raise FileReplaced(message)
+        if index_inode != self._index_inode:
+            raise FileReplaced(_without_index(self._path))
+
+
+def _without_index(path: Path) -> str:
+    """Say what to do about a file whose log has lost its index. What is in the log is nowhere else."""
+    return (
+        f"{path}-shm was removed or replaced while the file was served: nothing is kept until all servers are stopped"
+        f" and started again; leave {path}-wal where it is"
+    )
+
+
+def _refuse_without_index(path: Path) -> None:
+    """See that nobody has a file open whose log has lost its index. To be called before this process opens it.
+
+    Raises:
+        FileReplaced: Somebody has.
+    """
+    end = time.monotonic() + _MOMENT_SECONDS
+    while beside(path, "-wal").exists() and not beside(path, "-shm").exists() and _is_open(path):
+        if time.monotonic() >= end:
+            raise FileReplaced(_without_index(path))
+        time.sleep(_STEP_SECONDS)
+
+
+def _is_open(path: Path) -> bool:
+    """Whether another process has a database file open, as far as this one may ask."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, *_LOCKED)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:
+        return False
+    else:
+        return False
+    finally:
+        os.close(file)
 
 
 def create_looking_engine(path: Path) -> Engine:
     """Make an engine whose connections only look: they change neither the file nor what lies beside it."""
 
     def look() -> sqlite3.Connection:
+        _refuse_without_index(path)
         # Whoever only reads makes a write-ahead log where there is none, and cannot take it away again. Without one,
         # nobody has the file open to write.
         at_rest = not any(beside(path, end).exists() for end in ("-wal", "-journal"))
@@ -133,7 +187,11 @@ def create_looking_engine(path: Path) -> Engine:
         return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
     return create_engine(
-        f"sqlite:///{path}", creator=look, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True
+        URL.create("sqlite", database=str(path)),
+        creator=look,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
     )
 
 
@@ -208,10 +266,10 @@ class WriteAheadLog:
         Args:
             connection: In no transaction, and whose turn it is to write.
         """
-        if self._size <= KEPT_LOG_BYTES or time.monotonic() < self._tried + _ANEW_SECONDS:
-            return
         # A failure is nobody's: all is committed. Whoever reads for longer keeps the log until the next time.
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, OSError):
+            if self._size <= KEPT_LOG_BYTES or time.monotonic() < self._tried + _ANEW_SECONDS:
+                return
             connection.execute(f"PRAGMA busy_timeout = {_ANEW_MILLISECONDS}")
             try:
                 connection.execute("PRAGMA wal_checkpoint(RESTART)")

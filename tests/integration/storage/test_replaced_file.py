@@ -4,16 +4,25 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from postkeep.services.ports import StorageUnavailable
-from postkeep.storage.embedded_file import connect
+from postkeep.storage.embedded_file import connect, create_embedded_engine
 from postkeep.storage.freshness import EmbeddedFreshness
+from postkeep.storage.migrate import upgrade
 from tests.builders import a_post, an_account
 from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
 from tests.integration.storage.opened import Opened, make_file, open_embedded
+
+LOOK = """
+import sys
+from sqlalchemy import URL
+from postkeep.bootstrap.database import refuse_foreign_file
+refuse_foreign_file(URL.create("sqlite", database=sys.argv[1]))
+"""
 
 VACUUM = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('VACUUM'); c.close()"
 
@@ -21,6 +30,11 @@ VACUUM = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('VACU
 def vacuum(path: Path) -> None:
     """Have another process write the file anew, from its first page to its last."""
     subprocess.run([sys.executable, "-c", VACUUM, str(path)], check=True)
+
+
+def look_from_elsewhere(path: Path) -> str:
+    """Have another process look at the file, as each of ours does first, and return what it complains of."""
+    return subprocess.run([sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, check=False).stderr
 
 
 def files_in(folder: Path) -> set[str]:
@@ -66,7 +80,12 @@ def remove_log(path: Path) -> None:
     Path(f"{path}-wal").unlink()
 
 
-DISTURBANCES = [remove, Path.unlink, replace, point_elsewhere, remove_log]
+def remove_index(path: Path) -> None:
+    """Remove what tells processes which part of the log counts: the next one to come would make another."""
+    Path(f"{path}-shm").unlink()
+
+
+DISTURBANCES = [remove, Path.unlink, replace, point_elsewhere, remove_log, remove_index]
 
 
 @pytest.mark.parametrize("disturb", DISTURBANCES, ids=lambda each: each.__name__)
@@ -115,6 +134,30 @@ class TestWhatIsGone:
             assert found == account
 
 
+async def test_nobody_comes_to_a_file_whose_log_has_lost_its_index(path: Path) -> None:
+    """Of two indexes, each leads its own to write over what the others have committed; a restart makes one for all."""
+    path.parent.mkdir()
+    async with open_embedded(path) as opened:
+        account = await keep_account(opened.storage)
+        remove_index(path)
+        kept = files_in(path.parent)
+        assert "-shm was removed or replaced" in look_from_elsewhere(path)
+        assert files_in(path.parent) == kept
+    assert not look_from_elsewhere(path)
+    async with open_embedded(path) as opened:
+        assert await find_account(opened.storage, account.id) == account
+
+
+async def test_what_a_kill_leaves_without_an_index_is_opened(tmp_path: Path) -> None:
+    """A log that nobody has open is read from its beginning, and an index made of it."""
+    make_file(path := tmp_path / "postkeep.db")
+    with closing(connect(path)) as connection:
+        connection.execute("DELETE FROM posts")
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", tmp_path / f"copy.db{end}")
+    assert not look_from_elsewhere(tmp_path / "copy.db")
+
+
 async def test_it_is_looked_at_after_the_units_have_run(opened: Opened, path: Path) -> None:
     """As late as can be: a unit may take a second, and others are committed with it."""
     account = an_account()
@@ -160,3 +203,12 @@ async def test_nobody_but_the_preparation_makes_a_file(tmp_path: Path) -> None:
     connect(path).close()
     await EmbeddedFreshness(path).close()
     assert path.name in files_in(tmp_path) <= {path.name, f"{path.name}-wal", f"{path.name}-shm"}
+
+
+def test_migrations_take_their_turn_beside_the_file(tmp_path: Path) -> None:
+    """Whatever characters its name has: a ? began something else than a name, and the lock had another place."""
+    (path := tmp_path / "a?b#c%20 ü.db").touch()
+    engine = create_embedded_engine(path)
+    upgrade(engine)
+    engine.dispose()
+    assert files_in(tmp_path) == {path.name, f"{path.name}.lock"}
