@@ -173,8 +173,11 @@ class Writer:
                         raise StorageUnavailable  # noqa: TRY301 - as all that fails here
                     again = _commit_together(self._connection, jobs, self._refuse_if_replaced)
             except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+                again = []
+                _take_back(self._connection)
+                failed = error if isinstance(error, StorageUnavailable) else unavailable(error)
                 for job in jobs:
-                    job.error = job.error or error
+                    job.error = job.error or failed
             self._left, left = len(again), set(again)
             settled = [job for job in jobs if job not in left]
             for job in settled:
@@ -228,7 +231,7 @@ def read_rows(connection: sqlite3.Connection, statement: Statement, parameters: 
 
 def unavailable(cause: Exception) -> StorageUnavailable:
     """Make the port's word for a database that cannot work just now, and tell the operator why."""
-    log.error("storage_failed", extra={"reason": str(cause)})
+    log.error("storage_failed", extra={"reason": str(cause) or type(cause).__name__})
     error = StorageUnavailable()
     error.__cause__ = cause
     return error
@@ -331,6 +334,13 @@ def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
         job.error = unavailable(error)
     except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for it, not to this thread
         job.error = error
+
+
+def _take_back(connection: sqlite3.Connection) -> None:
+    """End a transaction that was left open: its lock keeps everybody from writing, and no other one can begin here."""
+    with suppress(sqlite3.Error, MemoryError):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _refuse(jobs: list[_Job], cause: sqlite3.Error) -> None:

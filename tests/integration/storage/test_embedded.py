@@ -236,6 +236,9 @@ class FailingConnection(sqlite3.Connection):
             super().execute("UPDATE accounts SET posts = 0, bytes = 0")
         elif outcome == "taken back":
             super().execute("ROLLBACK")
+        elif outcome == "out of memory":
+            # As the driver says SQLITE_NOMEM.
+            raise MemoryError
         message = "disk I/O error"
         raise sqlite3.OperationalError(message)
 
@@ -248,6 +251,31 @@ async def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     async with open_embedded(tmp_path / "postkeep.db") as opened:
         yield opened
     FailingConnection.outcomes.clear()
+
+
+async def test_whatever_fails_leaves_no_transaction_behind(failing: Opened) -> None:
+    """It would keep everybody from writing, this process and all others, until the end of this one."""
+    account = await keep_account(failing.storage)
+    FailingConnection.outcomes[:] = ["out of memory"]
+    with pytest.raises(StorageUnavailable):
+        await keep_posts(failing.storage, a_post(author=account.id))
+    await keep_posts(failing.storage, post := a_post(author=account.id))
+    await assert_counted(failing.storage, account, post)
+
+
+async def test_what_fails_after_a_commit_fails_nobody_who_had_no_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log's file may be out of reach for a moment, when it is looked at whether it is long."""
+    async with open_embedded(tmp_path / "postkeep.db") as opened:
+        account = await keep_account(opened.storage)
+
+        def fail(*_: object) -> int:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("postkeep.storage.embedded_file.WriteAheadLog._size", property(fail))
+        await keep_posts(opened.storage, post := a_post(author=account.id))
+        await assert_counted(opened.storage, account, post)
 
 
 def told(outcomes: list[str]) -> AbstractContextManager[object]:
