@@ -181,7 +181,7 @@ def kept_files(settings: Settings) -> list[Path]:
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return []
     path = Path(url.database or "")
-    logs = [beside(path, end) for end in ("-wal", "-shm")]
+    logs = [beside(path, end) for end in ("-wal", "-shm", "-journal")]
     return [path, *logs, Path(f"{path}.lock"), path.with_name(SECRET_FILE)]
 
 

@@ -301,7 +301,8 @@ def test_no_file_takes_the_place_of_the_database(tmp_path: Path, command: tuple[
         person = Person.signs_up(server.http)
         person.add(text := a_text())
         given = (*command, person.email) if command[0] == "posts" else command
-        for name in ("postkeep.db", "postkeep.db-wal", "postkeep.db-shm", "postkeep.db.lock", "secret.key"):
+        beside_it = ("-wal", "-shm", "-journal", ".lock")
+        for name in ("postkeep.db", *(f"postkeep.db{end}" for end in beside_it), "secret.key"):
             outcome = beside(server, *given, str(server.data_folder / name))
             assert (outcome.code, "name another one" in refusal(outcome)) == (1, True), outcome
         assert [post["text"] for post in person.posts()] == [text]
