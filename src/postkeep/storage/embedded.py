@@ -186,7 +186,7 @@ class EmbeddedStorage:
         """Hold this process's turn to write; at its end the log may begin anew."""
         with self._lock.held():
             yield
-            self._log.begin_anew(self._file.connection)
+            self._log.begin_anew(self._file)
 
     async def _in_thread(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         """Do a slow thing in a thread for such things."""

@@ -257,24 +257,25 @@ class WriteAheadLog:
         """Whether it is longer than it may become for a reader's sake."""
         return self._size > LOG_BYTES
 
-    def begin_anew(self, connection: sqlite3.Connection) -> None:
+    def begin_anew(self, file: OpenedFile) -> None:
         """Let it begin anew if it is not short: wait for the moment when nobody reads what is in it, but not for long.
 
         Whoever begins to read meanwhile reads the database file, as all is copied there first. Source:
         https://www.sqlite.org/c3ref/wal_checkpoint_v2.html (SQLITE_CHECKPOINT_RESTART).
 
         Args:
-            connection: In no transaction, and whose turn it is to write.
+            file: Whose connection is in no transaction, and whose turn it is to write.
         """
         # A failure is nobody's: all is committed. Whoever reads for longer keeps the log until the next time.
         with suppress(sqlite3.Error, OSError):
             if self._size <= KEPT_LOG_BYTES or time.monotonic() < self._tried + _ANEW_SECONDS:
                 return
-            connection.execute(f"PRAGMA busy_timeout = {_ANEW_MILLISECONDS}")
+            file.refuse_if_replaced()
+            file.connection.execute(f"PRAGMA busy_timeout = {_ANEW_MILLISECONDS}")
             try:
-                connection.execute("PRAGMA wal_checkpoint(RESTART)")
+                file.connection.execute("PRAGMA wal_checkpoint(RESTART)")
             finally:
-                connection.execute(f"PRAGMA busy_timeout = {PRAGMAS['busy_timeout']}")
+                file.connection.execute(f"PRAGMA busy_timeout = {PRAGMAS['busy_timeout']}")
         self._tried = time.monotonic()
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from postkeep.services.ports import StorageUnavailable
+from postkeep.storage import embedded_file
 from postkeep.storage.embedded_file import connect, create_embedded_engine
 from postkeep.storage.freshness import EmbeddedFreshness
 from postkeep.storage.migrate import upgrade
@@ -146,6 +147,19 @@ async def test_nobody_comes_to_a_file_whose_log_has_lost_its_index(path: Path) -
     assert not look_from_elsewhere(path)
     async with open_embedded(path) as opened:
         assert await find_account(opened.storage, account.id) == account
+
+
+async def test_a_log_whose_index_was_removed_is_not_begun_anew(
+    opened: Opened, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one index says is in the log may be there no more: nothing of it goes into the file."""
+    account = await keep_account(opened.storage)
+    remove_index(path)
+    monkeypatch.setattr(embedded_file, "KEPT_LOG_BYTES", 0)
+    before = path.read_bytes()
+    with pytest.raises(StorageUnavailable):
+        await keep_posts(opened.storage, a_post(author=account.id))
+    assert path.read_bytes() == before
 
 
 async def test_what_a_kill_leaves_without_an_index_is_opened(tmp_path: Path) -> None:
