@@ -117,6 +117,7 @@ class Connection(Protocol):
     """What is used of asyncmy's connection, whose own types are incomplete."""
 
     _transport: asyncio.ReadTransport
+    _result: object
 
     @property
     def connected(self) -> bool:
@@ -252,6 +253,8 @@ class Connections:
                 self._stale.update(self._ready)
             raise
         finally:
+            # Otherwise what was read last stays in memory for as long as nobody uses the connection.
+            connection._result = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way
             self._pool.release(connection)
 
     @property
