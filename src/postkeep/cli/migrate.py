@@ -1,8 +1,10 @@
 """postkeep migrate: the database's schema."""
 
 import re
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -28,18 +30,25 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 @contextmanager
 def _alembic(*, waits: bool = False) -> Generator["Config"]:
-    """Hand Alembic's configuration to a command, and say in one line what goes wrong."""
+    """Hand Alembic's configuration to a command, say what Alembic says, and in one line what goes wrong."""
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError
 
     from postkeep.bootstrap.wiring import migration_target
     from postkeep.storage.migrate import alembic_config
 
+    # Alembic passes over what it cannot write, so it is written here.
+    said = TextIOWrapper(BytesIO(), sys.stdout.encoding)
     try:
-        yield alembic_config(migration_target(waits=waits))
+        config = alembic_config(migration_target(waits=waits))
+        config.stdout = said
+        with redirect_stdout(said):
+            yield config
     except (CommandError, SQLAlchemyError, OSError) as error:
         message = f"The migration failed: {getattr(error, 'orig', None) or error}"
         raise Misconfigured(message) from error
+    said.seek(0)
+    typer.echo(said.read(), nl=False)
 
 
 @app.command(context_settings=_SIGNED)

@@ -46,6 +46,17 @@ def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path, command: str
     assert (outcome.code in {1, 3}, says in refusal(outcome)) == (True, True), outcome
 
 
+@pytest.mark.parametrize("command", ["history", "current"])
+def test_what_alembic_says_and_nobody_can_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Alembic passes over what it cannot write; unbuffered, as in the image, nobody else would hear of it."""
+    assert in_shell(tmp_path, "migrate upgrade").code == 0
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    outcome = in_shell(tmp_path, f"migrate {command} >/dev/full")
+    assert (outcome.code, "No space left" in refusal(outcome)) == (1, True), outcome
+
+
 def test_a_command_without_any_streams_ends_as_it_should(tmp_path: Path) -> None:
     """The database's file must not become standard output."""
     assert in_shell(tmp_path, "migrate upgrade <&- >&- 2>&-").code in {0, 1}
