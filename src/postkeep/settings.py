@@ -278,7 +278,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
         Misconfigured: A line cannot be understood. To pass over it would be to run without what somebody asked for.
     """
     for binding in parse_stream(StringIO(text)):
-        if binding.error:
+        if binding.error or (binding.key is not None and binding.value is None):
             said = binding.original.string
             line = binding.original.line + said[: len(said) - len(said.lstrip())].count("\n")
             message = f"{ENV_FILE} cannot be understood from line {line} on: is there a quote, or a = missing?"

@@ -372,6 +372,8 @@ def test_sv_08_a_dotenv_that_is_not_text_stops_the_start() -> None:
         ('POSTKEEP_SECRET_KEY="hunter2\nPOSTKEEP_DOCS="false"\n', 1),
         ("\r\nPOSTKEEP_DATABASE_URL mysql://u:hunter2@db/x\r\n", 2),
         ("POSTKEEP_SECRET_KEY='hunter2'hunter2\n", 1),
+        ("POSTKEEP_PORT=8001\n\nPOSTKEEP_DOCS # no =\n", 3),
+        ("POSTKEEP_SECRET_KEY=\nhunter2", 2),
     ],
 )
 def test_sv_08_a_line_of_dotenv_that_cannot_be_understood_stops_the_start(
