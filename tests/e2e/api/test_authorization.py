@@ -21,9 +21,6 @@ ONE_POST = (
     ("DELETE", "/deletePost?postID={id}"),
 )
 
-TURNS = 300
-"""How often two people take turns on one connection."""
-
 
 @pytest.fixture(scope="module")
 def ann(sqlite_server: PostkeepServer) -> Person:
@@ -150,13 +147,14 @@ def test_az_05_answers_hold_what_is_described_and_no_more(server: PostkeepServer
     assert person.delete(added.json()["postID"]).content == b""
 
 
-def test_az_06_two_people_on_one_connection_never_meet(server: PostkeepServer) -> None:
+@pytest.mark.parametrize("turns", [300, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+def test_az_06_two_people_on_one_connection_never_meet(server: PostkeepServer, turns: int) -> None:
     """A proxy sends everybody's requests over few connections; nothing of one may stay behind for the next."""
     with connect(server.url, connections=1) as http:
         ann, bob = Person.signs_up(server.http).at(http), Person.signs_up(server.http).at(http)
         for person in (ann, bob):
             person.add(f"of {person.email}")
-        for turn in range(TURNS):
+        for turn in range(turns):
             person = (ann, bob)[turn % 2]
             assert {post["text"] for post in person.posts()} == {f"of {person.email}"}
             assert person.me().json()["email"] == person.email

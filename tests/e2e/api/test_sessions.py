@@ -14,9 +14,6 @@ from tests.e2e.clients import Person, claims_of, problem_of
 from tests.e2e.forged import claims_for, encoded, header_for, key_of, signed
 from tests.e2e.servers import PostkeepServer
 
-ROUNDS = 30
-"""How often twenty clients renew one token at once."""
-
 
 def keys(person: Person) -> dict[str, bytes]:
     """Return what finds a person's session in the database."""
@@ -194,11 +191,14 @@ def test_tk_25_the_grace_does_not_grow_with_use(server: PostkeepServer) -> None:
     assert problem_of(person.renew()) == (401, "refresh_token_reused")
 
 
-def test_tk_27_refreshes_at_once_agree_on_one_successor(server: PostkeepServer, second: PostkeepServer) -> None:
+@pytest.mark.parametrize("rounds", [30, pytest.param(1_000, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+def test_tk_27_refreshes_at_once_agree_on_one_successor(
+    server: PostkeepServer, second: PostkeepServer, rounds: int
+) -> None:
     """A browser with twenty tabs renews twenty times; the session must neither fork nor end."""
     person = Person.signs_up(server.http)
     with ThreadPoolExecutor(20) as threads:
-        for turn in range(ROUNDS):
+        for turn in range(rounds):
             parallel = [person.at(at.http) for at in (server, second) * 10]
             answers = list(threads.map(Person.renew, parallel))
             assert [answer.status_code for answer in answers] == [200] * 20

@@ -202,12 +202,13 @@ async def until_added(opened: Opened, account: Account) -> None:
             return await add(opened, account)
 
 
-async def test_db_14_those_who_leave_do_not_leave_connections_behind(server: Opened) -> None:
+@pytest.mark.parametrize("turns", [30, pytest.param(2_500, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+async def test_db_14_those_who_leave_do_not_leave_connections_behind(server: Opened, turns: int) -> None:
     """However many: the server has no more connections in the end than the pool may have."""
     proxy = Proxy(server.url)
     async with through(server, proxy) as opened:
         account = await keep_account(opened.storage)
-        for turn in range(30):
+        for turn in range(turns):
             tasks = [asyncio.create_task(look_up(opened, account)) for _ in range(3 * POOL)]
             for _ in range(turn % 12):
                 await asyncio.sleep(0)
