@@ -229,11 +229,12 @@ async def test_a_large_post_is_written_in_another_thread(monkeypatch: pytest.Mon
     assert threads.are_others
 
 
-async def test_a_large_form_is_read_in_its_account_s_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Escapes take a while: one form of each account at a time."""
+@pytest.mark.parametrize("text", ["x" * LARGE, "'x" * 6_000], ids=["long", "escaped"])
+async def test_a_large_form_is_read_in_its_account_s_turn(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Escapes take a while, also those of a shorter one: one form of each account at a time."""
     threads = Threads()
     monkeypatch.setattr(dependencies, "parse_form", threads.here_for(dependencies.parse_form))
-    read, post = get_args(dependencies.WritingForm)[1].dependency, a_large_post()
+    read, post = get_args(dependencies.WritingForm)[1].dependency, a_post(text=Text(text))
     visit = a_visit(threads, of(post), {"text": post.text})
     large = visit.large
     async with large.turn(post.author, LARGE):
