@@ -43,6 +43,11 @@ def files_in(folder: Path) -> set[str]:
     return {each.name for each in folder.glob("*")}
 
 
+def content_of(path: Path) -> bytes:
+    """Return all that is in a file."""
+    return path.read_bytes()
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Return where the database is."""
@@ -156,10 +161,10 @@ async def test_a_log_whose_index_was_removed_is_not_begun_anew(
     account = await keep_account(opened.storage)
     remove_index(path)
     monkeypatch.setattr(embedded_file, "KEPT_LOG_BYTES", 0)
-    before = path.read_bytes()
+    before = content_of(path)
     with pytest.raises(StorageUnavailable):
         await keep_posts(opened.storage, a_post(author=account.id))
-    assert path.read_bytes() == before
+    assert content_of(path) == before
 
 
 async def test_what_a_kill_leaves_without_an_index_is_opened(tmp_path: Path) -> None:
