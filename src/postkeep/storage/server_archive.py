@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 _DIALECT: Final = sqlalchemy_asyncmy.dialect()
 
 _READING: Final = (
-    # The backup may go to somebody slow, and the SELECT of all posts takes as long as it takes.
-    "SET SESSION net_write_timeout = 3600 /*M!100100 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */",
+    # The backup may go to somebody slow, while the server sends or waits for the next SELECT, and the one of all posts
+    # takes as long as it takes.
+    "SET SESSION net_write_timeout = 3600, wait_timeout = 3600",
+    "SET SESSION /*M!100100 max_statement_time = 0 */ /*!80000 max_execution_time = 0 */",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 )

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, insert, select
 from postkeep.services.archive import Archive, Kept
 from postkeep.services.backups import BackupService
 from postkeep.services.ports import StorageUnavailable
-from postkeep.storage import server_archive
+from postkeep.storage import server_archive, server_pool
 from postkeep.storage.archive import TABLES
 from postkeep.storage.embedded_archive import EmbeddedArchive
 from postkeep.storage.embedded_file import connect, create_embedded_engine
@@ -127,6 +127,20 @@ async def test_two_restorings_take_turns(server_vault: Vault, monkeypatch: pytes
             await fill(server_vault, [an_account()])
         await restoring.add(accounts)
     assert await found_in(server_vault) == [*sessions, *posts, *accounts]
+
+
+async def test_a_backup_may_go_to_somebody_slow(server_vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe may stand still between two tables, for longer than a server keeps a connection that says nothing."""
+    things = things_of(an_account(), 3)
+    await fill(server_vault, *things)
+    monkeypatch.setattr(server_pool, "ORPHAN_SECONDS", 1)
+    found: list[Kept] = []
+    async with server_vault.archive.snapshot() as snapshot:
+        async for part in snapshot.parts():
+            found += part
+            # The server's clock is nobody's to set.
+            await asyncio.sleep(2 if len(found) == len(part) else 0)
+    assert found == [kept for part in things for kept in part]
 
 
 async def test_who_signs_up_meanwhile_stays(server_vault: Vault) -> None:
