@@ -37,7 +37,7 @@ from postkeep.server.callers import Callers
 from postkeep.server.client_address import ClientAddress
 from postkeep.server.connections import Connections, Deadlines
 from postkeep.server.cors import Cors
-from postkeep.server.draining import sigterm_delayed
+from postkeep.server.draining import sigterm_after_parent, sigterm_delayed
 from postkeep.server.failures import Failures
 from postkeep.server.head import Head
 from postkeep.server.hosts import ANY
@@ -138,7 +138,11 @@ def create_app(settings: Settings | None = None) -> Postkeep:
                 wired.services.health.drain()
                 connections.drain()
 
-            with kept_out_of_collections(), sigterm_delayed(settings.drain_seconds, drain):
+            with (
+                kept_out_of_collections(),
+                sigterm_delayed(settings.drain_seconds, drain),
+                sigterm_after_parent(),
+            ):
                 log.info("started", extra={"version": app.version, "key": wired.key})
                 yield {"callers": callers, "connections": connections, "pages": made_of}
         log.info("stopped")

@@ -285,6 +285,26 @@ def test_sv_04_a_dead_worker_comes_back(two_workers: PostkeepServer) -> None:
         assert person.at(other).texts() == ["after"]
 
 
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """Nobody would ever end them, and who starts the server anew finds its port taken. They drain as at SIGTERM."""
+    server = PostkeepServer(tmp_path, {"POSTKEEP_DRAIN_SECONDS": "1"}, options=("--workers", "2")).start()
+    assert server.process is not None
+    group = server.process.pid
+    try:
+        person = Person.signs_up(server.http)
+        person.add("kept")
+        assert eventually(lambda: len(server.events("started")) == 2)
+        workers = workers_of(server)
+        server.kill()
+        assert eventually(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+        assert len(server.events("draining")) == len(server.events("stopped")) == 2
+        with server.running():
+            assert person.at(server.http).texts() == ["kept"]
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
 def test_sv_05_a_worker_that_takes_too_much_memory_is_replaced(two_workers: PostkeepServer) -> None:
     """The kernel kills it, another one takes its place, and what it acknowledged is there."""
     people = [Person.signs_up(two_workers.http) for _ in range(4)]

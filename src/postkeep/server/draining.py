@@ -66,6 +66,30 @@ def sigterm_delayed(seconds: float, begin: Callable[[], None]) -> Generator[None
         signal.signal(signal.SIGTERM, ends)
 
 
+@contextmanager
+def sigterm_after_parent() -> Generator[None]:
+    """Have the end of whoever started this process, killed perhaps, be a SIGTERM.
+
+    Nobody else would tell it to end; it would serve on, and its port stay taken. Without such a parent nothing is done.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.remove_reader(parent.sentinel)
+        signal.raise_signal(signal.SIGTERM)
+
+    # One end of a pipe, which the system closes at the other end together with the parent.
+    loop.add_reader(parent.sentinel, end)
+    try:
+        yield
+    finally:
+        loop.remove_reader(parent.sentinel)
+
+
 def let_nobody_in(listeners: Iterable[socket.socket]) -> None:
     """Have the kernel drop what asks for a new connection, in all processes that share these sockets.
 
