@@ -1,6 +1,7 @@
 """Ending on SIGTERM without cutting anybody off (CASES.md: SV-01, SV-02, SV-09)."""
 
 import asyncio
+import os
 import signal
 import threading
 import time
@@ -18,6 +19,7 @@ from tests.e2e.conftest import beside, settings_for
 from tests.e2e.haproxy import Haproxy
 from tests.e2e.raw import Wire
 from tests.e2e.servers import PostkeepServer
+from tests.e2e.test_processes import eventually, workers_of
 
 DRAIN_SECONDS = 3
 READINESS = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -93,15 +95,27 @@ def test_all_workers_drain(tmp_path: Path) -> None:
     """Each for itself, and the server ends when all have."""
     settings = {**settings_for(), "POSTKEEP_DRAIN_SECONDS": "2"}
     with PostkeepServer(tmp_path, settings, options=("--workers", "2")).running() as server:
-        deadline = time.monotonic() + 30
-        while len(server.events("started")) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        assert eventually(lambda: len(server.events("started")) == 2)
         server.signal(signal.SIGTERM)
         await_draining(server)
         assert {readiness(server) for _ in range(8)} == {503}
         assert server.wait() in {0, -signal.SIGTERM}
         assert len(server.events("draining")) == 2
+
+
+def test_a_frozen_worker_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """It would hear of it when it is thawed; whoever waits kills after ten seconds, and then it is left behind."""
+    settings = {**settings_for(), "POSTKEEP_DRAIN_SECONDS": "1", "POSTKEEP_SHUTDOWN_SECONDS": "1"}
+    with PostkeepServer(tmp_path, settings, options=("--workers", "2")).running() as server:
+        assert eventually(lambda: len(server.events("started")) == 2)
+        frozen, other = workers_of(server)
+        os.kill(frozen, signal.SIGSTOP)
+        begun = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+        assert time.monotonic() - begun < 10
+        assert [worker for worker in (frozen, other) if Path(f"/proc/{worker}").exists()] == []
+        assert len(server.events("stopped")) == 1
 
 
 async def calls_until_nobody_listens(server: PostkeepServer, outcomes: Counter[str]) -> None:

@@ -121,6 +121,7 @@ def _run(settings: Settings, *, reload: bool) -> None:
     elif settings.workers > 1:
         from postkeep.server.workers import Workers
 
-        Workers(uvicorn.Config(_APP, **options), drain_seconds=settings.drain_seconds).run()
+        config = uvicorn.Config(_APP, **options)
+        Workers(config, drain_seconds=settings.drain_seconds, shutdown_seconds=settings.shutdown_seconds).run()
     else:
         uvicorn.run(_APP, **options)
