@@ -23,7 +23,7 @@ START_SECONDS = 60
 
 # Nothing here must survive a power cut, so nothing waits for the disk.
 FAST = (
-    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-log-at-trx-commit=2",
     "--sync-binlog=0",
     "--skip-log-bin",
     "--innodb-doublewrite=0",

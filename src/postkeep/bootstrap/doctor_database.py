@@ -56,7 +56,12 @@ _LIMIT: Final = re.compile(r"'(\w+)' resource \(current value: (\d+)\)")
 _OTHER_CONNECTIONS: Final = STREAMS + SEARCHES + 1
 """What a process opens beside those for units and for queries; the last is to look whether it is ready."""
 
-_FLUSHES: Final = 1
+_LOSSES: Final = {
+    0: (Verdict.ERROR, "Whatever kills the database server loses posts of its last second that were acknowledged"),
+    2: (Verdict.WARNING, "A power cut loses posts that were acknowledged"),
+}
+"""What is lost under a value of innodb_flush_log_at_trx_commit. Source: MySQL's and MariaDB's manuals."""
+
 _WRITABLE: Final = frozenset({"0", "OFF"})
 _ABOUT_SERVER: Final = text(
     "SELECT VERSION() AS version, UTC_TIMESTAMP(6) AS now, @@GLOBAL.innodb_flush_log_at_trx_commit AS flushes,"
@@ -203,9 +208,9 @@ async def _asked(url: URL, settings: Settings) -> list[Finding]:
         found.append(Finding("connections", Verdict.WARNING, few))
     else:
         found.append(Finding("connections", Verdict.OK, f"Up to {wanted} of {said.connections} are ours."))
-    if said.flushes != _FLUSHES:
-        lost = "A power cut loses posts that were acknowledged: set innodb_flush_log_at_trx_commit = 1."
-        found.append(Finding("durability", Verdict.WARNING, lost))
+    if loss := _LOSSES.get(said.flushes):
+        verdict, lost = loss
+        found.append(Finding("durability", verdict, f"{lost}: set innodb_flush_log_at_trx_commit = 1."))
     return found
 
 

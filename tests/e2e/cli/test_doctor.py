@@ -178,6 +178,20 @@ def test_a_database_server_that_takes_no_writes_is_found(tmp_path: Path) -> None
     assert (done.code, verdicts(done.out)["writing"]) == (1, "error")
 
 
+def test_what_a_database_server_may_lose_is_found(tmp_path: Path) -> None:
+    """At 0 its own death is enough, which no machine has to fail for: acknowledged posts are gone when it is back."""
+    (server := tmp_path / "server").mkdir()
+    found: list[tuple[int, str | None]] = []
+    with MariaDbServer.started(server) as mariadb, mariadb.database() as url:
+        settings = {**SECRET, "POSTKEEP_DATABASE_URL": url.render_as_string(hide_password=False)}
+        assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
+        for flushes in (0, 2, 1):
+            mariadb.run(f"SET GLOBAL innodb_flush_log_at_trx_commit = {flushes}")
+            done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+            found.append((done.code, verdicts(done.out).get("durability")))
+    assert found == [(1, "error"), (0, "warning"), (0, None)]
+
+
 def test_what_one_account_may_use_is_found(tmp_path: Path, mariadb: MariaDbServer) -> None:
     """It may be much less than the server allows all together."""
     with mariadb.database() as url:
