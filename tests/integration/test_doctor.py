@@ -67,6 +67,15 @@ def test_what_a_killed_server_left_is_left_as_it_is(folder: Path, tmp_path: Path
     assert contents(folder) == before
 
 
+def test_an_empty_file_is_what_the_next_start_fills(folder: Path) -> None:
+    """Whoever is told to run a command first does for nothing what the start does by itself."""
+    (folder / "postkeep.db").touch(0o600)
+    findings = found()
+    assert (findings["database"][0], findings["writing"][0]) == (Verdict.OK, Verdict.OK)
+    assert "is empty: the next start brings it to" in findings["database"][1]
+    assert contents(folder) == {"postkeep.db": b""}
+
+
 def test_another_programs_database_is_not_tried_out(folder: Path) -> None:
     """Nobody may be kept from writing in what is not ours."""
     (path := folder / "postkeep.db").touch(0o600)

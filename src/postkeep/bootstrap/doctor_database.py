@@ -95,8 +95,9 @@ def _schema_of(path: Path) -> str:
             _refuse_cut_short(path, connection)
             state = read_state(connection)
             refuse_foreign(state)
-            if state.revision is not None and state.revision < REVISION:
-                return f"{path} is at schema {state.revision}: the next start brings it to {REVISION}."
+            if state.revision is None or state.revision < REVISION:
+                now = "empty" if state.revision is None else f"at schema {state.revision}"
+                return f"{path} is {now}: the next start brings it to {REVISION}."
             refuse_unfit(state)
     finally:
         engine.dispose()

@@ -156,18 +156,16 @@ def open_backups(settings: Settings, *, fills: bool) -> BackupService:
     """
     refuse_in_memory(settings)
     url = database_url(settings)
-    is_embedded = url.get_backend_name() == "sqlite"
-    path = Path(url.database or "")
-    if is_embedded and not fills and not path.is_file():
-        message = f"There is no database {path}."
-        raise Misconfigured(message)
+    if not fills:
+        _refuse_absent_file(url)
     refuse_foreign_file(url)
 
     async def open_and_close() -> None:
         await (await open_storage(settings, brings_up=fills)).close()
 
     asyncio.run(open_and_close())
-    archive = EmbeddedArchive(path) if is_embedded else ServerArchive(url)
+    is_embedded = url.get_backend_name() == "sqlite"
+    archive = EmbeddedArchive(Path(url.database or "")) if is_embedded else ServerArchive(url)
     return BackupService(archive, SystemClock(), release=version("postkeep"))
 
 
@@ -185,19 +183,23 @@ def kept_files(settings: Settings) -> list[Path]:
     return [path, *logs, Path(f"{path}.lock"), path.with_name(SECRET_FILE)]
 
 
-def migration_target(*, waits: bool = False) -> URL:
+def migration_target(*, waits: bool = False, looks: bool = False) -> URL:
     """Return the database that migrations are to work on, its file made where it has one.
 
     Args:
         waits: Whether to wait for a server that does not answer yet, as the start of Postkeep does.
+        looks: Whether it is only to be looked at, and no file made.
 
     Raises:
-        Misconfigured: Everything is kept in memory, where the server itself makes the schema; or a setting is off.
+        Misconfigured: Everything is kept in memory, where the server itself makes the schema; there is none to look at;
+            or a setting is off.
     """
     settings = load_settings()
     logs.configure("warning", settings.log_format)
     refuse_in_memory(settings)
     url = database_url(settings)
+    if looks:
+        _refuse_absent_file(url)
     refuse_foreign_file(url)
     if url.get_backend_name() == "sqlite":
         prepare_file(url)
@@ -213,3 +215,15 @@ def freshness_of(
     if isinstance(storage, EmbeddedStorage):
         return EmbeddedFreshness(Path(url.database or ""))
     return SharedFreshness(lambda account_ids: storage.read(lambda work: work.accounts.stamps(account_ids)))
+
+
+def _refuse_absent_file(url: URL) -> None:
+    """See that an embedded database is there, before it is only read.
+
+    Raises:
+        Misconfigured: It is not.
+    """
+    path = Path(url.database or "")
+    if url.get_backend_name() == "sqlite" and not path.is_file():
+        message = f"There is no database {path}."
+        raise Misconfigured(message)

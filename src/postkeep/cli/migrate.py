@@ -29,7 +29,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @contextmanager
-def _alembic(*, waits: bool = False) -> Generator["Config"]:
+def _alembic(*, waits: bool = False, looks: bool = False) -> Generator["Config"]:
     """Hand Alembic's configuration to a command, say what Alembic says, and in one line what goes wrong."""
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError
@@ -40,7 +40,7 @@ def _alembic(*, waits: bool = False) -> Generator["Config"]:
     # Alembic passes over what it cannot write, so it is written here.
     said = TextIOWrapper(BytesIO(), sys.stdout.encoding)
     try:
-        config = alembic_config(migration_target(waits=waits))
+        config = alembic_config(migration_target(waits=waits, looks=looks))
         config.stdout = said
         with redirect_stdout(said):
             yield config
@@ -110,7 +110,7 @@ def check() -> None:
     from alembic import command
     from alembic.util import CommandError
 
-    with _alembic() as config:
+    with _alembic(looks=True) as config:
         try:
             command.check(config)
         except CommandError as error:
@@ -124,17 +124,18 @@ def current() -> None:
     """Show the revision that the database is at."""
     from alembic import command
 
-    with _alembic() as config:
+    with _alembic(looks=True) as config:
         command.current(config, verbose=False)
 
 
 @app.command()
 def history() -> None:
-    """Show all revisions, newest first."""
+    """Show all revisions, newest first; needs no database."""
     from alembic import command
 
-    with _alembic() as config:
-        command.history(config)
+    from postkeep.storage.migrate import alembic_config
+
+    command.history(alembic_config(None))
 
 
 def _refuse_unlike(form: re.Pattern[str], revision: str, known: str) -> None:

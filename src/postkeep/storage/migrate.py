@@ -10,8 +10,8 @@ from sqlalchemy import URL, Engine
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
-def alembic_config(target: URL | Engine) -> Config:
-    """Make Alembic's configuration for a database."""
+def alembic_config(target: URL | Engine | None) -> Config:
+    """Make Alembic's configuration for a database, or for what needs none."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")

@@ -119,6 +119,16 @@ async def test_an_upgrade_waits_for_a_server_that_is_still_starting(unused: URL,
     assert (outcome.code, outcome.out) == (0, "The schema is up to date.\n")
 
 
+def test_whoever_only_looks_makes_no_database(tmp_path: Path) -> None:
+    """An empty one would be taken for one that has lost everything; the first start makes it, or an upgrade."""
+    commands = ("current", "check", "history")
+    current, check, history = at_once(len(commands), lambda number: Site(tmp_path, {}).run(commands[number]))
+    assert {refusal(current), refusal(check)} == {"There is no database postkeep-data/postkeep.db."}
+    assert (current.code, check.code, history.code) == (3, 3, 0)
+    assert "0001" in history.out
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_revision_is_said_in_one_line(tmp_path: Path) -> None:
     """A typing mistake is no crash."""
     commands = (("upgrade", "nonsense"), ("downgrade", "-99"))

@@ -308,4 +308,4 @@ def test_variables_that_platforms_inject_are_no_settings(tmp_path: Path) -> None
         "POSTKEEP_PORT_8000_TCP_ADDR": "10.0.0.1",
         "POSTKEEP_TEST_ANYTHING": "1",
     }
-    assert postkeep("migrate", "current", settings=settings, folder=tmp_path).code == 0
+    assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
