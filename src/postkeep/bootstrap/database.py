@@ -11,6 +11,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import Final
 
+from asyncmy.errors import MySQLError
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +25,7 @@ from postkeep.storage.embedded_file import beside, create_embedded_engine, creat
 from postkeep.storage.schema import REVISION, read_state, refuse_foreign
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server
+from postkeep.storage.server_pool import Fault
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +74,10 @@ async def open_storage(
 async def await_server(url: URL, seconds: float) -> None:
     """Wait for a database server that is still starting, and say so now and then.
 
+    One that refuses is waited for as well: where both are set up together, its accounts and databases come last.
+
     Raises:
-        DatabaseAbsent: It did not come.
+        DatabaseAbsent: It did not come, or refused.
         Misconfigured: It is not fit.
     """
     begun = told = time.monotonic()
@@ -89,7 +93,8 @@ async def await_server(url: URL, seconds: float) -> None:
             now = time.monotonic()
             reason = getattr(error, "orig", None) or str(error) or "no answer"
             if now - begun >= seconds:
-                message = f"The database at {url.host} did not answer within {seconds:.0f} seconds: {reason}"
+                did = "answers and refuses, also after" if _is_refusal(reason) else "did not answer within"
+                message = f"The database at {url.host} {did} {seconds:.0f} seconds: {reason}"
                 raise DatabaseAbsent(message) from error
             if now - told >= _TOLD_SECONDS:
                 told = now
@@ -160,6 +165,11 @@ async def _open_server(url: URL, settings: Settings) -> ServerStorage:
         log.warning("database_absent", extra={"reason": str(error)})
         return ServerStorage(url, pool_size=settings.database_pool_size)
     return storage
+
+
+def _is_refusal(reason: object) -> bool:
+    """Whether a server said itself why it cannot be used: a wrong password, no right, no such database."""
+    return isinstance(reason, MySQLError) and Fault.of(reason) is Fault.REFUSED
 
 
 def _unusable(error: Exception) -> Misconfigured:

@@ -198,7 +198,7 @@ CASES: dict[str, Case] = {
         ("postkeep migrate upgrade",), {"POSTKEEP_DATABASE_URL": "{mariadb}", "POSTKEEP_SECRET_KEY": SECRET}
     ),
     "mysql-no-such-database": Case(
-        ("unknown database",),
+        ("answers and refuses", "unknown database"),
         {"POSTKEEP_DATABASE_URL": "{mariadb}x", "POSTKEEP_SECRET_KEY": SECRET, "POSTKEEP_DATABASE_WAIT": "0"},
     ),
     "mysql-that-never-answers": Case(
