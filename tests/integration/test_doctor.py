@@ -99,6 +99,11 @@ def break_text(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE posts", b"CREATE T\xff\xfeLE posts"))
 
 
+def replace_with_text(path: Path) -> None:
+    """Put a text where the database is meant to be, of a length that is no page's."""
+    path.write_text("not a database\n", "utf-8")
+
+
 def replace_with_folder(path: Path) -> None:
     """Put a folder where the database is meant to be."""
     path.unlink()
@@ -138,6 +143,7 @@ def leave_secret_nowhere(path: Path) -> None:
     [
         (cut_short, "database", "cut short"),
         (break_text, "database", "damaged"),
+        (replace_with_text, "database", "something else than a SQLite file"),
         (replace_with_folder, "database", "no file"),
         (replace_with_link, "database", "link to nowhere"),
         (drop_posts, "database", "lacks posts"),

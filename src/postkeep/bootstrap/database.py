@@ -115,7 +115,7 @@ def refuse_foreign_file(url: URL) -> None:
     if url.get_backend_name() != "sqlite" or is_in_memory(url) or not os.path.isfile(path):  # noqa: PTH113 - as said
         return
     with suppress(OSError):
-        _refuse_what_is_no_database(path)
+        refuse_what_is_no_database(path)
     engine = create_looking_engine(path)
     try:
         with engine.connect() as connection:
@@ -128,6 +128,26 @@ def refuse_foreign_file(url: URL) -> None:
         engine.dispose()
 
 
+def refuse_what_is_no_database(path: Path) -> None:
+    """See that there is nothing yet, an empty file, or a SQLite database, before anything is made or changed.
+
+    Raises:
+        Misconfigured: It is something else.
+        OSError: It cannot be read.
+    """
+    try:
+        # Looked at before it is opened, which a pipe would answer never, and a device in ways of its own.
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    if is_file:
+        with path.open("rb") as file:
+            is_file = file.read(len(_MAGIC)) in {b"", _MAGIC}
+    if not is_file:
+        message = f"The database {path} is something else than a SQLite file: name another one. It was not changed."
+        raise Misconfigured(message)
+
+
 def prepare_file(url: URL) -> Path:
     """Make an embedded database's folder and file, readable by nobody else, and return the file's path.
 
@@ -136,7 +156,7 @@ def prepare_file(url: URL) -> Path:
     """
     path = Path(url.database or "")
     try:
-        _refuse_what_is_no_database(path)
+        refuse_what_is_no_database(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.close(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -195,26 +215,6 @@ async def _check(storage: EmbeddedStorage | ServerStorage) -> None:
         await storage.close()
         kind = DatabaseAbsent if isinstance(error, StorageUnavailable) else Misconfigured
         raise kind(error.detail) from error
-
-
-def _refuse_what_is_no_database(path: Path) -> None:
-    """See that there is nothing yet, an empty file, or a SQLite database, before anything is made or changed.
-
-    Raises:
-        Misconfigured: It is something else.
-        OSError: It cannot be read.
-    """
-    try:
-        # Looked at before it is opened, which a pipe would answer never, and a device in ways of its own.
-        is_file = stat.S_ISREG(path.stat().st_mode)
-    except FileNotFoundError:
-        return
-    if is_file:
-        with path.open("rb") as file:
-            is_file = file.read(len(_MAGIC)) in {b"", _MAGIC}
-    if not is_file:
-        message = f"The database {path} is something else than a SQLite file: name another one. It was not changed."
-        raise Misconfigured(message)
 
 
 def _close_to_others(path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import URL, Connection, text
 
+from postkeep.bootstrap.database import refuse_what_is_no_database
 from postkeep.bootstrap.database_port import find_silence
 from postkeep.bootstrap.findings import TROUBLE, Finding, Verdict, look_at, reason_of
 from postkeep.domain.errors import Misconfigured
@@ -89,6 +90,7 @@ def _schema_of(path: Path) -> str:
     if not path.is_file():
         message = f"{path} is no file{', but a link to nowhere' if path.is_symlink() else ''}: take it away."
         raise Misconfigured(message)
+    refuse_what_is_no_database(path)
     engine = create_looking_engine(path)
     try:
         with engine.connect() as connection:
