@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import json
 import sys
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,8 +44,13 @@ def _password(*, from_stdin: bool) -> str:
     """Ask for a password; it is never an argument, which other users of the machine can see."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != first:
+    try:
+        with warnings.catch_warnings(action="error", category=getpass.GetPassWarning):
+            first, second = getpass.getpass("Password: "), getpass.getpass("Again: ")
+    except getpass.GetPassWarning:
+        typer.echo("postkeep: There is no terminal to ask at: send the password with --password-stdin.", err=True)
+        raise typer.Exit(1) from None
+    if second != first:
         typer.echo("postkeep: The passwords differ.", err=True)
         raise typer.Exit(1)
     return first

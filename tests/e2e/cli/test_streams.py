@@ -22,6 +22,8 @@ def in_shell(folder: Path, command: str) -> Outcome:
         capture_output=True,
         text=True,
         timeout=SECONDS,
+        # Without the terminal of whoever tests, which would be asked for a password.
+        start_new_session=True,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 
@@ -34,6 +36,7 @@ def in_shell(folder: Path, command: str) -> Outcome:
         ("openapi >&-", "Bad file descriptor"),
         ("restore --check - <&-", "cannot be read"),
         ("account create ann@example.com --password-stdin <&-", "Bad file descriptor"),
+        ("account create ann@example.com </dev/null", "send the password with --password-stdin"),
         ("openapi --write .", "Is a directory"),
         ("openapi --write absent/file", "absent/file: No such file"),
         (f"openapi --check {'x' * 300}", "too long"),
