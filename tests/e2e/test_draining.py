@@ -75,6 +75,15 @@ def test_sv_09_readiness_turns_before_the_listener_closes(server: PostkeepServer
     assert [event["seconds"] for event in draining.events("draining")] == [DRAIN_SECONDS]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_end_in_good_order_is_exit_code_0(tmp_path: Path, number: signal.Signals) -> None:
+    """As with several workers; and a terminal that is closed cuts off nobody who is being served."""
+    with PostkeepServer(tmp_path, {**settings_for(), "POSTKEEP_DRAIN_SECONDS": "1"}).running() as server:
+        server.signal(number)
+        assert server.wait() == 0
+        assert [len(server.events(name)) for name in ("draining", "stopped")] == [1, 1]
+
+
 def test_a_second_sigterm_does_not_wait(tmp_path: Path) -> None:
     """Whoever is in a hurry says it twice."""
     with PostkeepServer(tmp_path, {**settings_for(), "POSTKEEP_DRAIN_SECONDS": "300"}).running() as server:

@@ -1,7 +1,9 @@
 """postkeep serve: the HTTP server."""
 
 import os
+import signal
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -124,4 +126,14 @@ def _run(settings: Settings, *, reload: bool) -> None:
         config = uvicorn.Config(_APP, **options)
         Workers(config, drain_seconds=settings.drain_seconds, shutdown_seconds=settings.shutdown_seconds).run()
     else:
+        _end_in_good_order()
         uvicorn.run(_APP, **options)
+
+
+def _end_in_good_order() -> None:
+    """Have SIGTERM end with 0, as it does with several workers, and have a closed terminal do the same."""
+    # When uvicorn has drained, it raises SIGTERM once more, for whoever heard it before.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    # What nohup has ignored stays so.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
