@@ -12,7 +12,10 @@ import pytest
 from sqlalchemy import URL
 
 from postkeep.bootstrap.database import prepare_file, refuse_foreign_file
+from postkeep.bootstrap.wiring import kept_files
 from postkeep.domain.errors import Misconfigured
+from postkeep.settings import load_settings
+from postkeep.storage.embedded_file import FileLock
 
 
 def prepared(path: Path) -> Path:
@@ -99,3 +102,15 @@ def test_a_log_is_looked_for_beside_the_file_and_not_beside_a_link_to_it(tmp_pat
         connection.execute("CREATE TABLE customers (id INTEGER)")
         with pytest.raises(Misconfigured, match="another program"):
             refuse_foreign_file(URL.create("sqlite", database=str(link)))
+
+
+def test_whoever_goes_by_a_link_takes_turns_with_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a lock beside each name, two processes would both think that it is their turn to write."""
+    (tmp_path / "links").mkdir()
+    (link := tmp_path / "links" / "link").symlink_to(file := tmp_path / "file")
+    file.touch()
+    prepared(link)
+    FileLock(link).close()
+    assert {path.name for path in tmp_path.rglob("*")} == {"links", "link", "file", "file.lock"}
+    monkeypatch.setenv("POSTKEEP_DATABASE_URL", f"sqlite:///{link}")
+    assert tmp_path / "file.lock" in kept_files(load_settings())

@@ -159,8 +159,8 @@ def prepare_file(url: URL) -> Path:
         refuse_what_is_no_database(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        os.close(os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        for kept in (path, Path(f"{path}.lock"), beside(path, "-wal"), beside(path, "-shm")):
+        os.close(os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        for kept in (path, *(beside(path, end) for end in (".lock", "-wal", "-shm"))):
             _close_to_others(kept)
     except OSError as error:
         message = f"The database {path} cannot be written: {error.strerror}."

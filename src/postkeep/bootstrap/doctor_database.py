@@ -126,7 +126,7 @@ def _take_lock(path: Path) -> str:
     if shutil.disk_usage(path.parent).free < FULL:
         message = f"Nothing can be added to {path}: its disk is full. Make room."
         raise Misconfigured(message)
-    lock = Path(f"{path}.lock")
+    lock = beside(path, ".lock")
     if lock.exists():
         os.close(os.open(lock, os.O_RDWR | os.O_CLOEXEC))
     address = path.absolute().as_uri()

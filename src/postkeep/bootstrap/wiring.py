@@ -179,8 +179,8 @@ def kept_files(settings: Settings) -> list[Path]:
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return []
     path = Path(url.database or "")
-    logs = [beside(path, end) for end in ("-wal", "-shm", "-journal")]
-    return [path, *logs, Path(f"{path}.lock"), path.with_name(SECRET_FILE)]
+    others = [beside(path, end) for end in ("-wal", "-shm", "-journal", ".lock")]
+    return [path, *others, path.with_name(SECRET_FILE)]
 
 
 def migration_target(*, waits: bool = False, looks: bool = False) -> URL:

@@ -49,11 +49,11 @@ PRAGMAS: Final = {
 
 
 def beside(path: Path, end: str) -> Path:
-    """Return a file that SQLite keeps beside a database file, wherever a link to that stands.
+    """Return a file that SQLite, or Postkeep, keeps beside a database file, wherever a link to that stands.
 
     Args:
         path: The database file, or a link to it.
-        end: What the other file's name has more: -wal, -shm or -journal.
+        end: What the other file's name has more: -wal, -shm or -journal, or .lock, which is ours.
     """
     return Path(f"{os.path.realpath(path)}{end}")
 
@@ -203,7 +203,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         """Open the lock file of a database file."""
-        self._file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @contextmanager
     def held(self) -> Generator[None]:
