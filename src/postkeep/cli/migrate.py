@@ -29,7 +29,7 @@ app = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @contextmanager
-def _alembic(*, waits: bool = False, looks: bool = False) -> Generator["Config"]:
+def _alembic(*, waits: bool = False, looks: bool = False, needs_database: bool = True) -> Generator["Config"]:
     """Hand Alembic's configuration to a command, say what Alembic says, and in one line what goes wrong."""
     from alembic.util import CommandError
     from sqlalchemy.exc import SQLAlchemyError
@@ -40,7 +40,7 @@ def _alembic(*, waits: bool = False, looks: bool = False) -> Generator["Config"]
     # Alembic passes over what it cannot write, so it is written here.
     said = TextIOWrapper(BytesIO(), sys.stdout.encoding)
     try:
-        config = alembic_config(migration_target(waits=waits, looks=looks))
+        config = alembic_config(migration_target(waits=waits, looks=looks) if needs_database else None)
         config.stdout = said
         with redirect_stdout(said):
             yield config
@@ -133,9 +133,8 @@ def history() -> None:
     """Show all revisions, newest first; needs no database."""
     from alembic import command
 
-    from postkeep.storage.migrate import alembic_config
-
-    command.history(alembic_config(None))
+    with _alembic(needs_database=False) as config:
+        command.history(config)
 
 
 def _refuse_unlike(form: re.Pattern[str], revision: str, known: str) -> None:
