@@ -11,6 +11,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from postkeep.domain.accounts import Account, AccountId, Password
+from postkeep.domain.attempts import Network
 from postkeep.domain.posts import Post
 from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, SignedOut, TokenInvalid
 from postkeep.services.accounts import AccountService
@@ -56,6 +57,7 @@ class FakePasswords:
     Attributes:
         journal: "hash" and "verify", in the order of calls; may be shared with other fakes.
         is_busy: Whether everything is refused.
+        networks: Where all that came from.
         meanwhile: What happens while the next password is being verified, once.
     """
 
@@ -63,6 +65,7 @@ class FakePasswords:
         """Begin with today's parameters."""
         self.journal: list[str] = [] if journal is None else journal
         self.is_busy = False
+        self.networks: set[Network] = set()
         self.meanwhile: Callable[[], object] | None = None
         self._strength = 1
         self._salts = count(1)
@@ -76,14 +79,14 @@ class FakePasswords:
         salt = f"m={self._strength}${next(self._salts)}"
         return f"$fake${salt}${_digest(salt, password.secret)}"
 
-    async def hash(self, password: Password) -> str:
+    async def hash(self, password: Password, network: Network) -> str:
         """Return a PHC string with a salt of its own."""
-        await self._take_time("hash")
+        await self._take_time("hash", network)
         return self.hash_now(password)
 
-    async def verify(self, password: Password, password_hash: str | None) -> bool:
+    async def verify(self, password: Password, password_hash: str | None, network: Network) -> bool:
         """Whether the password made this hash; with None it takes as long and says no."""
-        await self._take_time("verify")
+        await self._take_time("verify", network)
         if self.meanwhile is not None:
             happen, self.meanwhile = self.meanwhile, None
             happen()
@@ -99,14 +102,15 @@ class FakePasswords:
         """Whether the hash was made before the last strengthening."""
         return not password_hash.startswith(f"$fake$m={self._strength}$")
 
-    def refuse_if_busy(self) -> None:
+    def refuse_if_busy(self, network: Network) -> None:
         """Refuse where everything is refused."""
+        self.networks.add(network)
         if self.is_busy:
             raise HashingBusy
 
-    async def _take_time(self, what: str) -> None:
+    async def _take_time(self, what: str, network: Network) -> None:
         """Let others run meanwhile, as a slow hash does."""
-        self.refuse_if_busy()
+        self.refuse_if_busy(network)
         self.journal.append(what)
         await asyncio.sleep(0)
 

@@ -17,7 +17,7 @@ from tests.contracts.idempotency import KeysContract
 from tests.contracts.imports import ImportsContract
 from tests.contracts.kept import Boom
 from tests.contracts.lists import ListsContract, SearchContract
-from tests.contracts.passwords import DUCKS, CommonPasswordsContract, PasswordHasherContract
+from tests.contracts.passwords import DUCKS, HOME, CommonPasswordsContract, PasswordHasherContract
 from tests.contracts.posts import PostsContract
 from tests.contracts.sessions import SessionsContract
 from tests.contracts.storage import StorageContract
@@ -174,7 +174,7 @@ async def test_the_fake_refuses_a_unit_that_waits_for_something_else(storage: Fa
     """As the embedded database's writer does: it has no event loop to wait with."""
 
     async def unit(work: UnitOfWork) -> None:
-        await FakePasswords().hash(DUCKS)
+        await FakePasswords().hash(DUCKS, HOME)
         await work.accounts.add(an_account())
 
     with pytest.raises(RuntimeError):
@@ -197,7 +197,7 @@ async def test_the_fake_hasher_can_be_busy(hasher: FakePasswords) -> None:
     """Hashers are."""
     hasher.is_busy = True
     with pytest.raises(HashingBusy):
-        await hasher.hash(DUCKS)
+        await hasher.hash(DUCKS, HOME)
 
 
 async def test_a_world_counts_what_it_is_given() -> None:

@@ -12,8 +12,9 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
+from postkeep.adapters.hashing_turns import HashingTurns
 from postkeep.domain.accounts import Password
-from postkeep.services.ports import HashingBusy
+from postkeep.domain.attempts import Network
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ _NICEST: Final = 19
 
 
 class Argon2Passwords:
-    """Hashes in threads, with a bounded queue. See `services.ports.PasswordHasher`.
+    """Hashes in threads, in turns by network (`HashingTurns`). See `services.ports.PasswordHasher`.
 
     There are as many as there are cores but one, which is the event loop's, and they give way to it where they meet. A
     thread for each core would hash faster, and others would wait half as long again for their lists meanwhile.
@@ -57,42 +58,38 @@ class Argon2Passwords:
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         threads = threads or max(1, (os.cpu_count() or 1) - 1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher", initializer=_give_way)
-        self._at_once = threads
-        self._room = threads + queue
-        self._under_way = 0
+        self._turns = HashingTurns(threads, queue)
         self._today = memory_kib * passes
         self._decoy = self._hasher.hash(os.urandom(16))
 
     def usage(self) -> Mapping[str, int]:
         """Return how many passwords are being hashed and how many wait, by the names of the metrics."""
-        running = min(self._under_way, self._at_once)
-        return {"hashing_running": running, "hashing_waiting": self._under_way - running}
+        return {"hashing_running": self._turns.running, "hashing_waiting": self._turns.waiting}
 
-    def refuse_if_busy(self) -> None:
+    def refuse_if_busy(self, network: Network) -> None:
         """Refuse where too many wait for a thread.
 
         Raises:
             HashingBusy: They do.
         """
-        if self._under_way >= self._room:
-            raise HashingBusy
+        self._turns.refuse_if_full(network)
 
-    async def hash(self, password: Password) -> str:
+    async def hash(self, password: Password, network: Network) -> str:
         """Return a PHC string with a salt of its own.
 
         Raises:
-            HashingBusy: Too many wait already.
+            HashingBusy: Too many wait.
         """
-        return await self._run(lambda: self._hasher.hash(password.secret))
+        return await self._run(lambda: self._hasher.hash(password.secret), network)
 
-    async def verify(self, password: Password, password_hash: str | None) -> bool:
+    async def verify(self, password: Password, password_hash: str | None, network: Network) -> bool:
         """Whether the password made this hash; with None it takes as long and says no.
 
         Raises:
-            HashingBusy: Too many wait already.
+            HashingBusy: Too many wait.
         """
         matches = await self._run(
-            lambda: self._matches(password, self._decoy if password_hash is None else password_hash)
+            lambda: self._matches(password, self._decoy if password_hash is None else password_hash), network
         )
         return matches and password_hash is not None
 
@@ -101,7 +98,8 @@ class Argon2Passwords:
         return self._hasher.check_needs_rehash(password_hash)
 
     async def close(self) -> None:
-        """End the threads, once what they have begun is done."""
+        """End the threads, once all who wait for one have had it."""
+        await self._turns.ended()
         await asyncio.to_thread(self._threads.shutdown)
 
     def _matches(self, password: Password, password_hash: str) -> bool:
@@ -144,24 +142,22 @@ class Argon2Passwords:
         used = extract_parameters(password_hash)
         return used.memory_cost * used.time_cost
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        """Do a slow thing in a thread, unless too many wait for theirs."""
-        self.refuse_if_busy()
-        self._under_way += 1
-        hashing = self._threads.submit(work)
-        future = asyncio.wrap_future(hashing)
-        # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.
-        future.add_done_callback(self._make_room)
+    async def _run(self, work: Callable[[], T], network: Network) -> T:
+        """Do a slow thing in a thread, when it is this network's turn."""
+        await self._turns.take(network)
         try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            # What has not begun never does: nobody waits for it, and the end of the process would.
-            hashing.cancel()
+            hashing = asyncio.wrap_future(self._threads.submit(work))
+        except RuntimeError:
+            # The system has no thread to spare, or the threads have ended.
+            self._turns.end()
             raise
+        # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.
+        hashing.add_done_callback(self._end_turn)
+        return await asyncio.shield(hashing)
 
-    def _make_room(self, _done: object) -> None:
+    def _end_turn(self, _done: object) -> None:
         """Let the next one in."""
-        self._under_way -= 1
+        self._turns.end()
 
 
 def _give_way() -> None:

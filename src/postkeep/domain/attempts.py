@@ -59,6 +59,10 @@ class Network:
         return cls(f"{IPv6Address(int(found) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS)}/{_IPV6_HOST_BITS}")
 
 
+NOWHERE: Final = Network("")
+"""Where operators are: what they do comes from no address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """What is counted for one key.

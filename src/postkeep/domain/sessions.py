@@ -7,6 +7,7 @@ from typing import Final, NewType, Self
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.attempts import Network
 from postkeep.domain.errors import Absent, Unauthenticated
 from postkeep.domain.ids import new_id, parse_id
 
@@ -83,6 +84,11 @@ class Origin:
 
     device: str = ""
     address: str = ""
+
+    @property
+    def network(self) -> Network:
+        """The network that its address is in."""
+        return Network.of(self.address)
 
     @classmethod
     def of(cls, device: str, address: str) -> Self:

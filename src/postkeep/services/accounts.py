@@ -56,7 +56,7 @@ class AccountService:
             StorageUnavailable: The database does not answer.
         """
         self._policy.check(password, email)
-        self._hasher.refuse_if_busy()
+        self._hasher.refuse_if_busy(origin.network)
         async with self._attempts.signing_up(origin):
             account, session = await self._open(email, password, origin)
         log.info("signed_up", extra={"account": account.id, "session": session.id, "address": origin.address})
@@ -64,7 +64,7 @@ class AccountService:
 
     async def _open(self, email: Email, password: Password, origin: Origin) -> tuple[Account, Session]:
         """Keep a new account and its first session."""
-        account = Account.open(email, await self._hasher.hash(password), now=self._clock.now())
+        account = Account.open(email, await self._hasher.hash(password, origin.network), now=self._clock.now())
         session = Session.begin(
             account.id,
             origin,
@@ -116,7 +116,7 @@ class AccountService:
         for _ in range(_TURNS):
             account = await self._prove(account_id, current, origin)
             self._policy.check(new, account.email)
-            unit = _change(account, await self._hasher.hash(new), session_id, self._clock.now())
+            unit = _change(account, await self._hasher.hash(new, origin.network), session_id, self._clock.now())
             try:
                 await self._storage.transact(account.id, unit)
             except AccountGone:
@@ -149,10 +149,10 @@ class AccountService:
 
     async def _prove(self, account_id: AccountId, password: Password, origin: Origin) -> Account:
         """Return the account, whose owner knows its password; guesses count together with those at logging in."""
-        self._hasher.refuse_if_busy()
+        self._hasher.refuse_if_busy(origin.network)
         account = await self.get(account_id)
         async with self._attempts.proving(account.email, origin):
-            if not await self._hasher.verify(password, account.password_hash):
+            if not await self._hasher.verify(password, account.password_hash, origin.network):
                 log.warning("password_refused", extra={"account": account.id, "address": origin.address})
                 raise PasswordWrong
         return account

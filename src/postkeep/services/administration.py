@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from postkeep.domain.accounts import Account, AccountStatus, Email, Password
+from postkeep.domain.attempts import NOWHERE
 from postkeep.domain.errors import Absent
 from postkeep.domain.sessions import Session
 from postkeep.services.passwords import PasswordPolicy
@@ -49,7 +50,7 @@ class AdministrationService:
             StorageUnavailable: The database does not answer.
         """
         self._policy.check(password, email)
-        account = Account.open(email, await self._hasher.hash(password), now=self._clock.now())
+        account = Account.open(email, await self._hasher.hash(password, NOWHERE), now=self._clock.now())
 
         async def unit(work: UnitOfWork) -> None:
             await work.accounts.add(account)
@@ -94,7 +95,7 @@ class AdministrationService:
         """
         account = await self.find(email)
         self._policy.check(password, email)
-        password_hash = await self._hasher.hash(password)
+        password_hash = await self._hasher.hash(password, NOWHERE)
         now = self._clock.now()
 
         async def unit(work: UnitOfWork) -> None:

@@ -143,7 +143,7 @@ class AttemptService:
             TooManyAttempts: Too many failed, of this account or from this network.
             StorageUnavailable: The database does not answer.
         """
-        async with self._counted(self._of_proof(email, Network.of(origin.address)), email, origin, _tell_login_refused):
+        async with self._counted(self._of_proof(email, origin.network), email, origin, _tell_login_refused):
             yield
 
     @asynccontextmanager
@@ -155,7 +155,7 @@ class AttemptService:
             StorageUnavailable: The database does not answer.
         """
         rule = self._rules.signups
-        counters = [_Counter(rule.key(Network.of(origin.address).name), rule)]
+        counters = [_Counter(rule.key(origin.network.name), rule)]
         async with self._counted(_used(counters), None, origin, _tell_signup_refused):
             yield
 
@@ -168,7 +168,7 @@ class AttemptService:
             yield
             return
         try:
-            held = await self._enter(counters, email, Network.of(origin.address))
+            held = await self._enter(counters, email, origin.network)
         except TooManyAttempts as error:
             tell_refused(origin, error)
             raise

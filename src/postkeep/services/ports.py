@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import AccountId, Password
+from postkeep.domain.attempts import Network
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
@@ -57,31 +58,34 @@ class Clock(Protocol):
 
 
 class PasswordHasher(Protocol):
-    """Turns passwords into what may be kept of them. Slow on purpose, and never in a unit of work."""
+    """Turns passwords into what may be kept of them. Slow on purpose, and never in a unit of work.
 
-    def refuse_if_busy(self) -> None:
+    Where many wait, those who come from one network are in nobody else's way: each says from where it is asked.
+    """
+
+    def refuse_if_busy(self, network: Network) -> None:
         """Spare whoever would be refused by `hash` or `verify` now what comes before them.
 
         Raises:
-            HashingBusy: Too many wait already.
+            HashingBusy: Too many wait.
         """
         ...
 
-    async def hash(self, password: Password) -> str:
+    async def hash(self, password: Password, network: Network) -> str:
         """Return a PHC string with a salt of its own.
 
         Raises:
-            HashingBusy: Too many wait already.
+            HashingBusy: Too many wait.
         """
         ...
 
-    async def verify(self, password: Password, password_hash: str | None) -> bool:
+    async def verify(self, password: Password, password_hash: str | None, network: Network) -> bool:
         """Whether the password made this hash; with None it takes as long and says no.
 
         A hash that cannot be read is a no, and logged as an alarm.
 
         Raises:
-            HashingBusy: Too many wait already.
+            HashingBusy: Too many wait.
         """
         ...
 

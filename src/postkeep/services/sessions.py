@@ -133,7 +133,7 @@ class SessionService:
             account = await self._prove(email, password, origin)
             kept_hash = account.password_hash
             if self._hasher.is_outdated(kept_hash):
-                kept_hash = await self._hasher.hash(password)
+                kept_hash = await self._hasher.hash(password, origin.network)
             session = self._begin(account, origin)
             try:
                 await self._storage.transact(account.id, _admission(account, kept_hash, session))
@@ -265,13 +265,14 @@ class SessionService:
 
     async def _prove(self, email: Email | None, password: Password, origin: Origin) -> Account:
         """Find the active account that this password opens, at the cost of one verification whatever is wrong."""
-        self._hasher.refuse_if_busy()
+        self._hasher.refuse_if_busy(origin.network)
         async with self._attempts.proving(email, origin):
             account = None
             if email is not None:
                 address = email
                 account = await self._storage.read(lambda work: work.accounts.find_by_email(address))
-            proven = await self._hasher.verify(password, account.password_hash if account else None)
+            kept_hash = account.password_hash if account else None
+            proven = await self._hasher.verify(password, kept_hash, origin.network)
             if account is None or not proven or not account.is_active:
                 known = {"account": account.id} if account else {}
                 log.warning("login_failed", extra={"address": origin.address, **known})

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Event
 
 import httpx2
 import pytest
@@ -232,6 +234,30 @@ def test_pw_18_lists_are_answered_while_logins_come_by_the_hundred(sites: Sites,
     assert meanwhile > 10
     assert rows(server) == 0
     assert [person.login().status_code for person in people] == [200] * 40
+
+
+def test_pw_18_a_crowd_from_one_network_keeps_nobody_else_from_logging_in(sites: Sites, database_name: str) -> None:
+    """They get in one by one, and those of others between them: nobody else hears of a full queue, nor waits for it."""
+    server = sites.start(database_name, POSTKEEP_HASH_QUEUE="4", POSTKEEP_SIGNUPS_PER_HOUR="0")
+    elsewhere = httpx2.HTTPTransport(local_address="127.0.0.7", trust_env=False)
+    is_over = Event()
+
+    def crowd(_: int) -> set[int]:
+        seen: set[int] = set()
+        while not is_over.is_set():
+            seen.add(Person(server.http).signup().status_code)
+        return seen
+
+    with httpx2.Client(base_url=server.url, transport=elsewhere) as http, ThreadPoolExecutor(32) as pool:
+        person = Person.signs_up(http)
+        crowds = [pool.submit(crowd, number) for number in range(32)]
+        try:
+            answers = [person.login() for _ in range(10)]
+        finally:
+            is_over.set()
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert max(answer.elapsed for answer in answers) < timedelta(seconds=3)
+    assert set[int]().union(*(each.result() for each in crowds)) == {201, 503}
 
 
 def test_a_process_that_is_killed_gives_no_guess_away(sites: Sites, database_name: str) -> None:

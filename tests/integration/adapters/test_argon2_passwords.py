@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Literal
 
 import argon2
@@ -15,7 +15,7 @@ import pytest
 from postkeep.adapters.argon2_passwords import Argon2Passwords
 from postkeep.domain.accounts import Password
 from postkeep.services.ports import HashingBusy
-from tests.contracts.passwords import DUCKS
+from tests.contracts.passwords import AWAY, DUCKS, HOME
 
 
 @pytest.fixture
@@ -57,6 +57,15 @@ class Gate:
                 await asyncio.sleep(0.001)
 
 
+@pytest.fixture
+def gate(two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Return a closed gate before the hasher, and open it in the end, which the hasher's own waits for."""
+    del two_at_once
+    gate = Gate(monkeypatch)
+    yield gate
+    gate.opened.set()
+
+
 async def test_pw_18_hashing_gives_way_to_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cores that hash would otherwise keep the event loop waiting for its turn: 9 ms instead of 3, measured."""
     found: list[tuple[int, int]] = []
@@ -69,7 +78,7 @@ async def test_pw_18_hashing_gives_way_to_everything_else(monkeypatch: pytest.Mo
     hasher = Argon2Passwords(memory_kib=8, passes=1)
     monkeypatch.setattr(argon2.PasswordHasher, "hash", look)
     mine = os.getpriority(os.PRIO_PROCESS, 0)
-    await hasher.hash(DUCKS)
+    await hasher.hash(DUCKS, HOME)
     await hasher.close()
     ((thread, niceness),) = found
     assert thread != threading.get_native_id()
@@ -81,11 +90,12 @@ def test_pw_18_hashing_gives_way_in_a_process_that_gives_way_itself() -> None:
     program = """if True:
         import asyncio, os
         from postkeep.adapters.argon2_passwords import Argon2Passwords
+        from postkeep.domain.attempts import NOWHERE
 
         async def look():
             os.nice(12)
             hasher = Argon2Passwords(memory_kib=8, passes=1)
-            print(await hasher._run(lambda: os.getpriority(os.PRIO_PROCESS, 0)))
+            print(await hasher._run(lambda: os.getpriority(os.PRIO_PROCESS, 0), NOWHERE))
             await hasher.close()
 
         asyncio.run(look())
@@ -97,7 +107,7 @@ def test_pw_18_hashing_gives_way_in_a_process_that_gives_way_itself() -> None:
 async def test_pw_09_the_default_is_strong_enough() -> None:
     """argon2id, 19 MiB, two passes, 16 bytes of salt: OWASP's least."""
     hasher = Argon2Passwords()
-    kept = await hasher.hash(DUCKS)
+    kept = await hasher.hash(DUCKS, HOME)
     await hasher.close()
     found = re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$[A-Za-z0-9+/]+", kept)
     assert found is not None
@@ -112,10 +122,10 @@ async def test_pw_09_the_default_is_strong_enough() -> None:
 async def test_pw_10_a_weaker_hash_is_outdated_and_still_opens(weaker: dict[str, int]) -> None:
     """Parameters may rise; people log in as before."""
     old, today = Argon2Passwords(**weaker), Argon2Passwords(memory_kib=32, passes=2)
-    kept = await old.hash(DUCKS)
+    kept = await old.hash(DUCKS, HOME)
     assert today.is_outdated(kept)
-    assert await today.verify(DUCKS, kept)
-    assert not today.is_outdated(await today.hash(DUCKS))
+    assert await today.verify(DUCKS, kept, HOME)
+    assert not today.is_outdated(await today.hash(DUCKS, HOME))
     await old.close()
     await today.close()
 
@@ -138,13 +148,13 @@ async def test_pw_12_a_no_costs_the_same_whatever_the_hash(
         return verify_now(hasher, password_hash, *args)
 
     old, today = Argon2Passwords(memory_kib=memory, passes=passes), Argon2Passwords(memory_kib=38912, passes=2)
-    kept = await old.hash(DUCKS)
+    kept = await old.hash(DUCKS, HOME)
     monkeypatch.setattr(argon2.PasswordHasher, "hash", hash_and_count)
     monkeypatch.setattr(argon2.PasswordHasher, "verify", verify_and_count)
-    assert not await today.verify(Password.parse("six purple ducks"), kept)
+    assert not await today.verify(Password.parse("six purple ducks"), kept, HOME)
     known = sum(spent)
     spent.clear()
-    assert not await today.verify(Password.parse("six purple ducks"), None)
+    assert not await today.verify(Password.parse("six purple ducks"), None, HOME)
     assert known == pytest.approx(sum(spent), rel=0.001)
     await old.close()
     await today.close()
@@ -153,7 +163,7 @@ async def test_pw_12_a_no_costs_the_same_whatever_the_hash(
 async def test_a_hash_that_would_take_for_ever_is_no_hash(caplog: pytest.LogCaptureFixture) -> None:
     """It came by a crafted backup, say: nobody's login takes gigabytes."""
     costly, today = Argon2Passwords(memory_kib=1024, passes=9), Argon2Passwords(memory_kib=64, passes=2)
-    assert not await today.verify(DUCKS, await costly.hash(DUCKS))
+    assert not await today.verify(DUCKS, await costly.hash(DUCKS, HOME), HOME)
     assert [record.getMessage() for record in caplog.records] == ["password_hash_unreadable"]
     await costly.close()
     await today.close()
@@ -164,7 +174,7 @@ async def test_the_decoy_costs_as_much_as_a_real_one() -> None:
     hasher = Argon2Passwords(memory_kib=64, passes=3)
     decoy = hasher._decoy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nobody else may see it
     assert not hasher.is_outdated(decoy)
-    assert decoy.split("$")[:4] == (await hasher.hash(DUCKS)).split("$")[:4]
+    assert decoy.split("$")[:4] == (await hasher.hash(DUCKS, HOME)).split("$")[:4]
     await hasher.close()
 
 
@@ -176,56 +186,79 @@ async def test_the_decoy_differs_in_each_process() -> None:
     await second.close()
 
 
-async def test_pw_18_no_more_hashes_run_than_there_are_threads(
-    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pw_18_no_more_hashes_run_than_there_are_threads(two_at_once: Argon2Passwords, gate: Gate) -> None:
     """Each takes its memory; and the event loop stays free meanwhile."""
-    gate = Gate(monkeypatch)
-    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS, HOME)) for _ in range(5)]
     await gate.until(lambda: gate.standing == 2)
     gate.opened.set()
     assert len({*await asyncio.gather(*tasks)}) == 5
     assert gate.most == 2
 
 
-async def test_pw_18_one_too_many_is_told_so_at_once(
-    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pw_18_one_too_many_is_told_so_at_once(two_at_once: Argon2Passwords, gate: Gate) -> None:
     """Two run, three wait, the sixth is refused; when one is done, there is room again."""
-    gate = Gate(monkeypatch)
-    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS, HOME)) for _ in range(5)]
     await gate.until(lambda: gate.standing == 2)
     with pytest.raises(HashingBusy):
-        await two_at_once.hash(DUCKS)
+        await two_at_once.hash(DUCKS, HOME)
     with pytest.raises(HashingBusy):
-        await two_at_once.verify(DUCKS, None)
+        await two_at_once.verify(DUCKS, None, HOME)
     with pytest.raises(HashingBusy):
-        two_at_once.refuse_if_busy()
+        two_at_once.refuse_if_busy(HOME)
     gate.opened.set()
     await asyncio.gather(*tasks)
-    two_at_once.refuse_if_busy()
-    await two_at_once.hash(DUCKS)
+    two_at_once.refuse_if_busy(HOME)
+    await two_at_once.hash(DUCKS, HOME)
+
+
+async def test_pw_18_a_crowd_from_one_network_makes_room_for_others(two_at_once: Argon2Passwords, gate: Gate) -> None:
+    """Whoever comes from elsewhere is hashed next; who is sent away for that is one of the crowd."""
+    crowd = [asyncio.create_task(two_at_once.hash(DUCKS, HOME)) for _ in range(5)]
+    await gate.until(lambda: gate.standing == 2)
+    two_at_once.refuse_if_busy(AWAY)
+    other = asyncio.create_task(two_at_once.hash(DUCKS, AWAY))
+    with pytest.raises(HashingBusy):
+        await crowd[-1]
+    assert two_at_once.usage() == {"hashing_running": 2, "hashing_waiting": 3}
+    gate.opened.set()
+    assert len({await other, *await asyncio.gather(*crowd[:-1])}) == 5
+    assert two_at_once.usage() == {"hashing_running": 0, "hashing_waiting": 0}
+
+
+async def test_a_thread_that_cannot_be_had_keeps_no_turn(
+    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a moment without threads would let nobody in until the process ends."""
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")  # noqa: EM101, TRY003 - as the system says it
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        for _ in range(9):
+            with pytest.raises(RuntimeError):
+                await two_at_once.hash(DUCKS, HOME)
+    assert await two_at_once.hash(DUCKS, HOME)
 
 
 async def test_a_caller_that_goes_away_leaves_its_place_taken_until_its_hash_is_done(
-    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+    two_at_once: Argon2Passwords, gate: Gate
 ) -> None:
     """Otherwise a thousand impatient callers would run a thousand hashes."""
-    gate = Gate(monkeypatch)
-    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(2)]
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS, HOME)) for _ in range(2)]
     await gate.until(lambda: gate.standing == 2)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    waiting = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(3)]
+    waiting = [asyncio.create_task(two_at_once.hash(DUCKS, HOME)) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(HashingBusy):
-        await two_at_once.hash(DUCKS)
+        await two_at_once.hash(DUCKS, HOME)
     gate.opened.set()
     async with asyncio.timeout(30):
         while True:
             try:
-                await two_at_once.hash(DUCKS)
+                await two_at_once.hash(DUCKS, HOME)
                 break
             except HashingBusy:
                 await asyncio.sleep(0.001)
@@ -233,11 +266,10 @@ async def test_a_caller_that_goes_away_leaves_its_place_taken_until_its_hash_is_
 
 
 async def test_what_has_not_begun_when_its_caller_goes_away_never_does(
-    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+    two_at_once: Argon2Passwords, gate: Gate
 ) -> None:
     """A server that ends would hash for a whole queue of logins that it has just cut off."""
-    gate = Gate(monkeypatch)
-    tasks = [asyncio.create_task(two_at_once.hash(DUCKS)) for _ in range(5)]
+    tasks = [asyncio.create_task(two_at_once.hash(DUCKS, HOME)) for _ in range(5)]
     await gate.until(lambda: gate.standing == 2)
     for task in tasks:
         task.cancel()
@@ -245,7 +277,7 @@ async def test_what_has_not_begun_when_its_caller_goes_away_never_does(
     gate.opened.set()
     await two_at_once.close()
     assert gate.come == 2
-    two_at_once.refuse_if_busy()
+    two_at_once.refuse_if_busy(HOME)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +294,7 @@ async def test_a_damaged_hash_is_a_no_and_an_alarm(
     two_at_once: Argon2Passwords, damaged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However much of it is left; never an error that the person sees as the server's."""
-    assert not await two_at_once.verify(DUCKS, damaged)
+    assert not await two_at_once.verify(DUCKS, damaged, HOME)
     assert [record.getMessage() for record in caplog.records] == ["password_hash_unreadable"]
     assert "c2FsdHNhbHRzYWx0" not in str([vars(record) for record in caplog.records])
 
@@ -270,7 +302,7 @@ async def test_a_damaged_hash_is_a_no_and_an_alarm(
 async def test_closing_finishes_what_was_begun() -> None:
     """SIGTERM lets logins end."""
     hasher = Argon2Passwords(threads=1, memory_kib=8, passes=1)
-    tasks = [asyncio.create_task(hasher.hash(DUCKS)) for _ in range(5)]
+    tasks = [asyncio.create_task(hasher.hash(DUCKS, HOME)) for _ in range(5)]
     await asyncio.sleep(0)
     await hasher.close()
     assert len({*await asyncio.gather(*tasks)}) == 5

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postkeep.domain.accounts import Account, AccountStatus, Email, EmailTaken, Password, PasswordCompromised
-from postkeep.domain.attempts import TooManyAttempts
+from postkeep.domain.attempts import NOWHERE, TooManyAttempts
 from postkeep.domain.sessions import CredentialsInvalid, Origin, PasswordWrong
 from postkeep.services import attempts as attempts_module
 from postkeep.services.attempts import PURGE_EVERY, AttemptLimits
@@ -230,6 +230,20 @@ class TestWhatIsNoFailure:
         assert await outcome(world.accounts.signup(an_email(), DUCKS, HOME)) == "HashingBusy"
         assert world.storage.state.attempts == {}
         assert world.storage.journal == []
+
+    async def test_pw_18_every_password_is_hashed_in_the_turn_of_its_own_network(self) -> None:
+        """Or a crowd would have others' turns; operators are in a network of their own."""
+        world = world_with(account := an_account())
+        world.passwords.strengthen()
+        session = await world.sessions.login(account.email, DUCKS, HOME)
+        await world.accounts.change_password(account.id, session.id, DUCKS, GEESE, HOME)
+        await world.accounts.leave(account.id, GEESE, HOME)
+        await world.accounts.signup(account.email, DUCKS, HOME)
+        assert world.passwords.networks == {HOME.network}
+        world.passwords.networks.clear()
+        await world.administration.reset_password(account.email, DUCKS)
+        await world.administration.create(an_email(), DUCKS)
+        assert world.passwords.networks == {NOWHERE}
 
     async def test_a_cancelled_guess_counts(self) -> None:
         """Whoever hangs up after sending has guessed all the same; the hash runs on."""

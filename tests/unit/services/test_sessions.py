@@ -134,7 +134,7 @@ class TestLogin:
         await world.sessions.login(account.email, DUCKS, ORIGIN)
         kept = world.account(account.id).password_hash
         assert not world.passwords.is_outdated(kept)
-        assert await world.passwords.verify(DUCKS, kept)
+        assert await world.passwords.verify(DUCKS, kept, ORIGIN.network)
         assert [step for step in world.journal if step != "count"][1:5] == ["read", "verify", "hash", "transact"]
 
     async def test_a_wrong_password_renews_nothing(self) -> None:

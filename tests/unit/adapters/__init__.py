@@ -1,0 +1,1 @@
+"""Adapters, as far as they reach nothing outside."""
