@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import free_port
+from tests.databases import START_SECONDS, free_port
 from tests.e2e.cli.commands import SECONDS, Outcome, beside, postkeep, refusal
 from tests.e2e.clients import Person
 from tests.e2e.servers import PROGRAM, PostkeepServer, environment
@@ -76,7 +76,7 @@ def test_a_server_starts_and_ends_with_nowhere_to_write(tmp_path: Path, workers:
     command = ["sh", "-c", f"exec '{PROGRAM}' serve {streams}"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(settings)) as server:
         try:
-            deadline = time.monotonic() + SECONDS
+            deadline = time.monotonic() + START_SECONDS
             while postkeep("healthcheck", settings=settings, folder=tmp_path).code != 0:
                 assert (server.poll(), time.monotonic() < deadline) == (None, True)
             server.terminate()
