@@ -5,7 +5,8 @@ All deadlines are kept by one look at all connections from time to time, so a re
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
@@ -18,8 +19,11 @@ LEAST_BODY_RATE: Final = 1024
 LEAST_LONG_BODY_RATE: Final = 32 * 1024
 """The same of a body that may take as long as it needs: there are few of those at a time, and others wait."""
 
-MOST_UNSENT_BYTES: Final = 256 * 1024 * 1024
-"""So much of all answers together may wait for clients to take it."""
+MOST_UNSENT_BYTES: Final = 32 * 1024 * 1024
+"""So much of all answers of a process together may wait for clients to take it. It needs three times as much anyway."""
+
+LARGE_BYTES: Final = 256 * 1024
+"""What waits of an answer beyond that is looked at with all others as soon as it waits."""
 
 _LOOKS_PER_DEADLINE: Final = 8
 _GRACE_PART: Final = 6
@@ -61,6 +65,13 @@ class Connection(Protocol):
 
     def unsent(self) -> int:
         """Return how many bytes wait for the client to take them."""
+        ...
+
+    def held(self) -> tuple[Hashable, int]:
+        """Name what is in memory for these bytes, and how much that is: a body is there as a whole until all is taken.
+
+        What many are sent, as a list that is remembered, is there once for all of them.
+        """
         ...
 
     def is_answering(self) -> bool:
@@ -181,15 +192,23 @@ class Connections:
     def shed(self) -> None:
         """Cut those who have let answers wait for the longest, until what waits fits into memory again.
 
-        Each may hold a list of megabytes that nobody else has, so their number alone is no bound.
+        Each may hold a list of megabytes that nobody else has, so their number alone is no bound. Those who are sent
+        the same one are cut together: as long as one of them waits, it is there.
         """
-        unsent = {connection: size for connection in self._watches if (size := connection.unsent())}
-        excess = sum(unsent.values()) - MOST_UNSENT_BYTES
-        for connection in sorted(unsent, key=lambda each: self._watches[each].untaken, reverse=True):
+        sizes: dict[Hashable, int] = {}
+        waiting: dict[Hashable, list[Connection]] = defaultdict(list)
+        for connection in self._watches:
+            if connection.unsent():
+                what, size = connection.held()
+                sizes[what] = size
+                waiting[what].append(connection)
+        excess = sum(sizes.values()) - MOST_UNSENT_BYTES
+        for what in sorted(waiting, key=lambda each: self._untaken(waiting[each]), reverse=True):
             if excess <= 0:
                 return
-            connection.cut()
-            excess -= unsent[connection]
+            for connection in waiting[what]:
+                connection.cut()
+            excess -= sizes[what]
 
     def look(self) -> Iterator[None]:
         """Look at all once, and end what has taken too long; in steps, between which others may be served."""
@@ -209,6 +228,10 @@ class Connections:
             if seen >= _SEEN_AT_ONCE or ended >= ended_at_once:
                 seen = ended = 0
                 yield
+
+    def _untaken(self, connections: list[Connection]) -> float:
+        """Return for how long what some are sent has been waiting for the last of them."""
+        return min(self._watches[connection].untaken for connection in connections)
 
     def _look_at(self, connection: Connection, watch: _Watch) -> bool:
         """Count the time since the last look for what one is at; tell whether that ended it."""

@@ -6,12 +6,14 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Hashable
 from typing import Final
 
-from postkeep.server.connections import Connections, Phase
+from postkeep.server.connections import LARGE_BYTES, Connections, Phase
 from postkeep.server.intake import IntakeProtocol
 from postkeep.server.refusals import no_room, too_slow
 from postkeep.server.turns import peer_of
+from postkeep.server.whole_answer import Cycle
 from postkeep.views.bodies import LONG_BODY
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,17 @@ class GuardedProtocol(IntakeProtocol):
     def unsent(self) -> int:
         """Return how many bytes wait for the client to take them."""
         return self.transport.get_write_buffer_size()
+
+    def held(self) -> tuple[Hashable, int]:
+        """Name what is in memory for these bytes, and how much that is."""
+        body = self._answering.sent if isinstance(self._answering, Cycle) else None
+        return (self, self.unsent()) if body is None else body
+
+    def pause_writing(self) -> None:
+        """Take note that a client lets an answer wait: a large one may be too much beside all others."""
+        super().pause_writing()
+        if self.unsent() > LARGE_BYTES:
+            self._connections.shed()
 
     def is_answering(self) -> bool:
         """Whether a request that came before is still being answered."""

@@ -24,9 +24,6 @@ from postkeep.views.entity_tags import has_tag
 _METHODS: Final = frozenset({"GET", "HEAD"})
 _FIELDS: Final = (b"authorization", b"accept-encoding", b"if-none-match")
 
-_LARGE_BYTES: Final = 256 * 1024
-"""A list of more is looked at for what waits in memory already."""
-
 _TURNS: Final = 2
 """How many loads of others a request waits for, should they fail, before it asks by itself."""
 
@@ -225,8 +222,6 @@ class ResponseCache:
         if self._ttl and self._find(request.key, request.caller.stamp) is None:
             self._memory[request.key] = _Kept(posts_version, begun + self._ttl, request.target, made)
             self._memory.counts.stores += 1
-        if len(made.body) > _LARGE_BYTES and "connections" in request.scope["state"]:
-            request.scope["state"]["connections"].shed()
         await _answer(request.send, made, [*made.headers, status], [*made.unmodified, status], request.if_none_match)
 
 

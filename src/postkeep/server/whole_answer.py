@@ -60,16 +60,24 @@ async def answer(scope: Scope, send: Send, prepared: Prepared, body: bytes) -> N
 
 
 class Cycle(RequestResponseCycle):
-    """One request of uvicorn's protocol, and its answer, which may come whole."""
+    """One request of uvicorn's protocol, and its answer, which may come whole.
 
+    Attributes:
+        sent: Names the body that was handed over, and its size; None for one that was copied or comes in parts.
+    """
+
+    sent: tuple[int, int] | None = None
     _of_server: tuple[object, bytes] = (None, b"")
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - uvicorn's type knows no extensions
         """Send a message of the application."""
         if message["type"] != EXTENSION:
+            if message["type"] == "http.response.body" and not self.chunked_encoding:
+                self.sent = _named(message.get("body", b""))
             await super().send(message)
         elif self.response_started or self.disconnected or not self.keep_alive or self.flow.write_paused:
             # One that needs more thought than a line.
+            self.sent = _named(message["body"])
             await _in_two(super().send, message["prepared"], message["headers"], message["body"])
         else:
             self.response_started = self.response_complete = True
@@ -83,6 +91,7 @@ class Cycle(RequestResponseCycle):
         if len(body) <= _COPIED_BYTES:
             self.transport.write(prepared.written(self._lines_of_server(), added, body))
         else:
+            self.sent = _named(body)
             self.transport.write(prepared.written(self._lines_of_server(), added, b""))
             self.transport.write(body)
 
@@ -93,6 +102,11 @@ class Cycle(RequestResponseCycle):
             lines = _lines(self.default_headers)
             Cycle._of_server = self.default_headers, lines
         return lines
+
+
+def _named(body: bytes) -> tuple[int, int]:
+    """Name a body for as long as it is there."""
+    return id(body), len(body)
 
 
 async def _in_two(

@@ -1,5 +1,6 @@
 """Deadlines and room, look by look: time is counted in looks, so no test waits."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -29,6 +30,7 @@ class Fake:
         waiting: Whether it waits for its client.
         come: How much of a body has come.
         unread: How much waits to be sent.
+        kept: What is kept for that, and how much it is; by itself, as much, and its own.
         long: Whether that may take long.
         answering: Whether an earlier request is being answered.
         ended: What was done to it, in order.
@@ -40,6 +42,7 @@ class Fake:
     come: int = 0
     long: bool = False
     unread: int = 0
+    kept: tuple[str, int] | None = None
     answering: bool = False
     ended: list[Phase | str] = field(default_factory=list[Phase | str])
 
@@ -70,6 +73,10 @@ class Fake:
     def unsent(self) -> int:
         """Return what it is told."""
         return self.unread
+
+    def held(self) -> tuple[Hashable, int]:
+        """Return what it is told."""
+        return self.kept or (self, self.unread)
 
     def expire(self, phase: Phase) -> None:
         """Remember."""
@@ -287,6 +294,21 @@ def test_what_waits_for_clients_is_bounded() -> None:
     look(connections, 1)
     connections.shed()
     assert [fake.ended for fake in fakes] == [[], ["cut"], [], [], []]
+
+
+def test_what_many_are_sent_from_memory_counts_once() -> None:
+    """It takes no more room for a hundred of them, who may all read as fast as they can; and all must go to free it.
+
+    Nor does it take less once all have taken some.
+    """
+    crowd = [Fake(Phase.ANSWER, unread=1, kept=("the list", MOST_UNSENT_BYTES // 2)) for _ in range(4)]
+    alone = Fake(Phase.ANSWER, unread=MOST_UNSENT_BYTES // 2)
+    connections = watched(*crowd, alone)
+    connections.shed()
+    assert [fake.ended for fake in [*crowd, alone]] == [[]] * 5
+    alone.unread += 1
+    connections.shed()
+    assert [fake.ended for fake in [*crowd, alone]] == [["cut"]] * 4 + [[]]
 
 
 def test_draining_ends_each_with_its_answer() -> None:

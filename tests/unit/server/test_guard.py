@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from http import HTTPStatus
 from typing import Any, cast
 
 import pytest
@@ -9,8 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from postkeep.server.connections import Connections, Deadlines, Phase
+from postkeep.server.connections import LARGE_BYTES, MOST_UNSENT_BYTES, Connections, Deadlines, Phase
 from postkeep.server.guard import GuardedProtocol
+from postkeep.server.whole_answer import Prepared, answer
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
@@ -25,12 +27,13 @@ class Transport:
         done: What else was done, in order.
         is_reading: Whether more may come.
         peer: What it goes over, if that is known.
+        unsent: How many bytes wait for the client.
     """
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.peer: socket.socket | None = None
-        self.written = b""
+        self.written, self.unsent = b"", 0
         self.done: list[str] = []
         self.is_reading = True
 
@@ -67,8 +70,8 @@ class Transport:
         return True
 
     def get_write_buffer_size(self) -> int:
-        """Everything is taken at once."""
-        return 0
+        """Return what is to wait."""
+        return self.unsent
 
     def get_extra_info(self, name: str) -> socket.socket | None:
         """Nothing is known but what it goes over."""
@@ -126,10 +129,12 @@ class Kept:
         await send({"type": "http.response.body", "body": b""})
 
 
-def connect(application: ASGIApp, limit: int = 10) -> tuple[GuardedProtocol, Transport]:
-    """Connect to a server with this application."""
+def connect(
+    application: ASGIApp, limit: int = 10, *, beside: GuardedProtocol | None = None
+) -> tuple[GuardedProtocol, Transport]:
+    """Connect to a server with this application, or to the one that another connection is to."""
     config = Config(app=cast("Any", application), log_config=None)
-    state = {"connections": Connections(Deadlines(), limit)}
+    state = {"connections": Connections(Deadlines(), limit)} if beside is None else beside.app_state
     protocol = GuardedProtocol(config, ServerState(), state, asyncio.get_running_loop())
     transport = Transport()
     protocol.connection_made(cast("asyncio.Transport", transport))
@@ -309,6 +314,59 @@ async def test_what_is_gone_already_can_be_aborted() -> None:
     await turns()
     protocol.cut()
     assert transport.done == ["abort"]
+
+
+@pytest.mark.parametrize(("unsent", "ended"), [(LARGE_BYTES, []), (LARGE_BYTES + 1, ["abort"])])
+async def test_a_large_answer_that_waits_is_too_much_at_once(unsent: int, ended: list[str]) -> None:
+    """Not when all are looked at: hundreds of pages of megabytes are asked for in a second. A small one may wait."""
+    first, slow = connect(Kept())
+    then, last = connect(Kept(), beside=first)
+    slow.unsent, last.unsent = MOST_UNSENT_BYTES, unsent
+    then.pause_writing()
+    assert (slow.done, last.done) == (ended, [])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("size", [1, 2**17])
+async def test_what_many_are_sent_from_memory_is_known_as_that(size: int, *, whole: bool) -> None:
+    """It is there once, however much of it has been taken; unless it is short, and was copied behind its head."""
+    body = b"x" * size
+    length = [(b"content-length", b"%d" % size)]
+
+    async def remembered(scope: Scope, _: Receive, send: Send) -> None:
+        if whole:
+            await answer(scope, send, Prepared(HTTPStatus.OK, length), body)
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": length})
+            await send({"type": "http.response.body", "body": body})
+
+    first, slow = connect(remembered)
+    then, slower = connect(remembered, beside=first)
+    for each in (first, then):
+        each.data_received(GET)
+    await turns()
+    slow.unsent, slower.unsent = 100, 200
+    if size == 1 and whole:
+        assert (first.held(), then.held()) == ((first, 100), (then, 200))
+    else:
+        assert first.held() == then.held()
+        assert first.held()[1] == size
+
+
+async def test_parts_of_a_stream_are_their_own() -> None:
+    """Each is copied on its way, and another may stand in its place by then."""
+    part = b"x" * 2**17
+
+    async def streamed(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+
+    first, _ = connect(streamed)
+    then, _ = connect(streamed, beside=first)
+    for each in (first, then):
+        each.data_received(GET)
+    await turns()
+    assert first.held() != then.held()
 
 
 def chunked(size: int, number: int) -> bytes:
