@@ -80,10 +80,6 @@ class GuardedProtocol(IntakeProtocol):
         if self.unsent() > LARGE_BYTES:
             self._connections.shed()
 
-    def is_answering(self) -> bool:
-        """Whether a request that came before is still being answered."""
-        return self._answering is not None and not self._answering.response_complete
-
     def end_with_answer(self) -> None:
         """Have the answer under way be the last one."""
         cycle = self._newest()

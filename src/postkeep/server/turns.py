@@ -81,6 +81,17 @@ class TurnProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         self.flow.resume_reading()
 
+    def resume_writing(self) -> None:
+        """Go on with the request that waited for the client to take the answer before it."""
+        super().resume_writing()
+        is_ending = self.transport.is_closing() or self._is_lingering
+        if self.pipeline and not is_ending and not self.is_answering():
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def is_answering(self) -> bool:
+        """Whether a request that came before is still being answered."""
+        return self._answering is not None and not self._answering.response_complete
+
     def abort(self) -> None:
         """End the connection at once, with what waits to be sent, here and in the system."""
         self._is_over = True
@@ -92,7 +103,14 @@ class TurnProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Have a request answered: it is its turn."""
+        """Have a request answered: it is its turn, once the client takes the answer before it.
+
+        Until then nothing is made that could only wait, too, and that nobody would count.
+        """
+        if self.flow.write_paused:
+            self.flow.pause_reading()
+            self.pipeline.append((cycle, app))
+            return
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
 
@@ -171,7 +189,7 @@ class TurnProtocol(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         turn = self.cycle, cast("ASGI3Application", app)
-        if self._answering is None or self._answering.response_complete:
+        if not self.pipeline and not self.is_answering():
             self._start_asgi_task(*turn)
         else:
             self.flow.pause_reading()

@@ -188,6 +188,62 @@ async def test_of_what_is_sent_ahead_little_is_read_in_a_packet_of_any_size(firs
     assert statuses(transport) == [200] * (200 + bool(first))
 
 
+async def test_nothing_more_is_made_for_who_does_not_take_what_there_is() -> None:
+    """It would only wait, too, where nobody counts it; each request is answered all the same, and in order."""
+    application = Kept()
+    protocol, transport = connect(application)
+    protocol.pause_writing()
+    protocol.data_received(GET)
+    protocol.data_received(GET.replace(b"GET", b"PUT"))
+    await turns()
+    at_first = [*application.taken, transport.is_reading]
+    protocol.resume_writing()
+    await turns()
+    assert at_first == [False]
+    assert (application.taken, transport.is_reading) == ([("GET", b""), ("PUT", b"")], True)
+
+
+async def test_a_refusal_waits_behind_what_waits() -> None:
+    """Nobody may take it for the answer to what was asked before."""
+    protocol, transport = connect(Kept())
+    protocol.pause_writing()
+    protocol.data_received(GET + b"no HTTP\r\n\r\n")
+    await turns()
+    protocol.resume_writing()
+    await turns()
+    assert (statuses(transport), transport.done) == ([200, 400], ["close"])
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+async def test_nothing_more_is_made_for_a_connection_that_ends(end: str) -> None:
+    """What it still waits for is sent, and no more."""
+    application = Kept()
+    protocol, transport = connect(application)
+    protocol.data_received(GET)
+    await turns()
+    protocol.pause_writing()
+    protocol.data_received(GET)
+    getattr(transport, end)()
+    protocol.resume_writing()
+    await turns()
+    assert application.taken == [("GET", b"")]
+
+
+async def test_what_is_being_answered_goes_on_before_what_is_sent_ahead() -> None:
+    """A long list comes in parts, between which its client is waited for."""
+    application = Application()
+    protocol, transport = connect(application)
+    protocol.data_received(GET + GET)
+    await turns()
+    protocol.pause_writing()
+    protocol.resume_writing()
+    await turns()
+    assert application.asked == ["GET"]
+    application.may_answer.set()
+    await turns()
+    assert statuses(transport) == [200, 200]
+
+
 async def test_what_asks_for_more_of_a_body_does_not_have_more_requests_come() -> None:
     """Each of them would bring another packet with it."""
     application = Application(reads=True)
