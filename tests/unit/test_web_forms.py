@@ -1,7 +1,8 @@
 """Forms as browsers send them, read."""
 
+import time
 import tracemalloc
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from postkeep.controllers.errors import FormInvalid
 from postkeep.controllers.route import MAX_FORM_FIELDS
+from postkeep.controllers.web import dependencies
 from postkeep.controllers.web.dependencies import parse_form
 from postkeep.domain.posts import MAX_BODY_BYTES
 from postkeep.views.forms import MAX_DECODED_BYTES, MAX_WRITING_BYTES, TextTooLong
@@ -23,16 +25,23 @@ def test_what_was_typed_is_read(text: str) -> None:
     assert (entered["title"], entered["text"]) == ("a=b&c", text)
 
 
-@given(st.text(st.sampled_from("ab=+%4D0dgé"), max_size=12))
-def test_escapes_mean_what_they_mean_to_others(written: str) -> None:
-    """The standard library reads them the same; what is no escape stays."""
+@given(st.text(st.sampled_from("ab=+%4D0dgé\r\n_ "), max_size=12), st.sampled_from([1, 3, 2**16]))
+def test_escapes_mean_what_they_mean_to_others(written: str, at_once: int) -> None:
+    """The standard library reads them the same, wherever a piece ends; what is no escape stays."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(dependencies, "_READ_AT_ONCE", at_once)
+        _compare(written)
+
+
+def _compare(written: str) -> None:
+    """Read the same in both ways."""
     try:
-        expected = parse_qsl(f"text={written}", keep_blank_values=True, errors="strict")[0][1]
+        said = parse_qsl(f"text={written}", keep_blank_values=True, errors="strict")[0][1]
     except UnicodeDecodeError:
         with pytest.raises(FormInvalid):
             parse_form(f"text={written}".encode())
     else:
-        assert parse_form(f"text={written}".encode())["text"] == expected
+        assert parse_form(f"text={written}".encode())["text"] == said.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("body", [b"a=1&a=2", b"a=%ff", b"\xff=1", b"&" * MAX_FORM_FIELDS])
@@ -42,7 +51,7 @@ def test_what_is_no_form_of_ours_is_refused(body: bytes) -> None:
         parse_form(body)
 
 
-@pytest.mark.parametrize("piece", [b"%41", b"%41a", b"+%41", b"%D0%B0", b"%%41", b"a"])
+@pytest.mark.parametrize("piece", [b"%41", b"%41a", b"+%41", b"%D0%B0", b"%%41", b"%4", b"a"])
 def test_a_form_takes_no_more_room_than_some_of_its_size(piece: bytes) -> None:
     """Anybody may send megabytes of escapes, which the standard library makes as many objects of."""
     body = b"text=" + piece * (64 * 1024 // len(piece))
@@ -53,6 +62,17 @@ def test_a_form_takes_no_more_room_than_some_of_its_size(piece: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 12 * len(body)
+
+
+@pytest.mark.parametrize("piece", [b"%41a", b"%0D%0A", b"%4", b"="])
+def test_a_long_form_is_read_in_no_time(piece: bytes) -> None:
+    """Everybody's large forms wait for it: it takes a part of what the standard library takes for escapes."""
+    escapes = b"%41a" * (MAX_BODY_BYTES // 2)
+    begun = time.thread_time()
+    unquote_to_bytes(escapes)
+    theirs, begun = time.thread_time() - begun, time.thread_time()
+    parse_form(b"text=" + piece * (MAX_BODY_BYTES // 2))
+    assert time.thread_time() - begun < theirs
 
 
 @pytest.mark.parametrize("field", ["text", "title", "anything"])

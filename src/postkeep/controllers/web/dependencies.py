@@ -1,5 +1,6 @@
 """What pages ask for, by name: who visits, what was typed, and what answers."""
 
+import binascii
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -41,7 +42,9 @@ _MOST_SAID: Final = MAX_DECODED_BYTES + 2 * MAX_FORM_FIELDS
 _ESCAPE_BYTES: Final = 8
 """As so many bytes more an escape counts: ten thousand of them, each by itself, take six milliseconds to read."""
 
-_ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
+_NO_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+_READ_AT_ONCE: Final = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +216,17 @@ def parse_form(body: bytes) -> Entered:
 
 
 def _decoded(written: bytes) -> bytes:
-    """Read a name or a value; the standard library would keep an object of some dozens of bytes for each escape."""
-    plain = written.replace(b"+", b" ")
+    """Read a name or a value, piece by piece: each begins with a sign of percent, which no escape has within it.
+
+    The standard library takes ten times as long, and keeps an object of some dozens of bytes for each escape. What it
+    has for mail (RFC 2045 6.7) takes no time, and needs only another sign before the same two digits.
+    """
     read, end = bytearray(), 0
-    for escapes in _ESCAPES.finditer(plain):
-        read += plain[end : escapes.start()]
-        read += bytes.fromhex(escapes[0].replace(b"%", b"").decode("ascii"))
-        end = escapes.end()
-    read += plain[end:]
+    while (begin := end) < len(written):
+        end = written.find(b"%", begin + _READ_AT_ONCE)
+        end = len(written) if end < 0 else end
+        piece = _NO_ESCAPE.sub(b"%25", written[begin:end]).replace(b"+", b" ").replace(b"=", b"%3D")
+        read += binascii.a2b_qp(piece.replace(b"%", b"="))
     return bytes(read)
 
 
