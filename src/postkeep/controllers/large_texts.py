@@ -32,7 +32,7 @@ class LargeTexts:
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Begin with nobody waiting."""
         self._patience_seconds = patience_seconds
-        self._making = asyncio.Lock()
+        self._making, self._reading = asyncio.Lock(), asyncio.Lock()
         self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -62,10 +62,14 @@ class LargeTexts:
         Raises:
             StorageUnavailable: Too many other accounts have something made.
         """
-        if size <= LARGE_BYTES:
-            return work()
-        async with self._held(self._making):
-            return await asyncio.to_thread(work)
+        return await self._made(self._making, size, work)
+
+    async def read(self, size: int, work: Callable[[], T]) -> T:
+        """Read a text that was sent, as `make` makes something of one, but in a line of their own.
+
+        What somebody sends is shaped to take long more easily than what is made of a post.
+        """
+        return await self._made(self._reading, size, work)
 
     @asynccontextmanager
     async def post(self, posts: PostService, caller: Caller, post_id: PostId) -> AsyncGenerator[Post]:
@@ -81,6 +85,13 @@ class LargeTexts:
             size = await posts.size(caller.account_id, post_id)
         async with self.turn(caller.account_id, size):
             yield await posts.get(caller.account_id, post_id, size=size)
+
+    async def _made(self, line: asyncio.Lock, size: int, work: Callable[[], T]) -> T:
+        """Make something of a text: of a large one when the others in the line have come to their end."""
+        if size <= LARGE_BYTES:
+            return work()
+        async with self._held(line):
+            return await asyncio.to_thread(work)
 
     @asynccontextmanager
     async def _held(self, lock: asyncio.Lock) -> AsyncGenerator[None]:

@@ -88,6 +88,19 @@ async def test_who_waits_too_long_is_told_to_come_again() -> None:
     await make(ANN)
 
 
+async def test_no_answer_waits_for_forms() -> None:
+    """Ten accounts with forms of nothing but escapes must not keep others from their posts."""
+    large, may_end = LargeTexts(patience_seconds=0.01), threading.Event()
+    slow = asyncio.create_task(large.read(LARGE, lambda: may_end.wait(30)))
+    await asyncio.sleep(0)
+    made = await large.make(LARGE, threading.current_thread)
+    with pytest.raises(StorageUnavailable):
+        await large.read(LARGE, threading.current_thread)
+    may_end.set()
+    await slow
+    assert made is not threading.current_thread()
+
+
 def of(post: Post, *, list_bytes: int | None = None) -> Caller:
     """Return the author of a post, who has nothing else."""
     stamp = Stamp.of(an_account(posts=1, bytes=post.bytes))
@@ -229,12 +242,11 @@ async def test_a_large_post_is_written_in_another_thread(monkeypatch: pytest.Mon
     assert threads.are_others
 
 
-@pytest.mark.parametrize("text", ["x" * LARGE, "'x" * 6_000], ids=["long", "escaped"])
-async def test_a_large_form_is_read_in_its_account_s_turn(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Escapes take a while, also those of a shorter one: one form of each account at a time."""
+async def test_a_large_form_is_read_in_its_account_s_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Escapes take a while: one form of each account at a time."""
     threads = Threads()
     monkeypatch.setattr(dependencies, "parse_form", threads.here_for(dependencies.parse_form))
-    read, post = get_args(dependencies.WritingForm)[1].dependency, a_post(text=Text(text))
+    read, post = get_args(dependencies.WritingForm)[1].dependency, a_large_post()
     visit = a_visit(threads, of(post), {"text": post.text})
     large = visit.large
     async with large.turn(post.author, LARGE):
