@@ -1,6 +1,7 @@
 """Large texts: what is made of them is made in another thread, in turn, so that nobody else waits for it."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -21,6 +22,9 @@ LARGE_BYTES: Final = 64 * 1024
 
 PATIENCE_SECONDS: Final = 3.0
 """How long a turn is waited for."""
+
+_YOUNG: Final = 1
+"""The collector's generation of what was made just now."""
 
 
 class LargeTexts:
@@ -91,7 +95,7 @@ class LargeTexts:
         if size <= LARGE_BYTES:
             return work()
         async with self._held(line):
-            return await asyncio.to_thread(work)
+            return await asyncio.to_thread(_made_cleanly, work)
 
     @asynccontextmanager
     async def _held(self, lock: asyncio.Lock) -> AsyncGenerator[None]:
@@ -106,3 +110,15 @@ class LargeTexts:
             yield
         finally:
             lock.release()
+
+
+def _made_cleanly(work: Callable[[], T]) -> T:
+    """Make something, and leave nothing of it behind.
+
+    A page's templates refer to themselves and to the text that they show: dozens of such texts would stay until the
+    collector goes through all there is.
+    """
+    try:
+        return work()
+    finally:
+        gc.collect(_YOUNG)

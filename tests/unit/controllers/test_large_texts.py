@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
@@ -48,6 +49,17 @@ async def test_something_large_is_made_in_another_thread() -> None:
     large = LargeTexts()
     async with large.turn(ANN, LARGE):
         assert await large.make(LARGE, threading.current_thread) is not threading.current_thread()
+
+
+async def test_nothing_of_what_was_made_stays() -> None:
+    """Hundreds of pages are asked for in seconds, and each would keep its text of a megabyte."""
+
+    class Template:
+        def __init__(self) -> None:
+            self.itself = self
+
+    template = await LargeTexts().make(LARGE, lambda: weakref.ref(Template()))
+    assert template() is None
 
 
 async def test_who_has_much_made_stands_in_the_line_once() -> None:
