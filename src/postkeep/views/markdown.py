@@ -1,6 +1,7 @@
 """Posts' texts as HTML: Markdown, of which nothing can do any harm."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
@@ -18,8 +19,17 @@ from postkeep.domain.accounts import AccountId
 MAX_BYTES: Final = 64 * 1024
 """A longer text is shown as it is: rendering a megabyte takes seconds."""
 
+MAX_CELLS: Final = 8 * 1024
+"""A text whose tables may have more is shown without any. A row that says nothing has as many cells as the others, so
+two kilobytes would be a second's work, and 64 a minute's."""
+
+SHORT_BYTES: Final = 8 * 1024
+"""Texts up to that have a line of their own: the worst take a tenth of what the worst longer ones do."""
+
 PATIENCE_SECONDS: Final = 3.0
 """Some texts are made to take seconds; whoever waits behind many is better served with the text as it is."""
+
+_EMPTY_LINES: Final = re.compile(r"\n[ \t]*(?=\n)")
 
 _TAGS: Final = frozenset(
     {
@@ -35,9 +45,9 @@ _LOWEST: Final = 6
 
 
 class Markdown:
-    """Renders texts, one at a time and beside everything else.
+    """Renders texts beside everything else: one short and one long text at a time.
 
-    Of each account one text at most stands in the line, so that one who has many made to take long holds nobody up for
+    Of each account one text at most stands in a line, so that one who has many made to take long holds nobody up for
     longer than one of them takes.
     """
 
@@ -48,10 +58,10 @@ class Markdown:
             patience_seconds: How long a text waits for its account's turn and its own.
         """
         self._patience_seconds = patience_seconds
-        self._parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-        self._parser.add_render_rule("image", _link_to_image)
-        self._turn = asyncio.Lock()
-        self._turns_of: WeakValueDictionary[AccountId, asyncio.Lock] = WeakValueDictionary()
+        self._without_tables = _parser("strikethrough")
+        self._parser = _parser("strikethrough", "table")
+        self._turns = {is_short: asyncio.Lock() for is_short in (True, False)}
+        self._turns_of: WeakValueDictionary[tuple[AccountId, bool], asyncio.Lock] = WeakValueDictionary()
 
     async def render(self, text: str, whose: AccountId) -> Markup | None:
         """Return a text's HTML, or None for one that is too long, or while others take too long.
@@ -60,12 +70,13 @@ class Markdown:
             text: The text.
             whose: The account that wants to see it.
         """
-        if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
+        if len(text) > MAX_BYTES or (size := len(text.encode())) > MAX_BYTES:
             return None
+        is_short = size <= SHORT_BYTES
         async with AsyncExitStack() as turns:
             try:
                 async with asyncio.timeout(self._patience_seconds):
-                    for turn in (self._turns_of.setdefault(whose, asyncio.Lock()), self._turn):
+                    for turn in (self._turns_of.setdefault((whose, is_short), asyncio.Lock()), self._turns[is_short]):
                         await turns.enter_async_context(turn)
             except TimeoutError:
                 return None
@@ -76,9 +87,10 @@ class Markdown:
 
         Source: OWASP ASVS 5.0 1.3.5 (sanitise what is rendered).
         """
-        tokens = self._parser.parse(text)
+        parser = self._parser if _cells(text) <= MAX_CELLS else self._without_tables
+        tokens = parser.parse(text)
         _lower_headings(tokens)
-        html = self._parser.renderer.render(tokens, self._parser.options, {})
+        html = parser.renderer.render(tokens, parser.options, {})
         clean = nh3.clean(
             html,
             tags=set(_TAGS),
@@ -88,6 +100,20 @@ class Markdown:
             link_rel="noopener nofollow noreferrer",
         )
         return Markup(clean)  # noqa: S704 - it has been sanitised just now
+
+
+def _parser(*rules: str) -> MarkdownIt:
+    """Return what reads CommonMark and what these rules are for."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable(rules)
+    parser.add_render_rule("image", _link_to_image)
+    return parser
+
+
+def _cells(text: str) -> int:
+    """Return how many cells the tables of a text have at most: no table goes on behind an empty line."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    blocks = [block.split("\n") for block in _EMPTY_LINES.split(lines) if "|" in block]
+    return sum(len(lines) * (1 + max(line.count("|") for line in lines)) for lines in blocks)
 
 
 def _lower_headings(tokens: Sequence[Token]) -> None:
