@@ -35,7 +35,7 @@ from postkeep.server.access_log import log_request
 from postkeep.server.address_limit import AddressLimit
 from postkeep.server.callers import Callers
 from postkeep.server.client_address import ClientAddress
-from postkeep.server.connections import Connections, Deadlines
+from postkeep.server.connections import MOST_UNSENT_BYTES, Connections, Deadlines
 from postkeep.server.cors import Cors
 from postkeep.server.draining import sigterm_after_parent, sigterm_delayed
 from postkeep.server.failures import Failures
@@ -210,7 +210,9 @@ async def _watched_connections(settings: Settings) -> AsyncGenerator[Connections
         answer=settings.answer_seconds,
         idle=settings.keep_alive_seconds,
     )
-    connections = Connections(deadlines, settings.connections)
+    # A list from memory leaves in one piece, and may have a sixteenth of that: some of those must be able to wait.
+    most_unsent = max(MOST_UNSENT_BYTES, settings.cache_bytes // 4)
+    connections = Connections(deadlines, settings.connections, most_unsent)
     async with _running(connections.watch()):
         yield connections
 

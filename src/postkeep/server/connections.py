@@ -19,8 +19,11 @@ LEAST_BODY_RATE: Final = 1024
 LEAST_LONG_BODY_RATE: Final = 32 * 1024
 """The same of a body that may take as long as it needs: there are few of those at a time, and others wait."""
 
-MOST_UNSENT_BYTES: Final = 32 * 1024 * 1024
-"""So much of all answers of a process together may wait for clients to take it. It needs three times as much anyway."""
+MOST_UNSENT_BYTES: Final = 24 * 1024 * 1024
+"""So much of all answers of a process together may wait for clients to take it, where nothing else is said.
+
+It has room for four of the largest single posts, and the process needs four times as much anyway.
+"""
 
 LARGE_BYTES: Final = 256 * 1024
 """What waits of an answer beyond that is looked at with all others as soon as it waits."""
@@ -140,15 +143,17 @@ class Connections:
         is_draining: Whether each ends with its next answer.
     """
 
-    def __init__(self, deadlines: Deadlines, limit: int) -> None:
+    def __init__(self, deadlines: Deadlines, limit: int, most_unsent: int = MOST_UNSENT_BYTES) -> None:
         """Begin with none.
 
         Args:
             deadlines: How long things may take.
             limit: How many there may be.
+            most_unsent: How many bytes of answers may wait for clients to take them.
         """
         self._deadlines = deadlines
         self._limit = limit
+        self._most_unsent = most_unsent
         self._watches: dict[Connection, _Watch] = {}
         self._searches_to_spare = 0
         self.is_draining = False
@@ -202,7 +207,7 @@ class Connections:
                 what, size = connection.held()
                 sizes[what] = size
                 waiting[what].append(connection)
-        excess = sum(sizes.values()) - MOST_UNSENT_BYTES
+        excess = sum(sizes.values()) - self._most_unsent
         for what in sorted(waiting, key=lambda each: self._untaken(waiting[each]), reverse=True):
             if excess <= 0:
                 return

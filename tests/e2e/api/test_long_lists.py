@@ -32,6 +32,12 @@ def alone(server: PostkeepServer) -> Iterator[PostkeepServer]:
     yield from beside(server)
 
 
+@pytest.fixture
+def roomy(server: PostkeepServer) -> Iterator[PostkeepServer]:
+    """Serve the same database from a process that remembers lists of more than sixty megabytes."""
+    yield from beside(server, POSTKEEP_CACHE_BYTES=str(1024 * MEGABYTE))
+
+
 @pytest.fixture(scope="module")
 def _known() -> dict[str, Person]:
     return {}
@@ -117,6 +123,15 @@ def test_who_does_not_read_is_cut_off(impatient: PostkeepServer, ann: Person) ->
         assert not read.endswith(b"0\r\n\r\n")
     assert numbers(person, "/getPosts?limit=3") == [39, 38, 37]
     assert impatient.events("failed") == []
+
+
+def test_nobody_is_cut_off_for_a_list_that_may_be_remembered(roomy: PostkeepServer, ann: Person) -> None:
+    """It leaves in one piece, and whoever lets more be remembered has more wait for clients, too."""
+    plain = {**ann.authorization, "Accept-Encoding": "identity"}
+    answers = [roomy.http.get("/getPosts", headers=plain) for _ in range(2)]
+    assert [len(answer.json()) for answer in answers] == [COUNT] * 2
+    assert "hit" in answers[1].headers["cache-status"]
+    assert roomy.events("answer_cut") == []
 
 
 def test_slow_readers_give_way_to_whoever_waits(server: PostkeepServer, ann: Person) -> None:
