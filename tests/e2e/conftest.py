@@ -13,7 +13,7 @@ import jsonschema_rs
 import pytest
 
 from tests.databases import MariaDbServer, OutsideServer, Server, find_outside_server, start_mysql
-from tests.e2e.clients import USED, secrets_in
+from tests.e2e.clients import MARK, USED, secrets_in
 from tests.e2e.servers import LOGS, PROGRAM, PostkeepServer, environment
 from tests.events import SCHEMA
 
@@ -78,7 +78,9 @@ def _no_secret_in_any_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     yield
     base = tmp_path_factory.getbasetemp()
     everybody = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    told = {"used": sorted(USED), "logs": [str(log) for log in LOGS]}
+    # Thousands of texts and passwords begin with the mark of their process, which stands for all of them.
+    used_here = {MARK, *(secret for secret in USED if MARK not in secret)}
+    told = {"used": sorted(used_here), "logs": [str(log) for log in LOGS]}
     with NamedTemporaryFile("w", dir=everybody, prefix="told-", suffix=".part", delete=False, encoding="utf-8") as file:
         json.dump(told, file)
     Path(file.name).rename(Path(file.name).with_suffix(".json"))
