@@ -12,7 +12,7 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 """Source: glibc, malloc.h; mallopt(3)."""
 
-LARGE_BYTES: Final = 256 * 1024
+_LARGE_BYTES: Final = 256 * 1024
 """A block of so much is got from the system by itself, and goes back to it when it is freed."""
 
 _KEPT_BYTES: Final = 4 * 1024 * 1024
@@ -45,5 +45,5 @@ def give_back_large_blocks() -> None:
     if platform.libc_ver()[0] != "glibc":
         return
     allocator = ctypes.CDLL(None)
-    for name, value in ((_M_MMAP_THRESHOLD, LARGE_BYTES), (_M_TRIM_THRESHOLD, _KEPT_BYTES), (_M_ARENA_MAX, _ARENAS)):
+    for name, value in ((_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_TRIM_THRESHOLD, _KEPT_BYTES), (_M_ARENA_MAX, _ARENAS)):
         allocator.mallopt(name, value)

@@ -26,7 +26,7 @@ KEPT_LOG_BYTES: Final = 64 * 1024 * 1024
 
 _ANEW_SECONDS: Final = 1.0
 _ANEW_MILLISECONDS: Final = 50
-"""How long such a moment is waited for, which keeps everybody from writing, and how often."""
+"""How often such a moment is waited for, and how long each time, which keeps everybody from writing."""
 
 _LOCKED: Final = (510, 0x40000002)
 """How many bytes of a database file whoever has it open locks, and from which on. Source: SQLite, os.h, SHARED_SIZE and
@@ -168,11 +168,10 @@ def _is_open(path: Path) -> bool:
     except (BlockingIOError, PermissionError):
         return True
     except OSError:
-        return False
-    else:
-        return False
+        pass
     finally:
         os.close(file)
+    return False
 
 
 def create_looking_engine(path: Path) -> Engine:
