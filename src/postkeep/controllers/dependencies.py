@@ -13,6 +13,7 @@ from postkeep.controllers.errors import TooManyRequests
 from postkeep.controllers.large_texts import LargeTexts
 from postkeep.domain.search import Query, QueryInvalid, parse_query
 from postkeep.domain.sessions import Origin, TokenMissing
+from postkeep.domain.unicode import is_encodable
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.bulk import BulkService
@@ -90,18 +91,9 @@ def read_query(request: Request, given: str) -> Query:
     if _REPLACEMENT in given:
         query = request.scope["query_string"].decode("latin-1")
         sent = dict(parse_qsl(query, keep_blank_values=True, errors="surrogateescape"))
-        if not _is_text(sent["q"]):
+        if not is_encodable(sent["q"]):
             raise QueryInvalid
     return parse_query(given)
-
-
-def _is_text(given: str) -> bool:
-    """Whether a string can be written in UTF-8."""
-    try:
-        given.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class Callers(Protocol):

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
+from postkeep.domain.unicode import is_encodable
+
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 100
 MAX_PARTS: Final = 1000
@@ -57,11 +59,9 @@ def _count_parts(text: str, most: int) -> None:
 def _check(value: Json, levels: int) -> None:
     """Refuse what no JSON text may hold, and nesting of more levels than these, at any depth."""
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
+        if not is_encodable(value):
             message = "a lone surrogate"
-            raise JsonInvalid(message) from None
+            raise JsonInvalid(message)
     elif isinstance(value, dict | list):
         if levels == 0:
             message = f"more than {MAX_DEPTH} levels"
