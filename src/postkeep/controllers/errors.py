@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -57,6 +57,11 @@ class BodyTooLarge(TooLarge):
     """The request's body is larger than this operation takes."""
 
     code = "body_too_large"
+
+    @classmethod
+    def over(cls, limit: int) -> Self:
+        """Say how many bytes would have been taken."""
+        return cls(f"The body has more than {limit:,} bytes, which is all that this operation takes.")
 
 
 class TooManyRequests(TooMany):

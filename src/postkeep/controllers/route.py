@@ -187,16 +187,11 @@ def check_media_type(request: Request, media_types: Sequence[str]) -> None:
 async def read_at_most(request: Request, limit: int, room: Room) -> bytes:
     """Read a body, and no more of it than may be kept, whatever its declared length claims."""
     if declared_length(request.headers) > limit:
-        raise BodyTooLarge(_limit_of(limit))
+        raise BodyTooLarge.over(limit)
     body = bytearray()
     async for chunk in request.stream():
         if len(body) + len(chunk) > limit:
-            raise BodyTooLarge(_limit_of(limit))
+            raise BodyTooLarge.over(limit)
         room.take(len(chunk))
         body += chunk
     return bytes(body)
-
-
-def _limit_of(limit: int) -> str:
-    """Say what the limit is."""
-    return f"The body has more than {limit:,} bytes, which is all that this operation takes."

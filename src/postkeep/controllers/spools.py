@@ -96,14 +96,14 @@ class Spools:
             NoRoom: The disk has no room for it.
         """
         if declared > self.limit:
-            raise BodyTooLarge(self._said())
+            raise BodyTooLarge.over(self.limit)
         come = 0
         buffer = bytearray()
         self._refuse_full(file, declared)
         async for chunk in body:
             come += len(chunk)
             if come > self.limit:
-                raise BodyTooLarge(self._said())
+                raise BodyTooLarge.over(self.limit)
             buffer += chunk
             if len(buffer) >= _BUFFER_BYTES:
                 self._refuse_full(file, len(buffer))
@@ -129,10 +129,6 @@ class Spools:
     def _beyond(self, size: int) -> int:
         """Return how much of a file is more than its own."""
         return max(0, size - self._own)
-
-    def _said(self) -> str:
-        """Say what the limit is."""
-        return f"The body has more than {self.limit:,} bytes, which is all that this operation takes."
 
 
 @contextmanager
