@@ -175,13 +175,23 @@ def _check_form(body: bytes) -> None:
 
 
 def check_media_type(request: Request, media_types: Sequence[str]) -> None:
-    """Refuse a body of another type, in another charset, or compressed."""
+    """Refuse a body of another type, in another charset, or compressed.
+
+    Raises:
+        MediaTypeUnsupported: It is one.
+    """
+    if plain_media_type(request) not in media_types:
+        message = f"This operation takes {' or '.join(media_types)} in UTF-8, uncompressed."
+        raise MediaTypeUnsupported(message)
+
+
+def plain_media_type(request: Request) -> str | None:
+    """Return the media type of a body in UTF-8, uncompressed; None where it is anything else."""
     given, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if given.strip().lower() not in media_types or charset not in {"", "charset=utf-8"} or coding != "identity":
-        message = f"This operation takes {' or '.join(media_types)} in UTF-8, uncompressed."
-        raise MediaTypeUnsupported(message)
+    is_plain = charset in {"", "charset=utf-8"} and coding == "identity"
+    return given.strip().lower() if is_plain else None
 
 
 async def read_at_most(request: Request, limit: int, room: Room) -> bytes:

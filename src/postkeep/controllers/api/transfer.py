@@ -24,7 +24,7 @@ from postkeep.controllers.incoming import Incoming, in_turn, slices
 from postkeep.controllers.incoming_files import IncomingFiles
 from postkeep.controllers.incoming_lines import IncomingLines, LineInvalid
 from postkeep.controllers.long_answer import LongAnswer
-from postkeep.controllers.route import Route
+from postkeep.controllers.route import Route, plain_media_type
 from postkeep.controllers.spools import ImportUnderWay, NoRoom, Spools, TooManyImports
 from postkeep.controllers.zip_reading import ZipBomb, ZipInvalid
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
@@ -172,11 +172,8 @@ def _media_type(request: Request) -> str:
     Raises:
         MediaTypeUnsupported: Of none that is brought in here.
     """
-    given, _, parameters = request.headers.get("content-type", "").partition(";")
-    kind = given.strip().lower()
-    charset = parameters.replace(" ", "").replace('"', "").lower()
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if kind not in {*_LINES, ZIP} or charset not in {"", "charset=utf-8"} or coding != "identity":
+    kind = plain_media_type(request)
+    if kind is None or kind not in {*_LINES, ZIP}:
         message = f"This operation takes {', '.join(_LINES)} in UTF-8 and {ZIP}, uncompressed."
         raise MediaTypeUnsupported(message)
     return kind
