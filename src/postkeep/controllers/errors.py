@@ -28,7 +28,7 @@ from postkeep.domain.idempotency import KeyInUse
 from postkeep.domain.sessions import TokenInvalid
 from postkeep.views.browsers import asks_for_page
 from postkeep.views.cookies import CookieInvalid
-from postkeep.views.problems import PROBLEM_JSON, FieldError
+from postkeep.views.problems import MAX_ERRORS, PROBLEM_JSON, FieldError
 from postkeep.views.refusals import refused
 from postkeep.views.sessions import oauth_refusal
 
@@ -122,17 +122,12 @@ def documented(*errors: type[PostkeepError]) -> Responses:
         by_status.setdefault(status_of(error), []).append(error)
     return {
         status: {
-            "description": " ".join(f"`{error.code}`: {first_line(error)}" for error in together),
+            "description": " ".join(f"`{error.code}`: {error.meaning()}" for error in together),
             "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
         }
         for status, together in sorted(by_status.items(), key=lambda item: int(item[0]))
     }
-
-
-def first_line(error: type[PostkeepError]) -> str:
-    """Return the one sentence that says what an error means."""
-    return (error.__doc__ or "").strip().splitlines()[0]
 
 
 def install(app: FastAPI) -> None:
@@ -193,10 +188,10 @@ def challenge(error: Unauthenticated) -> str:
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     """Answer what Pydantic found, without the values that were sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette's handlers take any Exception
-    errors = [_field_error(fault) for fault in error.errors()[:20]]
+    errors = [_field_error(fault) for fault in error.errors()[:MAX_ERRORS]]
     codes = {found.code for found in errors}
     code = errors[0].code if len(codes) == 1 else RequestInvalid.code
-    detail = errors[0].detail if len(errors) == 1 else first_line(RequestInvalid)
+    detail = errors[0].detail if len(errors) == 1 else RequestInvalid.meaning()
     return refused(request.scope, 422, code, detail=detail, errors=errors)
 
 

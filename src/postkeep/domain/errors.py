@@ -15,9 +15,14 @@ class PostkeepError(Exception):
 
     @property
     def detail(self) -> str:
-        """One sentence for people: the message given, or else the class's own first line."""
+        """One sentence for people: the message given, or else the class's own."""
         given = str(self.args[0]) if self.args else ""
-        return given or (self.__doc__ or "").strip().splitlines()[0]
+        return given or self.meaning()
+
+    @classmethod
+    def meaning(cls) -> str:
+        """Return the one sentence that says what such an error means: the first line of its docstring."""
+        return (cls.__doc__ or "").strip().splitlines()[0]
 
 
 class Invalid(PostkeepError, ValueError):

@@ -12,14 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from postkeep.controllers.dependencies import CurrentCaller, Exports, Imports
 from postkeep.controllers.downloads import SLOWEST, download
-from postkeep.controllers.errors import (
-    BodyTooLarge,
-    MediaTypeUnsupported,
-    RequestInvalid,
-    Responses,
-    documented,
-    first_line,
-)
+from postkeep.controllers.errors import BodyTooLarge, MediaTypeUnsupported, RequestInvalid, Responses, documented
 from postkeep.controllers.incoming import Incoming, in_turn, slices
 from postkeep.controllers.incoming_files import IncomingFiles
 from postkeep.controllers.incoming_lines import IncomingLines, LineInvalid
@@ -197,7 +190,7 @@ async def _begun(file: BinaryIO, media_type: str, turns: asyncio.Semaphore) -> A
     first = await anext(parts, None) or ()
     if first and all(isinstance(entry.post, LineInvalid) for entry in first):
         await parts.aclose()
-        raise LineInvalid(first_line(LineInvalid))
+        raise LineInvalid
     return _with_first(first, parts)
 
 
