@@ -9,6 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from postkeep.domain.errors import Unavailable
+from postkeep.views.bodies import IS_HEAD
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,8 @@ class LongAnswer(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        if "postkeep.is_head" in scope:
-            # See server/head.py. The parts hold the database, and nobody would see them; only what has begun is closed.
+        if IS_HEAD in scope:
+            # The parts hold the database, and nobody would see them; only what has begun is closed.
             async with aclosing(self._parts):
                 await anext(self._parts, None)
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

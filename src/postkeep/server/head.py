@@ -1,11 +1,8 @@
 """HEAD: GET without the body (RFC 9110 9.3.2)."""
 
-from typing import Final
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-IS_HEAD: Final = "postkeep.is_head"
-"""In the scope of a GET whose body nobody will see: it need not be made."""
+from postkeep.views.bodies import IS_HEAD
 
 
 class Head:

@@ -12,13 +12,14 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from postkeep.server.head import IS_HEAD, as_get, without_bodies
+from postkeep.server.head import as_get, without_bodies
 from postkeep.server.loads import ListKey, Load, Loads, Recorder, Target
 from postkeep.server.memory import ENTRY_BYTES, Memory
 from postkeep.server.representations import Coding, Header, Loaded, Representation, coding_for
 from postkeep.server.whole_answer import Prepared, answer
 from postkeep.services.repositories import Stamp
 from postkeep.services.sessions import Caller
+from postkeep.views.bodies import IS_HEAD
 from postkeep.views.entity_tags import has_tag
 
 _METHODS: Final = frozenset({"GET", "HEAD"})

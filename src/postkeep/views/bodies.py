@@ -1,4 +1,4 @@
-"""How large a request's body may be, and how large it says it is."""
+"""Bodies: how large a request's may be and says it is, how long it may take, and whether an answer's is wanted."""
 
 from typing import Final
 
@@ -9,6 +9,9 @@ MAX_SMALL_BODY_BYTES: Final = 16 * 1024
 
 LONG_BODY: Final = "takes_long_body"
 """In the state of a request whose body may take long, as long as it keeps coming."""
+
+IS_HEAD: Final = "postkeep.is_head"
+"""In the scope of a GET whose answer's body nobody will see: it need not be made. See `server.head`."""
 
 _MANY_DIGITS: Final = 15
 
