@@ -8,7 +8,7 @@ from pydantic_core import PydanticKnownError
 from postkeep.domain.edits import ANY_VERSION, MAX_AT_ONCE, Changes, EditEmpty, Versions, VersionsDisagree
 from postkeep.domain.errors import Invalid
 from postkeep.domain.posts import MAX_BODY_BYTES
-from postkeep.views.fields import Body
+from postkeep.views.fields import Body, without_default
 from postkeep.views.posts import GivenStatus, GivenText, GivenTitle
 
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -22,11 +22,6 @@ _ABSENT: Final[Any] = None
 _NOT_TRUE: Final = "literal_error"
 _MOST_VERSIONS: Final = 2**31 - 1
 _CHANGING: Final = ("text", "title", "status")
-
-
-def _without_default(schema: dict[str, Any]) -> None:
-    """Describe a member that can be left out, and has no value then."""
-    schema.pop("default", None)
 
 
 def _refuse_one(given: object) -> object:
@@ -47,12 +42,12 @@ class PostEdit(Body):
     max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
     media_types: ClassVar[tuple[str, ...]] = ("application/json", MERGE_PATCH)
 
-    text: GivenText = Field(default=_ABSENT, json_schema_extra=_without_default)
-    title: GivenTitle | None = Field(default=_ABSENT, json_schema_extra=_without_default)
-    status: GivenStatus = Field(default=_ABSENT, json_schema_extra=_without_default)
+    text: GivenText = Field(default=_ABSENT, json_schema_extra=without_default)
+    title: GivenTitle | None = Field(default=_ABSENT, json_schema_extra=without_default)
+    status: GivenStatus = Field(default=_ABSENT, json_schema_extra=without_default)
     version: Annotated[int, Field(ge=1, le=_MOST_VERSIONS)] = Field(
         default=_ABSENT,
-        json_schema_extra=_without_default,
+        json_schema_extra=without_default,
         description="The one the edit starts from, unless If-Match says it.",
         examples=[1],
     )
@@ -109,9 +104,9 @@ class PostsChange(Body):
     posts: list[Annotated[str, Field(json_schema_extra={"format": "uuid"})]] = Field(
         min_length=1, max_length=MAX_AT_ONCE, json_schema_extra={"uniqueItems": True}, description="Their ids."
     )
-    status: GivenStatus = Field(default=_ABSENT, json_schema_extra=_without_default, examples=["archived"])
+    status: GivenStatus = Field(default=_ABSENT, json_schema_extra=without_default, examples=["archived"])
     delete: Annotated[Literal[True], BeforeValidator(_refuse_one)] = Field(
-        default=_ABSENT, json_schema_extra=_without_default
+        default=_ABSENT, json_schema_extra=without_default
     )
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -51,6 +51,11 @@ class Body(BaseModel):
 
     max_body_bytes: ClassVar[int] = MAX_SMALL_BODY_BYTES
     media_types: ClassVar[tuple[str, ...]] = ("application/json",)
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """Describe a member that can be left out, and has no value then."""
+    schema.pop("default", None)
 
 
 GivenPassword: TypeAlias = Annotated[

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from json import JSONEncoder
-from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
+from typing import Annotated, ClassVar, Final, Self, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -24,12 +24,12 @@ from postkeep.domain.posts import (
     parse_title,
 )
 from postkeep.domain.search import Query, Snippet
-from postkeep.views.fields import Body, Moment, Parsed
+from postkeep.views.fields import Body, Moment, Parsed, without_default
 
 _quoted: Final = JSONEncoder(ensure_ascii=False).encode
 
 NOT_BLANK: Final = {"minLength": 1, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
-"""What the domain asks of texts and titles: no U+0000, and at least one character that is not white space."""
+"""What the domain asks of texts, titles and queries: no U+0000, and a character at least that is not white space."""
 
 
 GivenText: TypeAlias = Annotated[
@@ -114,16 +114,11 @@ class SnippetView(BaseModel):
     )
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    """Take back that a member which is not there is null."""
-    del schema["default"]
-
-
 class ListedPostView(PostView):
     """A post, as one of a list."""
 
     snippet: SnippetView | SkipJsonSchema[None] = Field(
-        default=None, description="Only where posts were searched for.", json_schema_extra=_without_default
+        default=None, description="Only where posts were searched for.", json_schema_extra=without_default
     )
 
 

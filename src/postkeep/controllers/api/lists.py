@@ -20,7 +20,7 @@ from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import SearchUnavailable, StorageUnavailable
 from postkeep.services.posts import LongPage, Page
 from postkeep.views.cursors import CURSOR_SCHEMA, CursorInvalid
-from postkeep.views.posts import ListedPostView, SummaryView, found_list, long_post_list, post_list
+from postkeep.views.posts import NOT_BLANK, ListedPostView, SummaryView, found_list, long_post_list, post_list
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
@@ -81,11 +81,7 @@ Words = Annotated[
         alias="q",
         description="Only posts with each of these words (1 to 16) somewhere in the title or in the text, whatever the"
         " case of their letters. Each comes with a `snippet`.",
-        json_schema_extra={
-            "minLength": 1,
-            "maxLength": QUERY_MAX_LENGTH,
-            "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
-        },
+        json_schema_extra={**NOT_BLANK, "maxLength": QUERY_MAX_LENGTH},
     ),
 ]
 
