@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from postkeep.controllers.incoming import PART_ENTRIES, Incoming
 from postkeep.controllers.incoming_files import IncomingFiles
-from postkeep.controllers.incoming_lines import MAX_LINE_BYTES, IncomingLines
+from postkeep.controllers.incoming_lines import IncomingLines
 from postkeep.domain.errors import PostkeepError
 from postkeep.domain.incoming import IncomingPost
-from postkeep.domain.posts import MAX_BODY_BYTES, ListedPost, Status, Text, Title
+from postkeep.domain.posts import MAX_BODY_BYTES, MAX_LINE_BYTES, ListedPost, Status, Text, Title
 from postkeep.services.entries import Entry
 from postkeep.views.post_files import MAX_FRONT_BYTES, file_name, write_file
 from tests.builders import a_post

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from postkeep.domain.errors import Unavailable
-from postkeep.services.backup_format import MAX_LINE_BYTES, BackupDamaged
+from postkeep.domain.posts import MAX_LINE_BYTES
+from postkeep.services.backup_format import BackupDamaged
 
 STANDARD: Final = Path("-")
 """Standard output, or standard input."""

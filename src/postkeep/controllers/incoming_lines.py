@@ -2,17 +2,15 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from postkeep.controllers import strict_json
 from postkeep.controllers.incoming import MOST_ENTRIES, PART_BYTES, PART_ENTRIES, PART_READ
 from postkeep.controllers.incoming_posts import read_post
 from postkeep.domain.errors import Invalid, PostkeepError
 from postkeep.domain.incoming import IncomingPost, PostTooLarge
+from postkeep.domain.posts import MAX_LINE_BYTES
 from postkeep.services.entries import Entry
-
-MAX_LINE_BYTES: Final = 8 * 1024 * 1024
-"""No line is longer: a megabyte of control characters takes six, and the rest of a post less than one."""
 
 
 class LineInvalid(Invalid):

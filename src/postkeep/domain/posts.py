@@ -18,12 +18,13 @@ Text = NewType("Text", str)
 MAX_BODY_BYTES: Final = 1024 * 1024
 """The specification's 1 MB: how many bytes the body of a request that adds a post may have."""
 
-TITLE_MAX_LENGTH: Final = 200
+MAX_LINE_BYTES: Final = 8 * 1024 * 1024
+"""No line of JSON with a post is longer: a megabyte of control characters takes six, and the rest less than one."""
 
+TITLE_MAX_LENGTH: Final = 200
 
 LISTED_BYTES: Final = 256
 """About what a list needs for a post besides its text."""
-
 
 LIGHT_BYTES: Final = 64 * 1024
 """Posts whose texts have no more bytes together are read before one could ask how long they are."""

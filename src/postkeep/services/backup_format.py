@@ -18,9 +18,6 @@ T = TypeVar("T", int, datetime)
 FORMAT: Final = 1
 """Raised with every change of what is written, so that older releases refuse what they cannot read."""
 
-MAX_LINE_BYTES: Final = 8 * 1024 * 1024
-"""No line is longer: a megabyte of control characters takes six, and the rest of a post less than one."""
-
 _LARGEST: Final = 2**53
 """More than any number here can be; what counts further (versions, say) does so on the database's side."""
 

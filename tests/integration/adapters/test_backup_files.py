@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from postkeep.adapters.backup_files import BackupFile, BackupFileFailed, opened, refuse_to_replace, written
-from postkeep.services.backup_format import MAX_LINE_BYTES, BackupDamaged
+from postkeep.domain.posts import MAX_LINE_BYTES
+from postkeep.services.backup_format import BackupDamaged
 
 CONTENT = b"first\n" + b"second " * 50_000 + b"\nlast\n"
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postkeep.domain.posts import MAX_LINE_BYTES
 from postkeep.domain.sessions import SessionStatus
 from postkeep.services.archive import Amounts, Kept
-from postkeep.services.backup_format import FORMAT, MAX_LINE_BYTES, BackupDamaged, Header, line_of, read_line
+from postkeep.services.backup_format import FORMAT, BackupDamaged, Header, line_of, read_line
 from tests.builders import MIDNIGHT, a_moment, a_post, a_session, an_account
 from tests.strategies import Everything, everything
 
