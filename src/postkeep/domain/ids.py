@@ -3,11 +3,12 @@
 import hashlib
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import RFC_4122, UUID
 
+from postkeep.domain.moments import EPOCH, microseconds_of
+
 _CANONICAL = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RANDOM_BITS = 62
 
 
@@ -39,7 +40,7 @@ def moment_of(minted: UUID) -> datetime | None:
     if (minted.version, minted.variant) != (7, RFC_4122):
         return None
     try:
-        return _EPOCH + timedelta(milliseconds=minted.int >> 80)
+        return EPOCH + timedelta(milliseconds=minted.int >> 80)
     except OverflowError:
         # Its 48 bits reach further than the calendar.
         return None
@@ -52,6 +53,6 @@ def parse_id(text: str) -> UUID | None:
 
 def _minted(at: datetime, random_bits: int) -> UUID:
     """Put a UUIDv7 together."""
-    milliseconds, microseconds = divmod((at - _EPOCH) // timedelta(microseconds=1), 1000)
+    milliseconds, microseconds = divmod(microseconds_of(at), 1000)
     fraction = microseconds * 4096 // 1000
     return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random_bits)

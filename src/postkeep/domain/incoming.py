@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import Conflict, Invalid, TooLarge
 from postkeep.domain.ids import derived_id, moment_of, parse_id
+from postkeep.domain.moments import EPOCH
 from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostId, Status, Text, Title
 
 MAX_ID_LENGTH: Final = 200
@@ -18,8 +19,6 @@ MAX_VERSION: Final = 2**30
 
 LEEWAY: Final = timedelta(minutes=10)
 """By how much the clock of another machine may be ahead."""
-
-_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DateInvalid(Invalid):
@@ -89,7 +88,7 @@ class IncomingPost:
         minted = None if given is None else moment_of(given)
         created = self.created_date or minted or undated
         updated = self.updated_date or created
-        if not _EARLIEST <= created <= updated <= now + LEEWAY:
+        if not EPOCH <= created <= updated <= now + LEEWAY:
             raise DateInvalid
         if given is None or minted != _to_millisecond(created):
             given = derived_id(created, self._seed(author))

@@ -9,6 +9,7 @@ from uuid import UUID
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import Absent, Forbidden, Invalid
 from postkeep.domain.ids import new_id, parse_id
+from postkeep.domain.moments import rfc3339
 from postkeep.domain.unicode import is_encodable
 
 PostId = NewType("PostId", UUID)
@@ -223,8 +224,5 @@ class ListedPost(NamedTuple):
     @classmethod
     def of(cls, post: Post) -> Self:
         """Write a post out."""
-        created, updated = (
-            moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-            for moment in (post.created_date, post.updated_date)
-        )
+        created, updated = rfc3339(post.created_date), rfc3339(post.updated_date)
         return cls(str(post.id), post.title, post.text, post.status.value, post.version, created, updated)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email
 from postkeep.domain.errors import Invalid
+from postkeep.domain.moments import EPOCH, rfc3339
 from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostId, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session, SessionId, SessionStatus
 from postkeep.services.archive import Amounts, Kept
@@ -24,7 +25,6 @@ _LARGEST: Final = 2**53
 _LARGEST_COUNTER: Final = 2**30
 """Half of what the columns of counters hold."""
 
-_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Moments have room for what is added to them, in every database."""
 
@@ -65,7 +65,7 @@ class Header:
                 "format": FORMAT,
                 "release": self.release,
                 "revision": self.revision,
-                "created_date": _written(self.created_date),
+                "created_date": rfc3339(self.created_date),
                 **asdict(self.amounts),
             },
         )
@@ -164,7 +164,7 @@ class _Values:
 
     def moment(self, name: str) -> datetime:
         """Return a moment; one of another zone is written otherwise, and so refused."""
-        return _within(datetime.fromisoformat(self.text(name)).astimezone(UTC), _EARLIEST, _LATEST)
+        return _within(datetime.fromisoformat(self.text(name)).astimezone(UTC), EPOCH, _LATEST)
 
     def has(self, name: str) -> bool:
         """Whether there is anything but null."""
@@ -251,10 +251,10 @@ def _session_values(session: Session) -> dict[str, Any]:
         "status": session.status,
         "device": session.origin.device,
         "address": session.origin.address,
-        "created_date": _written(session.created_date),
-        "refreshed_date": _written(session.refreshed_date),
-        "expires_date": _written(session.expires_date),
-        "ended_date": None if session.ended_date is None else _written(session.ended_date),
+        "created_date": rfc3339(session.created_date),
+        "refreshed_date": rfc3339(session.refreshed_date),
+        "expires_date": rfc3339(session.expires_date),
+        "ended_date": None if session.ended_date is None else rfc3339(session.ended_date),
     }
 
 
@@ -267,8 +267,8 @@ def _post_values(post: Post) -> dict[str, Any]:
         "text": post.text,
         "status": post.status,
         "version": post.version,
-        "created_date": _written(post.created_date),
-        "updated_date": _written(post.updated_date),
+        "created_date": rfc3339(post.created_date),
+        "updated_date": rfc3339(post.updated_date),
     }
 
 
@@ -282,13 +282,8 @@ def _account_values(account: Account) -> dict[str, Any]:
         "status": account.status,
         "posts": account.posts,
         "bytes": account.bytes,
-        "created_date": _written(account.created_date),
+        "created_date": rfc3339(account.created_date),
     }
-
-
-def _written(moment: datetime) -> str:
-    """Write a moment as RFC 3339 has it, to the microsecond."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _line(kind: str, values: Mapping[str, object]) -> bytes:

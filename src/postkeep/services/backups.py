@@ -5,18 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from postkeep.domain.accounts import Account
+from postkeep.domain.moments import microseconds_of
 from postkeep.domain.posts import Post
 from postkeep.domain.sessions import Session
 from postkeep.services.archive import Amounts, Archive, Kept
 from postkeep.services.backup_format import Header, Trailer, line_of
 from postkeep.services.backup_reader import BackupReader
 from postkeep.services.ports import Clock
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Progress: TypeAlias = Callable[[int, int], object]
 """Is told now and then how many things are done, and of about how many."""
@@ -77,7 +75,7 @@ class BackupService:
             BackupUnfit: The database refuses what the backup holds.
             StorageUnavailable: The database fails.
         """
-        version = (self._clock.now() - _EPOCH) // timedelta(microseconds=1)
+        version = microseconds_of(self._clock.now())
         reader = BackupReader(lines)
         done = 0
         async with self._archive.restoring() as restoring:

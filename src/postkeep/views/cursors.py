@@ -5,13 +5,13 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import Invalid
 from postkeep.domain.lists import EVERYTHING, Listing, Place
+from postkeep.domain.moments import microseconds_of, moment_at
 from postkeep.domain.posts import PostId
 
 _MOMENT_BYTES: Final = 8
@@ -21,9 +21,6 @@ _LENGTH: Final = _PLACE_BYTES + _TAG_BYTES
 
 CURSOR_SCHEMA: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9_-]{48}$", "maxLength": 48}
 """What a cursor looks like: that many bytes in base64url. Source: RFC 4648 5."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class CursorInvalid(Invalid):
@@ -49,7 +46,7 @@ class Cursors:
             listing: Which list it is.
             query: What is searched for in it, if anything.
         """
-        moment = 0 if last.updated_date is None else (last.updated_date - _EPOCH) // _MICROSECOND
+        moment = 0 if last.updated_date is None else microseconds_of(last.updated_date)
         place = moment.to_bytes(_MOMENT_BYTES) + last.id.bytes
         tag = _tag(self._keys[0], _name(account_id, listing, query), place)
         return base64.urlsafe_b64encode(place + tag).decode("ascii")
@@ -68,7 +65,7 @@ class Cursors:
         is_whole = len(raw) == _LENGTH and base64.urlsafe_b64encode(raw).decode("ascii") == cursor
         if not is_whole or not self._is_ours(_name(account_id, listing, query), raw):
             raise CursorInvalid
-        moment = _EPOCH + int.from_bytes(raw[:_MOMENT_BYTES]) * _MICROSECOND
+        moment = moment_at(int.from_bytes(raw[:_MOMENT_BYTES]))
         post_id = PostId(UUID(bytes=raw[_MOMENT_BYTES:_PLACE_BYTES]))
         return Place(post_id, moment if listing.sort.is_by_change else None)
 

@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, core_schema
 from postkeep.domain.accounts import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH, Password
 from postkeep.domain.edits import Versions
 from postkeep.domain.idempotency import KEY_PATTERN, IdempotencyKey, parse_key
+from postkeep.domain.moments import rfc3339
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 from postkeep.views.entity_tags import IF_MATCH_PATTERN, parse_versions
 
@@ -94,14 +95,9 @@ GivenVersions: TypeAlias = Annotated[Versions, Parsed(parse_versions, {"pattern"
 """The versions that a change may start from."""
 
 
-def _rfc3339(moment: datetime) -> str:
-    """Write a moment in UTC, as RFC 3339 has it."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 Moment: TypeAlias = Annotated[
     datetime,
-    PlainSerializer(_rfc3339, when_used="json"),
+    PlainSerializer(rfc3339, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A moment as RFC 3339 in UTC, always with microseconds."""
