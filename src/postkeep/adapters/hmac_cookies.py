@@ -1,13 +1,12 @@
 """Cookies of sessions: opaque, and verified by the session's salt as refresh tokens are."""
 
-import base64
-import binascii
-import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from postkeep.adapters.session_macs import derived_key, session_mac
+from postkeep.domain import base64url
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.sessions import Session, SessionId, SignedOut
 from postkeep.services.ports import CookieClaims
@@ -22,14 +21,17 @@ class HmacCookies:
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         """Take the secrets, 32 bytes or more each, the newest first, of each of which a key of its own is made."""
-        keys = [(_derived(secret, "cookie kid")[:_KID_BYTES], _derived(secret, "session cookie")) for secret in secrets]
+        keys = [
+            (derived_key(secret, "cookie kid")[:_KID_BYTES], derived_key(secret, "session cookie"))
+            for secret in secrets
+        ]
         self._kid, _ = keys[0]
         self._keys = dict(keys)
 
     def sign(self, session: Session) -> str:
         """Return the session's cookie; the same session gives the same cookie for as long as it lasts."""
         claimed = self._kid + session.account_id.bytes + session.id.bytes
-        return _encoded(claimed + _mac(self._keys[self._kid], claimed, session))
+        return base64url.encode(claimed + session_mac(self._keys[self._kid], claimed, session))
 
     def read(self, cookie: str) -> CookieClaims:
         """Return what a cookie claims; nothing is proven yet.
@@ -49,22 +51,7 @@ class HmacCookies:
         key = self._keys.get(raw[:_KID_BYTES])
         claimed, given = raw[:_CLAIMED_BYTES], raw[_CLAIMED_BYTES:]
         names_it = claimed[_KID_BYTES:] == session.account_id.bytes + session.id.bytes
-        return key is not None and names_it and hmac.compare_digest(given, _mac(key, claimed, session))
-
-
-def _derived(secret: bytes, purpose: str) -> bytes:
-    """Derive a key of its own for a purpose, so that nothing made for one passes for another."""
-    return hmac.digest(secret, f"postkeep {purpose}".encode(), hashlib.sha512)
-
-
-def _mac(key: bytes, claimed: bytes, session: Session) -> bytes:
-    """Sum up a cookie's claims, so that nobody makes one who lacks the key or the session's salt."""
-    return hmac.digest(key, claimed + session.salt, hashlib.sha256)
-
-
-def _encoded(raw: bytes) -> str:
-    """Write bytes as base64url without padding. Source: RFC 4648 5."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+        return key is not None and names_it and hmac.compare_digest(given, session_mac(key, claimed, session))
 
 
 def _decoded(cookie: str) -> bytes:
@@ -73,10 +60,7 @@ def _decoded(cookie: str) -> bytes:
     Raises:
         SignedOut: It is not one, or not as long as ours are.
     """
-    try:
-        raw = base64.b64decode(cookie.encode("ascii") + b"=" * (-len(cookie) % 4), altchars=b"-_", validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        raise SignedOut from None
-    if len(raw) != _COOKIE_BYTES or _encoded(raw) != cookie:
+    raw = base64url.decode(cookie)
+    if raw is None or len(raw) != _COOKIE_BYTES:
         raise SignedOut
     return raw

@@ -1,8 +1,5 @@
 """Tokens: access tokens are JWTs, refresh tokens are opaque and verified by the session's salt."""
 
-import base64
-import binascii
-import hashlib
 import hmac
 import json
 import time
@@ -15,6 +12,8 @@ from uuid import UUID, uuid4
 
 import jwt
 
+from postkeep.adapters.session_macs import derived_key, session_mac
+from postkeep.domain import base64url
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.ids import parse_id
 from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, TokenInvalid
@@ -51,11 +50,11 @@ class _Key:
     @classmethod
     def of(cls, secret: bytes) -> "_Key":
         """Derive a key of its own for each purpose from the secret."""
-
-        def derive(purpose: str) -> bytes:
-            return hmac.digest(secret, f"postkeep {purpose}".encode(), hashlib.sha512)
-
-        return cls(kid=derive("kid")[:_KID_BYTES], access=derive("access token"), refresh=derive("refresh token"))
+        return cls(
+            kid=derived_key(secret, "kid")[:_KID_BYTES],
+            access=derived_key(secret, "access token"),
+            refresh=derived_key(secret, "refresh token"),
+        )
 
 
 def name_of(secret: bytes) -> str:
@@ -110,7 +109,7 @@ class JwtTokens:
             TokenInvalid: Malformed, forged, of another kind, or from the future.
         """
         parts = token.split(".")
-        if not all(_is_canonical(part) for part in parts):
+        if any(base64url.decode(part) is None for part in parts):
             raise TokenInvalid
         try:
             claims = jwt.decode(
@@ -130,8 +129,7 @@ class JwtTokens:
     def sign_refresh(self, session: Session) -> str:
         """Return the session's current refresh token; the same session and counter give the same token."""
         claimed = self._current.kid + session.id.bytes + session.counter.to_bytes(_COUNTER_BYTES, "big")
-        signed = claimed + _mac(self._current, claimed, session)
-        return base64.urlsafe_b64encode(signed).rstrip(b"=").decode("ascii")
+        return base64url.encode(claimed + session_mac(self._current.refresh, claimed, session))
 
     def read_refresh(self, token: str) -> RefreshClaims:
         """Return what a refresh token claims; nothing is proven yet.
@@ -150,7 +148,7 @@ class JwtTokens:
         raw = _decoded(token)
         key = self._keys.get(raw[:_KID_BYTES])
         claimed, given = raw[:_CLAIMED_BYTES], raw[_CLAIMED_BYTES:]
-        return key is not None and hmac.compare_digest(given, _mac(key, claimed, session))
+        return key is not None and hmac.compare_digest(given, session_mac(key.refresh, claimed, session))
 
     def _key_for(self, header: str) -> _Key:
         """Find the key that a token's header names.
@@ -175,7 +173,7 @@ def _kid_in(header: str) -> bytes:
         TokenInvalid: It is not one of our headers.
         ValueError: It is not JSON, or its key's name is not hexadecimal.
     """
-    said: object = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    said: object = json.loads(base64url.decode(header) or b"")
     if not isinstance(said, dict) or said.keys() != _HEADER or said["typ"] != TYPE or not isinstance(said["kid"], str):
         raise TokenInvalid
     return bytes.fromhex(said["kid"])
@@ -208,31 +206,12 @@ def _is_moment(value: object) -> bool:
 
 
 def _decoded(token: str) -> bytes:
-    """Read base64url without padding, in its one canonical spelling.
+    """Read a refresh token in its one canonical spelling.
 
     Raises:
-        RefreshTokenInvalid: It is not, or not as long as our refresh tokens are.
+        RefreshTokenInvalid: It is not one, or not as long as ours are.
     """
-    if not _is_canonical(token):
-        raise RefreshTokenInvalid
-    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    if len(raw) != _REFRESH_BYTES:
+    raw = base64url.decode(token)
+    if raw is None or len(raw) != _REFRESH_BYTES:
         raise RefreshTokenInvalid
     return raw
-
-
-def _is_canonical(part: str) -> bool:
-    """Whether this is base64url as RFC 7515 2 has it: no padding, no other characters, no spare bits set.
-
-    Decoders take more than that, so that many spellings would pass for one token.
-    """
-    try:
-        raw = base64.b64decode(part.encode("ascii") + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    except (UnicodeEncodeError, binascii.Error):
-        return False
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii") == part
-
-
-def _mac(key: _Key, claimed: bytes, session: Session) -> bytes:
-    """Sum up a refresh token's claims, so that nobody makes one who lacks the key or the session's salt."""
-    return hmac.digest(key.refresh, claimed + session.salt, hashlib.sha256)

@@ -1,13 +1,12 @@
 """Cursors: where the next page of a list begins, as an opaque word."""
 
-import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from postkeep.domain import base64url
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import Invalid
 from postkeep.domain.lists import EVERYTHING, Listing, Place
@@ -49,7 +48,7 @@ class Cursors:
         moment = 0 if last.updated_date is None else microseconds_of(last.updated_date)
         place = moment.to_bytes(_MOMENT_BYTES) + last.id.bytes
         tag = _tag(self._keys[0], _name(account_id, listing, query), place)
-        return base64.urlsafe_b64encode(place + tag).decode("ascii")
+        return base64url.encode(place + tag)
 
     def read(self, account_id: AccountId, cursor: str, listing: Listing = EVERYTHING, query: str = "") -> Place:
         """Return the place behind which the page begins. The arguments are those of `write`.
@@ -57,13 +56,8 @@ class Cursors:
         Raises:
             CursorInvalid: Not one of ours, or another list's.
         """
-        try:
-            raw = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
-        except (UnicodeEncodeError, binascii.Error):
-            raise CursorInvalid from None
-        # Decoders take more than one spelling of the same bytes; a cursor has one.
-        is_whole = len(raw) == _LENGTH and base64.urlsafe_b64encode(raw).decode("ascii") == cursor
-        if not is_whole or not self._is_ours(_name(account_id, listing, query), raw):
+        raw = base64url.decode(cursor)
+        if raw is None or len(raw) != _LENGTH or not self._is_ours(_name(account_id, listing, query), raw):
             raise CursorInvalid
         moment = moment_at(int.from_bytes(raw[:_MOMENT_BYTES]))
         post_id = PostId(UUID(bytes=raw[_MOMENT_BYTES:_PLACE_BYTES]))
