@@ -1,29 +1,12 @@
 """Taking out: everything that somebody keeps here, as it is at one moment."""
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.posts import ListedPost
 from postkeep.services.ports import Storage
+from postkeep.services.streaming import LongList, begin_list
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """All posts of somebody.
-
-    Attributes:
-        parts: Some of them at a time, newest first; to be closed, or read to the end.
-        recalled: Done when the parts should be closed at once, because whoever takes them is in others' way.
-    """
-
-    parts: AsyncGenerator[Sequence[ListedPost]]
-    recalled: asyncio.Future[None]
 
 
 class ExportService:
@@ -33,7 +16,7 @@ class ExportService:
         """Take where everything is kept."""
         self._storage = storage
 
-    async def begin(self, author: AccountId, *, size: int = 0) -> Export:
+    async def begin(self, author: AccountId, *, size: int = 0) -> LongList:
         """Begin to read all posts of somebody, in bounded memory.
 
         They come newest first, as lists do: there is one order in which they are read at one moment, and whoever brings
@@ -46,25 +29,6 @@ class ExportService:
         Raises:
             StorageUnavailable: The database does not answer, or too many long lists are being read.
         """
-        recalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def recall() -> None:
-            if not recalled.done():
-                recalled.set_result(None)
-
-        parts = self._storage.stream(author, weight=size, recall=recall)
-        # What can go wrong at the beginning does so before anything is answered.
-        # (`anext` of Python 3.11 fails where what it is to answer in the end is a tuple: `None` is none.)
-        first = await anext(parts, None) or ()
+        everything = await begin_list(self._storage, author, size=size)
         log.info("posts_exported", extra={"account": author})
-        return Export(_with_first(first, parts), recalled)
-
-
-async def _with_first(
-    first: Sequence[ListedPost], parts: AsyncGenerator[Sequence[ListedPost]]
-) -> AsyncGenerator[Sequence[ListedPost]]:
-    """Give out the part that has been read already, and then the others."""
-    async with aclosing(parts):
-        yield first
-        async for part in parts:
-            yield part
+        return everything

@@ -1,9 +1,7 @@
 """Posts: adding, listing, reading, editing and deleting one's own."""
 
-import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,9 +24,9 @@ from postkeep.domain.posts import (
 from postkeep.services.idempotency import KeyedAdds
 from postkeep.services.ports import Clock, Storage
 from postkeep.services.repositories import UnitOfWork
+from postkeep.services.streaming import LongList, begin_list
 
 log = logging.getLogger(__name__)
-
 
 LONG_BYTES: Final = 1024 * 1024
 """A longer list is not held in memory as a whole."""
@@ -48,18 +46,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class LongPage:
+class LongPage(LongList):
     """More posts in a row than one wants to have in memory.
 
     Attributes:
-        parts: Some of them at a time, in order; to be closed, or read to the end.
         last: As in `Page`.
-        recalled: Done when the parts should be closed at once, because whoever takes them is in others' way.
     """
 
-    parts: AsyncGenerator[Sequence[ListedPost]]
     last: Place | None
-    recalled: asyncio.Future[None]
 
 
 class PostService:
@@ -165,16 +159,8 @@ class PostService:
         self, author: AccountId, listing: Listing, before: Place | None, last: Place | None, size: int
     ) -> LongPage:
         """Begin to read a page that is too long to be held as a whole."""
-        recalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def recall() -> None:
-            if not recalled.done():
-                recalled.set_result(None)
-
-        parts = self._storage.stream(author, listing, before=before, last=last, weight=size, recall=recall)
-        # What can go wrong at the beginning does so before anything is answered.
-        first = await anext(parts, None) or ()
-        return LongPage(_resumed(first, parts), last, recalled)
+        begun = await begin_list(self._storage, author, listing, before=before, last=last, size=size)
+        return LongPage(begun.parts, begun.recalled, last)
 
     async def summarise(self, author: AccountId, *, size: int = 0) -> Summary:
         """Count the author's posts.
@@ -280,13 +266,3 @@ def _page(posts: Sequence[ListedPost], listing: Listing, limit: int | None) -> P
     if limit is None or len(posts) <= limit:
         return Page(posts, None)
     return Page(posts[:limit], listing.sort.place_of(posts[limit - 1]))
-
-
-async def _resumed(
-    first: Sequence[ListedPost], parts: AsyncGenerator[Sequence[ListedPost]]
-) -> AsyncGenerator[Sequence[ListedPost]]:
-    """Give out the first part, which has been read already, and then the others."""
-    async with aclosing(parts):
-        yield first
-        async for part in parts:
-            yield part

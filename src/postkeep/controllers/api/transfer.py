@@ -23,6 +23,7 @@ from postkeep.controllers.zip_reading import ZipBomb, ZipInvalid
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.entries import Entry
 from postkeep.services.ports import StorageUnavailable
+from postkeep.services.streaming import with_first
 from postkeep.views.bodies import LONG_BODY, declared_length
 from postkeep.views.exports import JSON_LINES, ZIP, Format
 from postkeep.views.imports import report_lines
@@ -187,23 +188,13 @@ async def _begun(file: BinaryIO, media_type: str, turns: asyncio.Semaphore) -> A
     """
     incoming = await in_turn(turns, lambda: _opened(file, media_type))
     parts = slices(incoming.parts(), turns)
-    first = await anext(parts, None) or ()
+    first, whole = await with_first(parts)
     if first and all(isinstance(entry.post, LineInvalid) for entry in first):
         await parts.aclose()
         raise LineInvalid
-    return _with_first(first, parts)
+    return whole
 
 
 def _opened(file: BinaryIO, media_type: str) -> Incoming:
     """Look at what is brought in as a whole; of a ZIP that takes a while."""
     return IncomingFiles(file) if media_type == ZIP else IncomingLines(file)
-
-
-async def _with_first(
-    first: Sequence[Entry], parts: AsyncGenerator[Sequence[Entry]]
-) -> AsyncGenerator[Sequence[Entry]]:
-    """Give out the part that has been read already, and then the others."""
-    async with aclosing(parts):
-        yield first
-        async for part in parts:
-            yield part
