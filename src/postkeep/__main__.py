@@ -4,6 +4,7 @@ import sys
 from typing import Final
 
 _INTERRUPTED: Final = 130
+"""As shells say of what Ctrl-C ended; once a command runs, Typer says the same."""
 
 
 def main() -> None:

@@ -183,6 +183,17 @@ def kept_files(settings: Settings) -> list[Path]:
     return [path, *others, path.with_name(SECRET_FILE)]
 
 
+def load_quietly() -> Settings:
+    """Read the settings for a command, and have logs tell of trouble only: what it does it says itself.
+
+    Raises:
+        Misconfigured: A setting is off.
+    """
+    settings = load_settings()
+    logs.configure("warning", settings.log_format)
+    return settings
+
+
 def migration_target(*, waits: bool = False, looks: bool = False) -> URL:
     """Return the database that migrations are to work on, its file made where it has one.
 
@@ -194,8 +205,7 @@ def migration_target(*, waits: bool = False, looks: bool = False) -> URL:
         Misconfigured: Everything is kept in memory, where the server itself makes the schema; there is none to look at;
             or a setting is off.
     """
-    settings = load_settings()
-    logs.configure("warning", settings.log_format)
+    settings = load_quietly()
     refuse_in_memory(settings)
     url = database_url(settings)
     if looks:

@@ -9,10 +9,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from postkeep.cli import account, backup, doctor, healthcheck, migrate, openapi, posts, serve
+from postkeep.cli.endings import CANNOT_START, REFUSED
 from postkeep.domain.errors import Misconfigured, PostkeepError
-
-REFUSED = 1
-CANNOT_START = 3
 
 HELP = """Keep people's posts.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from postkeep.cli.backup import interruptible
+from postkeep.cli.endings import interruptible, refuse
 
 if TYPE_CHECKING:
     from postkeep.services.administration import AdministrationService
@@ -23,13 +23,10 @@ Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password
 
 def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]]) -> None:
     """Do something with the accounts of the configured database."""
-    from postkeep import logs
     from postkeep.bootstrap.database_url import refuse_in_memory
-    from postkeep.bootstrap.wiring import wire
-    from postkeep.settings import load_settings
+    from postkeep.bootstrap.wiring import load_quietly, wire
 
-    settings = load_settings()
-    logs.configure("warning", settings.log_format)
+    settings = load_quietly()
     refuse_in_memory(settings)
 
     async def open_and_use() -> None:
@@ -48,11 +45,9 @@ def _password(*, from_stdin: bool) -> str:
         with warnings.catch_warnings(action="error", category=getpass.GetPassWarning):
             first, second = getpass.getpass("Password: "), getpass.getpass("Again: ")
     except getpass.GetPassWarning:
-        typer.echo("postkeep: There is no terminal to ask at: send the password with --password-stdin.", err=True)
-        raise typer.Exit(1) from None
+        refuse("There is no terminal to ask at: send the password with --password-stdin.")
     if second != first:
-        typer.echo("postkeep: The passwords differ.", err=True)
-        raise typer.Exit(1)
+        refuse("The passwords differ.")
     return first
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
+from postkeep.cli.endings import REFUSED
+
 _MARKS: Final = {"ok": "  ok     ", "warning": "  warning", "error": "  ERROR  "}
 
 
@@ -29,4 +31,4 @@ def doctor(
         for finding in findings:
             typer.echo(f"{_MARKS[finding.verdict]}  {finding.place + ':':<11} {finding.said}")
     if any(finding.verdict is Verdict.ERROR for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(REFUSED)

@@ -2,6 +2,8 @@
 
 import typer
 
+from postkeep.cli.endings import refuse
+
 
 def healthcheck() -> None:
     """Ask the server that the settings describe whether it is ready, and tell in one line.
@@ -21,6 +23,5 @@ def healthcheck() -> None:
     except Unasked as error:
         said = str(error)
     if said is not None:
-        typer.echo(f"postkeep: Not ready: {said}", err=True)
-        raise typer.Exit(1)
+        refuse(f"Not ready: {said}")
     typer.echo("Ready.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from postkeep.cli.endings import refuse
 from postkeep.domain.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ def check() -> None:
         try:
             command.check(config)
         except CommandError as error:
-            typer.echo(f"postkeep: {error}", err=True)
-            raise typer.Exit(1) from error
+            refuse(str(error))
     typer.echo("The schema is in step with the tables.")
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from postkeep.cli.endings import refuse
+
 
 def openapi(
     *,
@@ -27,8 +29,7 @@ def openapi(
     document = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False) + "\n"
     if check is not None:
         if not check.is_file() or check.read_text("utf-8") != document:
-            typer.echo(f"postkeep: {check} is not in step: run `postkeep openapi --write {check}`.", err=True)
-            raise typer.Exit(1)
+            refuse(f"{check} is not in step: run `postkeep openapi --write {check}`.")
         typer.echo(f"{check} is in step.")
     elif write is not None:
         write.write_text(document, "utf-8")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from postkeep.cli.backup import NOTHING_LEFT, interruptible, run_whole, shown
+from postkeep.cli.endings import NOTHING_LEFT, REFUSED, interruptible, refuse, run_whole
+from postkeep.cli.progress import shown
 
 if TYPE_CHECKING:
     from postkeep.adapters.backup_files import PlainFile
@@ -53,8 +54,7 @@ def export(
     from postkeep.adapters.backup_files import STANDARD, PlainFile, written
 
     if file == STANDARD and sys.stdout.isatty():
-        typer.echo("postkeep: Name a file, or send it through a pipe.", err=True)
-        raise typer.Exit(1)
+        refuse("Name a file, or send it through a pipe.")
 
     async def use(services: "Services", account: "Account") -> None:
         with shown("Taking out") as progress, written(file, PlainFile) as sink:
@@ -85,14 +85,13 @@ def import_(
         try:
             opened = _repeatable(file.open("rb"))
         except OSError as error:
-            typer.echo(f"postkeep: {file}: {error.strerror}.", err=True)
-            raise typer.Exit(1) from error
+            refuse(f"{file}: {error.strerror}.")
         with opened, shown("Bringing in") as progress:
             refused.append(await _bring_in(services, account, opened, progress, dry_run=dry_run))
 
     _use(email, use)
     if refused != [0]:
-        raise typer.Exit(1)
+        raise typer.Exit(REFUSED)
 
 
 def _repeatable(file: BinaryIO) -> BinaryIO:
@@ -175,16 +174,13 @@ def _use(
     email: str, use: Callable[["Services", "Account"], Coroutine[Any, Any, None]], *, target: Path | None = None
 ) -> None:
     """Do something with somebody's posts in the configured database, whose own files are no target."""
-    from postkeep import logs
     from postkeep.adapters.backup_files import refuse_to_replace
     from postkeep.bootstrap.database_url import refuse_in_memory
-    from postkeep.bootstrap.wiring import kept_files, wire
+    from postkeep.bootstrap.wiring import kept_files, load_quietly, wire
     from postkeep.domain.accounts import Email
-    from postkeep.settings import load_settings
 
     address = Email.parse(email)
-    settings = load_settings()
-    logs.configure("warning", settings.log_format)
+    settings = load_quietly()
     refuse_in_memory(settings)
     if target is not None:
         refuse_to_replace(target, kept_files(settings))
