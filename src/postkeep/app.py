@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Final
@@ -15,13 +15,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from postkeep import logs
 from postkeep.bootstrap.metrics import Metrics, metrics_of
 from postkeep.bootstrap.process_memory import give_back_large_blocks, kept_out_of_collections
-from postkeep.bootstrap.tracing import OFF, tracing_of
-from postkeep.bootstrap.wiring import wire
+from postkeep.bootstrap.tracing import OFF, Tracing, tracing_of
+from postkeep.bootstrap.wiring import Wired, wire
 from postkeep.controllers import errors, openapi
 from postkeep.controllers.api import accounts, by_name, edits, health, lists, posts, sessions, transfer
 from postkeep.controllers.api import metrics as metrics_page
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.large_texts import LargeTexts
+from postkeep.controllers.shared import Shared
 from postkeep.controllers.spools import Spools
 from postkeep.controllers.web import accounts as account_pages
 from postkeep.controllers.web import edits as edit_pages
@@ -67,7 +68,6 @@ TAGS: Final = [
     {"name": "health", "description": "For load balancers and operators."},
 ]
 
-
 _API: Final = (lists, posts, edits, by_name, accounts, sessions, transfer, health)
 _PAGES: Final = (list_pages, post_pages, edit_pages, session_pages, account_pages, export_pages, language_pages)
 
@@ -102,58 +102,13 @@ def create_app(settings: Settings | None = None) -> Postkeep:
     logs.configure(settings.log_level, settings.log_format)
     memory = Memory(settings.cache_bytes)
     metrics, tracing = metrics_of(settings), tracing_of()
-    made_of = Pages(
-        language=settings.language, password_min_length=settings.password_min_length, has_docs=settings.docs
-    )
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
-        give_back_large_blocks()
-        async with AsyncExitStack() as going_on:
-            if metrics is not None:
-                going_on.enter_context(metrics.events_counted())
-            if tracing is not None:
-                going_on.push_async_callback(tracing.close)
-            wired = await going_on.enter_async_context(wire(settings, tracing))
-            app.state.services = wired.services
-            app.state.cursors = wired.cursors
-            app.state.answer_seconds = settings.answer_seconds
-            app.state.bodies = Bodies(settings.bodies_bytes)
-            app.state.large_texts = LargeTexts()
-            folder = settings.data_dir if settings.data_dir.is_dir() else None
-            app.state.spools = Spools(folder, settings.import_bytes)
-            services = wired.services
-            callers = Callers(
-                services.sessions, services.visits, wired.freshness, memory, remembers=settings.cache_ttl > 0
-            )
-            connections = await going_on.enter_async_context(_watched_connections(settings))
-            await going_on.enter_async_context(_running(wired.services.housekeeping.go_on()))
-            if metrics is not None:
-                sampling = metrics.go_on(lambda: _sampled(memory, connections, wired.usage()))
-                await going_on.enter_async_context(_running(sampling))
-                await going_on.enter_async_context(_running(metrics.look_whether_ready(services.health.check)))
-
-            def drain() -> None:
-                log.info("draining", extra={"seconds": settings.drain_seconds})
-                wired.services.health.drain()
-                connections.drain()
-
-            with (
-                kept_out_of_collections(),
-                sigterm_delayed(settings.drain_seconds, drain),
-                sigterm_after_parent(),
-            ):
-                log.info("started", extra={"version": app.version, "key": wired.key})
-                yield {"callers": callers, "connections": connections, "pages": made_of}
-        log.info("stopped")
-
     app = Postkeep(
         title="Postkeep",
         summary="Keeps people's posts.",
         description=DESCRIPTION,
         version=version("postkeep"),
         openapi_tags=TAGS,
-        lifespan=lifespan,
+        lifespan=_lifespan(settings, memory, metrics, tracing),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -162,7 +117,6 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         # The most used come first. `include_router` would have each request find its way twice.
         routes=[route for module in (*_API, *_PAGES) for route in module.router.routes],
     )
-    app.state.account_limit = RequestLimit("account", settings.account_rate)
     errors.install(app)
     pages.install(app, docs=settings.docs)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
@@ -174,6 +128,69 @@ def create_app(settings: Settings | None = None) -> Postkeep:
         metrics_page.install(app, metrics.render, settings.metrics_token.get_secret_value())
     _put_in_front(app, settings, memory, metrics)
     return app
+
+
+def _lifespan(
+    settings: Settings, memory: Memory, metrics: Metrics | None, tracing: Tracing | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
+    """Make what goes on for as long as the application serves; its state is the requests'."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
+        give_back_large_blocks()
+        async with AsyncExitStack() as going_on:
+            if metrics is not None:
+                going_on.enter_context(metrics.events_counted())
+            if tracing is not None:
+                going_on.push_async_callback(tracing.close)
+            wired = await going_on.enter_async_context(wire(settings, tracing))
+            services = wired.services
+            connections = await going_on.enter_async_context(_watched_connections(settings))
+            state = {"connections": connections, **_state_of_requests(settings, memory, wired)}
+            await going_on.enter_async_context(_running(services.housekeeping.go_on()))
+            if metrics is not None:
+                sampling = metrics.go_on(lambda: _sampled(memory, connections, wired.usage()))
+                await going_on.enter_async_context(_running(sampling))
+                await going_on.enter_async_context(_running(metrics.look_whether_ready(services.health.check)))
+
+            def drain() -> None:
+                log.info("draining", extra={"seconds": settings.drain_seconds})
+                services.health.drain()
+                connections.drain()
+
+            with (
+                kept_out_of_collections(),
+                sigterm_delayed(settings.drain_seconds, drain),
+                sigterm_after_parent(),
+            ):
+                log.info("started", extra={"version": app.version, "key": wired.key})
+                yield state
+        log.info("stopped")
+
+    return lifespan
+
+
+def _state_of_requests(settings: Settings, memory: Memory, wired: Wired) -> Mapping[str, Any]:
+    """Return what requests find in their state: who calls, what pages are made of, and what all of them share."""
+    services = wired.services
+    folder = settings.data_dir if settings.data_dir.is_dir() else None
+    return {
+        "callers": Callers(
+            services.sessions, services.visits, wired.freshness, memory, remembers=settings.cache_ttl > 0
+        ),
+        "pages": Pages(
+            language=settings.language, password_min_length=settings.password_min_length, has_docs=settings.docs
+        ),
+        "shared": Shared(
+            services=services,
+            cursors=wired.cursors,
+            account_limit=RequestLimit("account", settings.account_rate),
+            bodies=Bodies(settings.bodies_bytes),
+            large_texts=LargeTexts(),
+            spools=Spools(folder, settings.import_bytes),
+            answer_seconds=settings.answer_seconds,
+        ),
+    }
 
 
 def _sampled(

@@ -1,6 +1,5 @@
 """What operations ask for, by name: who calls, and the services."""
 
-from collections.abc import Hashable
 from typing import Annotated, Final, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -8,13 +7,12 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
-from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.errors import TooManyRequests
 from postkeep.controllers.large_texts import LargeTexts
+from postkeep.controllers.shared import shared_of
 from postkeep.domain.search import Query, QueryInvalid, parse_query
 from postkeep.domain.sessions import Origin, TokenMissing
 from postkeep.domain.unicode import is_encodable
-from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.bulk import BulkService
 from postkeep.services.exports import ExportService
@@ -60,24 +58,6 @@ class _PresentedToken(_Bearer):
         return bearer_token(_authorization(request))
 
 
-def services_of(request: Request) -> Services:
-    """Return the services that this application was wired with."""
-    services: Services = request.app.state.services
-    return services
-
-
-def bodies_of(request: Request) -> Bodies:
-    """Return what counts the bodies in memory."""
-    bodies: Bodies = request.app.state.bodies
-    return bodies
-
-
-def large_texts_of(request: Request) -> LargeTexts:
-    """Return what says whose turn it is to have something made of a large text."""
-    large_texts: LargeTexts = request.app.state.large_texts
-    return large_texts
-
-
 def read_query(request: Request, given: str) -> Query:
     """Read what a request searches for, of which the framework has made text: U+FFFD of what is not UTF-8.
 
@@ -110,22 +90,13 @@ class Callers(Protocol):
         ...
 
 
-class AccountLimit(Protocol):
-    """Counts requests of accounts; the door has one for addresses, too."""
-
-    def hit(self, client: Hashable) -> int:
-        """Count a request, and return 0; or the seconds, at least 1, after which the client may try again."""
-        ...
-
-
 def admit(request: Request, caller: Caller) -> None:
     """Count a request of a caller. Called by `Route`.
 
     Raises:
         TooManyRequests: The account sends more of them than it may.
     """
-    limit: AccountLimit = request.app.state.account_limit
-    seconds = limit.hit(caller.account_id)
+    seconds = shared_of(request).account_limit.hit(caller.account_id)
     if seconds:
         raise TooManyRequests(retry_after=seconds)
 
@@ -166,53 +137,52 @@ async def _origin(request: Request) -> Origin:
 
 async def _accounts(request: Request) -> AccountService:
     """Hand over the service for accounts."""
-    return services_of(request).accounts
+    return shared_of(request).services.accounts
 
 
 async def _sessions(request: Request) -> SessionService:
     """Hand over the service for sessions."""
-    return services_of(request).sessions
+    return shared_of(request).services.sessions
 
 
 async def _posts(request: Request) -> PostService:
     """Hand over the service for posts."""
-    return services_of(request).posts
+    return shared_of(request).services.posts
 
 
 async def _large_texts(request: Request) -> LargeTexts:
     """Hand over what says whose turn it is to have something made of a large text."""
-    return large_texts_of(request)
+    return shared_of(request).large_texts
 
 
 async def _bulk(request: Request) -> BulkService:
     """Hand over the service for many posts at once."""
-    return services_of(request).bulk
+    return shared_of(request).services.bulk
 
 
 async def _search(request: Request) -> SearchService:
     """Hand over the service for searching."""
-    return services_of(request).search
+    return shared_of(request).services.search
 
 
 async def _exports(request: Request) -> ExportService:
     """Hand over the service for taking out."""
-    return services_of(request).exports
+    return shared_of(request).services.exports
 
 
 async def _imports(request: Request) -> ImportService:
     """Hand over the service for bringing in."""
-    return services_of(request).imports
+    return shared_of(request).services.imports
 
 
 async def _health(request: Request) -> HealthService:
     """Hand over the service for health."""
-    return services_of(request).health
+    return shared_of(request).services.health
 
 
 async def _cursors(request: Request) -> CursorWriter:
     """Hand over what writes and reads cursors."""
-    cursors: CursorWriter = request.app.state.cursors
-    return cursors
+    return shared_of(request).cursors
 
 
 CurrentCaller: TypeAlias = Annotated[Caller, Depends(WhoCalls())]

@@ -7,6 +7,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from postkeep.controllers.long_answer import LongAnswer
+from postkeep.controllers.shared import shared_of
 from postkeep.services.exports import ExportService
 from postkeep.services.sessions import Caller
 from postkeep.views.exports import FORMATS, Format
@@ -26,7 +27,7 @@ async def download(caller: Caller, exports: ExportService, request: Request, for
     name = f"postkeep-{datetime.now(UTC):%Y-%m-%d}.{written.ending}"
     return LongAnswer(
         written.write(export.parts),
-        seconds=request.app.state.answer_seconds + caller.stamp.list_bytes / SLOWEST,
+        seconds=shared_of(request).answer_seconds + caller.stamp.list_bytes / SLOWEST,
         recalled=export.recalled,
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         media_type=written.media_type,

@@ -15,8 +15,9 @@ from starlette.responses import Response
 
 from postkeep.controllers import strict_json
 from postkeep.controllers.bodies import Room
-from postkeep.controllers.dependencies import WhoCalls, admit, authenticate, bodies_of
+from postkeep.controllers.dependencies import WhoCalls, admit, authenticate
 from postkeep.controllers.errors import BodyTooLarge, BodyUnreadable, FormInvalid, MediaTypeUnsupported
+from postkeep.controllers.shared import shared_of
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES, declared_length
 
 JSON: Final = "application/json"
@@ -51,7 +52,7 @@ class Route(APIRoute):
             if expected is None:
                 response = await handle(request)
             else:
-                with bodies_of(request).room(whose) as room:
+                with shared_of(request).bodies.room(whose) as room:
                     response = await handle(await _read(request, expected, room))
             response.headers.setdefault("Cache-Control", "no-store")
             return response

@@ -195,11 +195,11 @@ def a_visit(
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": urlencode(body or {}).encode()}
 
-    state = SimpleNamespace(large_texts=LargeTexts(), bodies=Bodies(10**9))
+    shared = SimpleNamespace(large_texts=LargeTexts(), bodies=Bodies(10**9))
+    state = {"visitor": caller, "shared": shared}
     headers = [(b"content-type", b"application/x-www-form-urlencoded")]
-    scope: dict[str, Any] = {"type": "http", "method": "POST", "headers": headers, "state": {"visitor": caller}}
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "headers": headers, "state": state}
     scope["query_string"] = urlencode(query or {}).encode()
-    scope["app"] = SimpleNamespace(state=state)
     return Visit(Request(scope, receive), SimpleNamespace(show=threads.show), caller)  # type: ignore[arg-type]  # pages that only show
 
 

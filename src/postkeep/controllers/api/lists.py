@@ -11,6 +11,7 @@ from postkeep.controllers.dependencies import CurrentCaller, Cursors, Large, Pos
 from postkeep.controllers.errors import RequestInvalid, Responses, documented
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
+from postkeep.controllers.shared import shared_of
 from postkeep.domain.accounts import AccountGone
 from postkeep.domain.lists import Listing, Sort
 from postkeep.domain.posts import Status
@@ -144,7 +145,7 @@ def _long_answer(page: LongPage, request: Request) -> Response:
     """Answer a page as it is read."""
     return LongAnswer(
         long_post_list(page.parts),
-        seconds=request.app.state.answer_seconds,
+        seconds=shared_of(request).answer_seconds,
         recalled=page.recalled,
         headers=PRIVATE,
     )

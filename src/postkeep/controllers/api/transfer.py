@@ -18,7 +18,8 @@ from postkeep.controllers.incoming_files import IncomingFiles
 from postkeep.controllers.incoming_lines import IncomingLines, LineInvalid
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route, plain_media_type
-from postkeep.controllers.spools import ImportUnderWay, NoRoom, Spools, TooManyImports
+from postkeep.controllers.shared import shared_of
+from postkeep.controllers.spools import ImportUnderWay, NoRoom, TooManyImports
 from postkeep.controllers.zip_reading import ZipBomb, ZipInvalid
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.entries import Entry
@@ -99,7 +100,7 @@ async def export_posts(
 async def import_posts(caller: CurrentCaller, imports: Imports, request: Request, dry_run: DryRun = False) -> Response:  # noqa: FBT002 - a query
     """Add the posts that are brought and not there yet, and say line by line what became of each."""
     media_type = _media_type(request)
-    spools: Spools = request.app.state.spools
+    spools = shared_of(request).spools
     with ExitStack() as held:
         file = held.enter_context(spools.opened(caller.account_id))
         # Only now: who is refused before has no more time than anybody else.
@@ -107,7 +108,7 @@ async def import_posts(caller: CurrentCaller, imports: Imports, request: Request
         await spools.fill(file, request.stream(), declared_length(request.headers))
         parts = await _begun(file, media_type, spools.turns)
         outcomes = await imports.begin(caller.account_id, parts, dry_run=dry_run)
-        patience = request.app.state.answer_seconds
+        patience = shared_of(request).answer_seconds
         return _Report(report_lines(outcomes, dry_run=dry_run), held.pop_all(), patience=patience)
 
 

@@ -10,10 +10,10 @@ from typing import Annotated, Final, TypeAlias
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from postkeep.controllers.dependencies import bodies_of, large_texts_of, services_of
 from postkeep.controllers.errors import FormInvalid, status_of
 from postkeep.controllers.large_texts import LargeTexts
 from postkeep.controllers.route import FORM, MAX_FORM_FIELDS, check_media_type, read_at_most
+from postkeep.controllers.shared import shared_of
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import PostkeepError, TooMany, Unauthenticated, Unavailable
 from postkeep.domain.sessions import Session, SignedOut
@@ -115,7 +115,7 @@ class Visit:
     @property
     def large(self) -> LargeTexts:
         """What says whose turn it is to have something made of a large text."""
-        return large_texts_of(self.request)
+        return shared_of(self.request).large_texts
 
     @property
     def has_left(self) -> bool:
@@ -170,9 +170,9 @@ async def _read_form(request: Request, limit: int) -> AsyncGenerator[Entered]:
         TextTooLong: What it says is much longer than a post may be.
     """
     visitor: Caller | None = request.state.visitor
-    whose, large = visitor and visitor.account_id, large_texts_of(request)
+    whose, large = visitor and visitor.account_id, shared_of(request).large_texts
     check_media_type(request, [FORM])
-    with bodies_of(request).room(whose) as room:
+    with shared_of(request).bodies.room(whose) as room:
         body = await read_at_most(request, limit, room)
         async with large.turn(whose, len(body)):
             entered = await large.read(len(body), lambda: parse_form(body))
@@ -228,7 +228,7 @@ def _decoded(written: bytes) -> bytes:
 
 async def _visits(request: Request) -> VisitService:
     """Hand over the service for the cookies of sessions."""
-    return services_of(request).visits
+    return shared_of(request).services.visits
 
 
 CurrentVisit: TypeAlias = Annotated[Visit, Depends(_visit)]
