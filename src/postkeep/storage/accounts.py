@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
 from postkeep.domain.posts import LISTED_BYTES
 from postkeep.services.repositories import Stamp
+from postkeep.storage.owners import ACTIVE, OWNER
 from postkeep.storage.statements import ConstraintBroken
 from postkeep.storage.tables import AccountRow, Id, PostRow, SessionRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
@@ -32,11 +33,9 @@ STAMP: Final = (
 )
 """A stamp's columns, in its order."""
 
-_THIS: Final = AccountRow.id == bindparam("owner")
-_ACTIVE: Final = AccountRow.status == AccountStatus.ACTIVE.value
 _ACCESS_RAISED: Final = {"access_version": AccountRow.access_version + 1}
 
-_FIND: Final = select(*ACCOUNT).where(_THIS)
+_FIND: Final = select(*ACCOUNT).where(OWNER)
 _CLOSED_PREFIX: Final = "+closed."
 """How the address of a closed account begins, so that its key finds it; others may begin so, too."""
 
@@ -60,20 +59,20 @@ _STAMPS: Final = {
 }
 _MOST_STAMPS: Final = max(_STAMPS)
 ADD: Final = insert(AccountRow)
-_CLAIM_ACCESS: Final = update(AccountRow).where(_THIS, _ACTIVE).values(_ACCESS_RAISED)
+_CLAIM_ACCESS: Final = update(AccountRow).where(OWNER, ACTIVE).values(_ACCESS_RAISED)
 _ADMIT: Final = (
     update(AccountRow)
-    .where(_THIS, _ACTIVE, AccountRow.password_hash.in_([bindparam("proven_hash"), bindparam("kept_hash")]))
+    .where(OWNER, ACTIVE, AccountRow.password_hash.in_([bindparam("proven_hash"), bindparam("kept_hash")]))
     .values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
 )
 _NOT_CLOSED: Final = AccountRow.email_key != bindparam("closed_key")
 _SET_PASSWORD: Final = (
-    update(AccountRow).where(_THIS, _NOT_CLOSED).values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
+    update(AccountRow).where(OWNER, _NOT_CLOSED).values({**_ACCESS_RAISED, "password_hash": bindparam("kept_hash")})
 )
 _SET_STATUS: Final = (
-    update(AccountRow).where(_THIS, _NOT_CLOSED).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
+    update(AccountRow).where(OWNER, _NOT_CLOSED).values({**_ACCESS_RAISED, "status": bindparam("new_status")})
 )
-_CLAIM_ANY: Final = update(AccountRow).where(_THIS).values(_ACCESS_RAISED)
+_CLAIM_ANY: Final = update(AccountRow).where(OWNER).values(_ACCESS_RAISED)
 _CLAIM_PROVEN: Final = _CLAIM_ACCESS.where(AccountRow.password_hash == bindparam("proven_hash"))
 _CLOSED: Final[dict[str, Any]] = {
     "status": AccountStatus.DISABLED.value,
@@ -96,7 +95,7 @@ _LIST_CLOSED: Final = (
 )
 _REMOVE_POSTS: Final = delete(PostRow).where(PostRow.account_id == bindparam("owner"))
 _REMOVE_SESSIONS: Final = delete(SessionRow).where(SessionRow.account_id == bindparam("owner"))
-_REMOVE: Final = delete(AccountRow).where(_THIS)
+_REMOVE: Final = delete(AccountRow).where(OWNER)
 
 
 class SqlAccounts:

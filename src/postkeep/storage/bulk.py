@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select, update
 
-from postkeep.domain.accounts import AccountId, AccountStatus
+from postkeep.domain.accounts import AccountId
 from postkeep.domain.edits import PostsAbsent
 from postkeep.domain.posts import PostId, Status
 from postkeep.storage.edits import WRITTEN
+from postkeep.storage.owners import ACTIVE, OWNER
 from postkeep.storage.statements import Parameters
 from postkeep.storage.tables import AccountRow, Id, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
@@ -25,14 +26,10 @@ _CHOSEN: Final = {
     for size in _SIZES
 }
 
-_CLAIM: Final = (
-    update(AccountRow)
-    .where(AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value)
-    .values(posts_version=AccountRow.posts_version + 1)
-)
+_CLAIM: Final = update(AccountRow).where(OWNER, ACTIVE).values(posts_version=AccountRow.posts_version + 1)
 _COUNT_OUT: Final = (
     update(AccountRow)
-    .where(AccountRow.id == bindparam("owner"))
+    .where(OWNER)
     .values(posts=AccountRow.posts - bindparam("number"), bytes=AccountRow.bytes - bindparam("size"))
 )
 _LOOK: Final = {

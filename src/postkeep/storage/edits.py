@@ -17,17 +17,16 @@ from sqlalchemy import (
     update,
 )
 
-from postkeep.domain.accounts import AccountGone, AccountStatus
+from postkeep.domain.accounts import AccountGone
 from postkeep.domain.edits import Edit, Revision, VersionConflict
-from postkeep.domain.posts import UNLIMITED, Post, PostAbsent, Quota, QuotaExceeded
+from postkeep.domain.posts import UNLIMITED, Post, PostAbsent, Quota
+from postkeep.storage.owners import ACTIVE, OWNER, refuse_if_full
 from postkeep.storage.posts import POST, post_of
 from postkeep.storage.statements import Statement
 from postkeep.storage.tables import AccountRow, PostRow, UtcDateTime
 from postkeep.storage.transaction import AlreadyDone, Transaction
 from postkeep.storage.versions import GUARDS, guard_of
 
-_AUTHOR: Final = AccountRow.id == bindparam("owner")
-_ACTIVE: Final = AccountRow.status == AccountStatus.ACTIVE.value
 _THIS: Final = (PostRow.account_id == bindparam("owner"), PostRow.id == bindparam("post_id"))
 
 WRITTEN: Final = case(
@@ -42,7 +41,6 @@ _NEW_SIZE: Final = func.coalesce(bindparam("text_size", type_=Integer()), PostRo
     bindparam("title_size", type_=Integer()), _TITLE_SIZE
 )
 
-_IS_ACTIVE: Final = select(AccountRow.id).where(_AUTHOR, _ACTIVE)
 _FIND: Final = select(*POST).where(*_THIS)
 _REVISION: Final = select(PostRow.version, PostRow.created_date, PostRow.updated_date).where(*_THIS)
 
@@ -82,7 +80,7 @@ def _statements(size: int) -> _Statements:
     room = case((AccountRow.bytes < most, most - AccountRow.bytes), else_=0)
     return _Statements(
         update(AccountRow)
-        .where(_AUTHOR, _ACTIVE, growth <= room)
+        .where(OWNER, ACTIVE, growth <= room)
         .values(posts_version=AccountRow.posts_version + 1, bytes=AccountRow.bytes + growth),
         # In this order: to servers, a column that was set has its new value from then on.
         update(PostRow)
@@ -128,8 +126,7 @@ class SqlEdits:
             await self._transaction.claim(edit.author, _EDITING[size].claim, {**values, "most_bytes": quota.bytes})
         except AccountGone:
             await self._settle(edit)
-            if (await self._transaction.read(_IS_ACTIVE, this)).first() is not None:
-                raise QuotaExceeded from None
+            await refuse_if_full(self._transaction, edit.author)
             raise
         await self._settle(edit)
         is_made = await self._transaction.write(edit.author, _EDITING[size].write, values) == 1

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 
-from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
+from postkeep.domain.accounts import AccountGone, AccountId
 from postkeep.domain.incoming import PostPresent
-from postkeep.domain.posts import UNLIMITED, Post, PostId, Quota, QuotaExceeded
+from postkeep.domain.posts import UNLIMITED, Post, PostId, Quota
+from postkeep.storage.owners import ACTIVE, OWNER, refuse_if_full
 from postkeep.storage.posts import POST, post_of, values_of
 from postkeep.storage.statements import ConstraintBroken, Rows, Statement
 from postkeep.storage.tables import AccountRow, Id, PostRow
@@ -16,14 +17,11 @@ from postkeep.storage.transaction import AlreadyDone, Transaction
 _SIZES: Final = (100, 10, 1)
 """For so many posts there is a statement each: whoever prepares statements prepares these once."""
 
-_IS_ACTIVE: Final = select(AccountRow.id).where(
-    AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
-)
 _COUNT_IN: Final = (
     update(AccountRow)
     .where(
-        AccountRow.id == bindparam("owner"),
-        AccountRow.status == AccountStatus.ACTIVE.value,
+        OWNER,
+        ACTIVE,
         AccountRow.posts + bindparam("number") <= bindparam("most_posts"),
         AccountRow.bytes + bindparam("size") <= bindparam("most_bytes"),
     )
@@ -86,8 +84,7 @@ class SqlImports:
         except AccountGone:
             # An earlier run of this unit may have been the one that filled the account.
             await self._settle(author, posts)
-            if (await self._transaction.read(_IS_ACTIVE, {"owner": author})).first() is not None:
-                raise QuotaExceeded from None
+            await refuse_if_full(self._transaction, author)
             raise
         await self._settle(author, posts)
         self._transaction.refuse_to_repeat()

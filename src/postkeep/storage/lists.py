@@ -12,6 +12,7 @@ from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import EVERYTHING, Listing, Place, Sort, Summary
 from postkeep.domain.posts import LIGHT_BYTES, ListedPost, PostId, Status
 from postkeep.storage.limits import PART_LENGTH
+from postkeep.storage.owners import OWNER
 from postkeep.storage.statements import Parameters, Rows, Statement
 from postkeep.storage.tables import AccountRow, IdText, MomentText, PostRow
 
@@ -90,7 +91,7 @@ SUMMARY: Final = (
     select(*map(_count_of, Status), AccountRow.bytes)
     .select_from(AccountRow)
     .outerjoin(PostRow, PostRow.account_id == AccountRow.id)
-    .where(AccountRow.id == bindparam("owner"))
+    .where(OWNER)
     .group_by(AccountRow.id, AccountRow.bytes)
     .with_hint(PostRow, "FORCE INDEX (ix_posts_account_id_updated_date_id_status)", "mysql")
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, case, delete, func, insert, literal, select, update
 
-from postkeep.domain.accounts import AccountGone, AccountId, AccountStatus
+from postkeep.domain.accounts import AccountGone, AccountId
 from postkeep.domain.edits import ANY_VERSION, VersionConflict, Versions
 from postkeep.domain.lists import EVERYTHING, Listing, Place, Summary
 from postkeep.domain.posts import (
@@ -16,7 +16,6 @@ from postkeep.domain.posts import (
     Post,
     PostId,
     Quota,
-    QuotaExceeded,
     Status,
     Text,
     Title,
@@ -30,6 +29,7 @@ from postkeep.storage.lists import (
     sized,
     summary_of,
 )
+from postkeep.storage.owners import ACTIVE, OWNER, refuse_if_full
 from postkeep.storage.statements import Statement
 from postkeep.storage.tables import AccountRow, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
@@ -50,18 +50,13 @@ _AUTHOR: Final = PostRow.account_id == bindparam("owner")
 _THIS: Final = (_AUTHOR, PostRow.id == bindparam("post_id"))
 
 _FIND: Final = select(*POST).where(*_THIS)
-_COUNT: Final = update(AccountRow).where(
-    AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
-)
+_COUNT: Final = update(AccountRow).where(OWNER, ACTIVE)
 _COUNT_IN: Final = _COUNT.where(
     AccountRow.posts < bindparam("most_posts"), AccountRow.bytes + bindparam("size") <= bindparam("most_bytes")
 ).values(
     posts_version=AccountRow.posts_version + 1,
     posts=AccountRow.posts + 1,
     bytes=AccountRow.bytes + bindparam("size"),
-)
-_IS_ACTIVE: Final = select(AccountRow.id).where(
-    AccountRow.id == bindparam("owner"), AccountRow.status == AccountStatus.ACTIVE.value
 )
 ADD: Final = insert(PostRow)
 _KEPT: Final = select(PostRow.id).where(_AUTHOR, PostRow.id == bindparam("id"))
@@ -92,12 +87,10 @@ _REMOVE: Final = {size: delete(PostRow).where(*_THIS, *guard) for size, guard in
 _VERSION: Final = select(PostRow.version).where(*_THIS)
 
 _FIRST: Final = select(PostRow.id, PostRow.bytes).where(_AUTHOR).order_by(PostRow.id).limit(bindparam("at_most"))
-_CLAIM: Final = (
-    update(AccountRow).where(AccountRow.id == bindparam("owner")).values(posts_version=AccountRow.posts_version + 1)
-)
+_CLAIM: Final = update(AccountRow).where(OWNER).values(posts_version=AccountRow.posts_version + 1)
 _COUNT_SOME_OUT: Final = (
     update(AccountRow)
-    .where(AccountRow.id == bindparam("owner"))
+    .where(OWNER)
     .values(
         # Whatever somebody did to the counts by hand, what goes must go.
         posts=case((AccountRow.posts > bindparam("number"), AccountRow.posts - bindparam("number")), else_=0),
@@ -166,8 +159,7 @@ class SqlPosts:
         except AccountGone:
             # An earlier run of this unit may have been the one that filled the account.
             await self._transaction.settle(_KEPT, {"owner": post.author, "id": post.id})
-            if (await self._transaction.read(_IS_ACTIVE, {"owner": post.author})).first() is not None:
-                raise QuotaExceeded from None
+            await refuse_if_full(self._transaction, post.author)
             raise
         await self._transaction.insert(post.author, ADD, values_of(post), _KEPT)
         self._transaction.refuse_to_repeat()
