@@ -9,7 +9,7 @@ from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountSta
 from postkeep.domain.posts import LISTED_BYTES
 from postkeep.services.repositories import Stamp
 from postkeep.storage.owners import ACTIVE, OWNER
-from postkeep.storage.statements import ConstraintBroken
+from postkeep.storage.statements import ConstraintBroken, numbered, padded
 from postkeep.storage.tables import AccountRow, Id, PostRow, SessionRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 
@@ -50,10 +50,9 @@ _LIST: Final = (
     .order_by(AccountRow.email_key)
     .limit(bindparam("at_most"))
 )
-# Statements of a few sizes, the ids padded with the last one: whoever prepares statements prepares these once.
 _STAMPS: Final = {
     size: select(AccountRow.id, *STAMP).where(
-        AccountRow.id.in_([bindparam(f"id_{n}", type_=Id()) for n in range(size)])
+        AccountRow.id.in_([bindparam(name, type_=Id()) for name in numbered("id", size)])
     )
     for size in (1, 8, 64)
 }
@@ -128,7 +127,7 @@ class SqlAccounts:
         for begin in range(0, len(account_ids), _MOST_STAMPS):
             asked = account_ids[begin : begin + _MOST_STAMPS]
             size = next(size for size in _STAMPS if size >= len(asked))
-            parameters = {f"id_{n}": asked[min(n, len(asked) - 1)] for n in range(size)}
+            parameters = padded(numbered("id", size), asked)
             found.update(map(_stamp_of, (await self._transaction.read(_STAMPS[size], parameters)).rows))
         return found
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.storage.clock import utc_now
+from postkeep.storage.statements import numbered, padded
 from postkeep.storage.tables import AttemptRow
 from postkeep.storage.transaction import Transaction
 
@@ -40,8 +41,8 @@ def _mysql(element: _InsertUnlessKept, compiler: Any, **options: Any) -> str:  #
     return f"{compiler.visit_insert(element, **options)} ON DUPLICATE KEY UPDATE failures = failures"
 
 
-_NAMES: Final = [f"key_{number}" for number in range(MOST_KEYS)]
-_PURGED_NAMES: Final = [f"key_{number}" for number in range(PURGED)]
+_NAMES: Final = numbered("key", MOST_KEYS)
+_PURGED_NAMES: Final = numbered("key", PURGED)
 
 _AMONG: Final = AttemptRow.attempt_key.in_([bindparam(name) for name in _NAMES])
 
@@ -102,14 +103,14 @@ class SqlAttempts:
 
     async def look(self, keys: Sequence[AttemptKey]) -> tuple[datetime, Mapping[AttemptKey, Tally]]:
         """Return what is kept for up to three keys, and the present moment by the database's clock."""
-        found = await self._transaction.read(_LOOK, _padded(_NAMES, keys))
+        found = await self._transaction.read(_LOOK, padded(_NAMES, keys))
         tallies = dict(_tally_of(row[1:]) for row in found.rows if row[1] is not None)
         return found.rows[0][0], tallies
 
     async def hold(self, keys: Sequence[AttemptKey]) -> tuple[datetime, Mapping[AttemptKey, Tally]]:
         """Return the same; nobody else changes it before this transaction ends."""
         # In one order, so that nobody waits crosswise; and also rows that are not there are held by making them.
-        await self._transaction.count(_HOLD, _padded(_NAMES, sorted(keys)))
+        await self._transaction.count(_HOLD, padded(_NAMES, sorted(keys)))
         return await self.look(keys)
 
     async def put(self, tallies: Mapping[AttemptKey, Tally]) -> None:
@@ -118,7 +119,7 @@ class SqlAttempts:
             if not tally.is_empty:
                 await self._transaction.count(_PUT, {"this_key": key, **_values_of(tally)})
         if emptied := [key for key, tally in tallies.items() if tally.is_empty]:
-            await self._transaction.count(_REMOVE, _padded(_NAMES, emptied))
+            await self._transaction.count(_REMOVE, padded(_NAMES, emptied))
 
     async def purge(self, age: timedelta) -> None:
         """Remove some of what expired longer ago than that."""
@@ -126,12 +127,7 @@ class SqlAttempts:
         before = now - age
         expired = [row[0] for row in (await self._transaction.read(_EXPIRED, {"before": before})).rows]
         if expired:
-            await self._transaction.count(_PURGE, {"before": before, **_padded(_PURGED_NAMES, sorted(expired))})
-
-
-def _padded(names: Sequence[str], keys: Sequence[bytes]) -> dict[str, object]:
-    """Return values for all the names of a statement, the last key once more for each name that is left over."""
-    return {name: keys[min(number, len(keys) - 1)] for number, name in enumerate(names)}
+            await self._transaction.count(_PURGE, {"before": before, **padded(_PURGED_NAMES, sorted(expired))})
 
 
 def _tally_of(values: Sequence[Any]) -> tuple[AttemptKey, Tally]:

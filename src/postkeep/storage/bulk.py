@@ -11,17 +11,16 @@ from postkeep.domain.edits import PostsAbsent
 from postkeep.domain.posts import PostId, Status
 from postkeep.storage.edits import WRITTEN
 from postkeep.storage.owners import ACTIVE, OWNER
-from postkeep.storage.statements import Parameters
+from postkeep.storage.statements import Parameters, numbered, padded
 from postkeep.storage.tables import AccountRow, Id, PostRow
 from postkeep.storage.transaction import AlreadyDone, Transaction
 
-# Statements of a few sizes, the ids padded with the last one: whoever prepares statements prepares these once. MariaDB
-# makes a table of a list of a thousand.
+# Of statements, see `padded`; MariaDB makes a table of a list of a thousand.
 _SIZES: Final = (8, 64, 500)
 _CHOSEN: Final = {
     size: (
         PostRow.account_id == bindparam("owner"),
-        PostRow.id.in_([bindparam(f"id_{number}", type_=Id()) for number in range(size)]),
+        PostRow.id.in_([bindparam(name, type_=Id()) for name in numbered("id", size)]),
     )
     for size in _SIZES
 }
@@ -113,7 +112,7 @@ def _chunks(posts: Sequence[PostId]) -> Iterator[tuple[int, Parameters]]:
     for begin in range(0, len(posts), _SIZES[-1]):
         some = posts[begin : begin + _SIZES[-1]]
         size = next(size for size in _SIZES if size >= len(some))
-        yield size, {f"id_{number}": some[min(number, len(some) - 1)] for number in range(size)}
+        yield size, padded(numbered("id", size), some)
 
 
 def _refuse_absent(posts: Sequence[PostId], found: Sequence[Sequence[Any]]) -> None:

@@ -9,14 +9,14 @@ from sqlalchemy import bindparam, delete, func, insert, select
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.idempotency import MOST_KEYS, KeyUse, TooManyKeys
 from postkeep.domain.posts import PostId
-from postkeep.storage.statements import ConstraintBroken
+from postkeep.storage.statements import ConstraintBroken, numbered, padded
 from postkeep.storage.tables import KeyRow
 from postkeep.storage.transaction import Transaction
 
 FORGOTTEN: Final = 16
 """How many expired keys are removed with each new one, at most: more than one, so none pile up."""
 
-_NAMES: Final = [f"key_{number}" for number in range(FORGOTTEN)]
+_NAMES: Final = numbered("key", FORGOTTEN)
 
 _AUTHOR: Final = KeyRow.account_id == bindparam("owner")
 _THIS: Final = (_AUTHOR, KeyRow.key_hash == bindparam("key_hash"))
@@ -119,8 +119,7 @@ class SqlKeys:
         """Remove those of some keys that were used before then, and return how many it was."""
         if not hashes:
             return 0
-        listed = {name: hashes[min(number, len(hashes) - 1)] for number, name in enumerate(_NAMES)}
-        return await self._transaction.write(author, _FORGET, {**listed, "oldest_alive": before})
+        return await self._transaction.write(author, _FORGET, {**padded(_NAMES, hashes), "oldest_alive": before})
 
 
 def _use_of(values: Sequence[Any]) -> KeyUse:

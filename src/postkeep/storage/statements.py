@@ -87,6 +87,19 @@ class Compiled:
         return rows
 
 
+def numbered(prefix: str, size: int) -> list[str]:
+    """Return the names of the values of a list that a statement has room for."""
+    return [f"{prefix}_{number}" for number in range(size)]
+
+
+def padded(names: Sequence[str], values: Sequence[object]) -> dict[str, object]:
+    """Return values by all the names of a list, the last one once more for each name that is left over.
+
+    So a statement with a list is made for a few sizes only: whoever prepares statements prepares those once.
+    """
+    return {name: values[min(number, len(values) - 1)] for number, name in enumerate(names)}
+
+
 def how_many_next(fetched: Rows) -> int:
     """Return how many rows of a long list to fetch together, after these: about a part, if they go on as long.
 
