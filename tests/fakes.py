@@ -24,7 +24,7 @@ from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import AccessClaims, CookieClaims, HashingBusy, RefreshClaims
 from postkeep.services.posts import PostService
 from postkeep.services.repositories import Stamp
-from postkeep.services.sessions import Limits, SessionService
+from postkeep.services.sessions import SessionLimits, SessionService
 from postkeep.services.visits import VisitService
 from tests.builders import MIDNIGHT, an_account
 from tests.fake_storage import FakeStorage
@@ -237,7 +237,7 @@ class World:
         waited: How many seconds attempts have waited for others under way; no time passes by that.
     """
 
-    def __init__(self, limits: Limits, attempt_limits: AttemptLimits, password_min_length: int) -> None:
+    def __init__(self, limits: SessionLimits, attempt_limits: AttemptLimits, password_min_length: int) -> None:
         """Wire the services to fakes."""
         self.journal: list[str] = []
         self.clock = FakeClock()
@@ -308,12 +308,12 @@ class World:
 
 def a_world(
     *,
-    limits: Limits | None = None,
+    limits: SessionLimits | None = None,
     attempt_limits: AttemptLimits | None = None,
     password_min_length: int = 8,
 ) -> World:
     """Return an empty world."""
-    return World(limits or Limits(), attempt_limits or AttemptLimits(), password_min_length)
+    return World(limits or SessionLimits(), attempt_limits or AttemptLimits(), password_min_length)
 
 
 def _digest(*said: object) -> str:

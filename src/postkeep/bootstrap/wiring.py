@@ -36,7 +36,7 @@ from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.ports import Freshness
 from postkeep.services.posts import PostService
 from postkeep.services.search import SearchService
-from postkeep.services.sessions import Limits, SessionService
+from postkeep.services.sessions import SessionLimits, SessionService
 from postkeep.services.visits import VisitService
 from postkeep.settings import Settings, load_settings
 from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
@@ -85,7 +85,7 @@ async def wire(settings: Settings, tracing: Tracing | None = None) -> AsyncGener
         memory_kib=settings.hash_memory_kib, passes=settings.hash_passes, queue=settings.hash_queue
     )
     clock = SystemClock()
-    limits = Limits(
+    limits = SessionLimits(
         access=timedelta(seconds=settings.access_token_seconds),
         idle=timedelta(days=settings.session_idle_days),
         lifetime=timedelta(days=settings.session_days),

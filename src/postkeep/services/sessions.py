@@ -40,8 +40,8 @@ _TURNS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long things last.
+class SessionLimits:
+    """How long sessions and their tokens last.
 
     Attributes:
         access: How long an access token counts.
@@ -103,7 +103,7 @@ class SessionService:
         signer: TokenSigner,
         clock: Clock,
         *,
-        limits: Limits,
+        limits: SessionLimits,
     ) -> None:
         """Take what it needs: where to keep, how to verify, how often, who signs, the time, how long things last."""
         self._storage = storage

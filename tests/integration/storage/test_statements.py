@@ -18,7 +18,7 @@ from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.bulk import BulkService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.posts import PostService
-from postkeep.services.sessions import Limits, SessionService
+from postkeep.services.sessions import SessionLimits, SessionService
 from postkeep.storage.idempotency import FORGOTTEN
 from tests.builders import MIDNIGHT, a_post, an_email
 from tests.contracts.idempotency import a_use, keep_use
@@ -44,7 +44,7 @@ class Caller:
     @classmethod
     async def over(cls, storage: AnyStorage) -> "Caller":
         """Sign somebody up, let them write a post, and go on with today's parameters."""
-        clock, passwords, limits = FakeClock(), FakePasswords(), Limits()
+        clock, passwords, limits = FakeClock(), FakePasswords(), SessionLimits()
         policy = PasswordPolicy(FakeCommonPasswords())
         attempts = AttemptService(storage, AttemptLimits())
         accounts = AccountService(storage, passwords, attempts, policy, clock, session_lifetime=limits.lifetime)

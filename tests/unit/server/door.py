@@ -20,7 +20,7 @@ from postkeep.server.response_cache import ResponseCache
 from postkeep.services.attempts import AttemptLimits, AttemptService
 from postkeep.services.ports import Freshness, Storage
 from postkeep.services.posts import Page, PostService
-from postkeep.services.sessions import Caller, Limits, SessionService
+from postkeep.services.sessions import Caller, SessionLimits, SessionService
 from postkeep.services.visits import VisitService
 from tests.builders import a_session, an_account
 from tests.fakes import World, a_world
@@ -206,12 +206,12 @@ class Door:
         self.monotonic = 1000.0
         storage, freshness = kept or (world.storage, world.freshness)
         attempts = AttemptService(storage, AttemptLimits())
-        sessions = SessionService(storage, world.passwords, attempts, world.tokens, world.clock, limits=Limits())
+        sessions = SessionService(storage, world.passwords, attempts, world.tokens, world.clock, limits=SessionLimits())
         self.application = Application(PostService(storage, world.clock))
         self.memory = Memory(size)
         self.callers = Callers(
             sessions,
-            VisitService(storage, world.cookies, world.clock, idle=Limits().idle),
+            VisitService(storage, world.cookies, world.clock, idle=SessionLimits().idle),
             freshness,
             self.memory,
             remembers=ttl > 0,

@@ -14,7 +14,7 @@ from postkeep.server.callers import Callers
 from postkeep.server.memory import Memory
 from postkeep.server.page_memory import PageMemory
 from postkeep.services.ports import StorageUnavailable
-from postkeep.services.sessions import Limits
+from postkeep.services.sessions import SessionLimits
 from postkeep.services.visits import VisitService
 from postkeep.views.pages import Pages
 from tests.builders import a_session, an_account
@@ -80,7 +80,7 @@ class Door:
     def __post_init__(self) -> None:
         """Put everything together."""
         world = self.world
-        visits = VisitService(world.storage, world.cookies, world.clock, idle=Limits().idle)
+        visits = VisitService(world.storage, world.cookies, world.clock, idle=SessionLimits().idle)
         self.application = Application(world)
         self.callers = Callers(
             world.sessions, visits, world.freshness, self.memory, now=lambda: world.clock.now().timestamp()

@@ -13,7 +13,7 @@ from postkeep.domain.accounts import (
 )
 from postkeep.domain.sessions import Origin, Session
 from postkeep.services.ports import HashingBusy
-from postkeep.services.sessions import Limits
+from postkeep.services.sessions import SessionLimits
 from tests.builders import an_account, an_email
 from tests.fakes import a_world
 
@@ -27,7 +27,7 @@ class TestSignup:
 
     async def test_it_opens_an_account_and_logs_in(self) -> None:
         """Both, or neither: one unit."""
-        world, email = a_world(limits=Limits(lifetime=timedelta(days=3))), an_email()
+        world, email = a_world(limits=SessionLimits(lifetime=timedelta(days=3))), an_email()
         session = await world.accounts.signup(email, DUCKS, ORIGIN)
         account = world.account(session.account_id)
         assert account.email == email

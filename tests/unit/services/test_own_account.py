@@ -14,7 +14,7 @@ from postkeep.domain.accounts import (
     PasswordTooShort,
 )
 from postkeep.domain.sessions import CredentialsInvalid, Origin, PasswordWrong, Session, SessionAbsent
-from postkeep.services.sessions import MOST_SESSIONS, Limits
+from postkeep.services.sessions import MOST_SESSIONS, SessionLimits
 from tests.builders import a_post, a_session, an_account, an_email
 from tests.fakes import World, a_world
 
@@ -116,7 +116,7 @@ class TestSessions:
 
     async def test_live_sessions_are_listed_newest_first(self) -> None:
         """Those that ended or ran out are not."""
-        world = a_world(limits=Limits(idle=timedelta(days=1)))
+        world = a_world(limits=SessionLimits(idle=timedelta(days=1)))
         (idle,) = await logged_in(world)
         world.advance(timedelta(days=2))
         email = world.account(idle.account_id).email

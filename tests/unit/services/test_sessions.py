@@ -18,7 +18,7 @@ from postkeep.domain.sessions import (
     TokenInvalid,
 )
 from postkeep.services.ports import HashingBusy, StorageUnavailable
-from postkeep.services.sessions import Limits
+from postkeep.services.sessions import SessionLimits
 from tests.builders import a_session, an_account, an_email
 from tests.fakes import World, a_world
 
@@ -55,7 +55,7 @@ CHANGES: dict[str, Callable[[World, Session], object]] = {
 
 def world_with(account: Account, **limits: timedelta) -> World:
     """Return a world with an account that DUCKS opens."""
-    return a_world(limits=Limits(**limits)).with_account(account, PHRASE)
+    return a_world(limits=SessionLimits(**limits)).with_account(account, PHRASE)
 
 
 async def logged_in(**limits: timedelta) -> tuple[World, Session]:
