@@ -119,7 +119,7 @@ def test_a_name_may_be_one_of_an_old_pc() -> None:
 
 def test_more_files_than_the_old_form_counts_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """65,535 and more; the limit is moved here, and the mark that says so put where it would stand."""
-    monkeypatch.setattr(zip_writing, "_MOST_16", 3)
+    monkeypatch.setattr(zip_writing, "MOST_16", 3)
     files = [(f"{n}", b"") for n in range(4)]
     archive = bytearray(written(*files))
     struct.pack_into("<HH", archive, archive.rindex(b"PK\5\6") + 8, 0xFFFF, 0xFFFF)
@@ -130,7 +130,7 @@ def test_more_files_than_the_old_form_counts_can_be_read(monkeypatch: pytest.Mon
 
 def test_what_lies_beyond_four_gigabytes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is moved here: such a file would take a while."""
-    monkeypatch.setattr(zip_writing, "_MOST_32", 200)
+    monkeypatch.setattr(zip_writing, "MOST_32", 200)
     archive = written(("a", b"a" * 100), ("b", bytes(range(256))), ("c", b"c"))
     monkeypatch.undo()
     # Both read where the long form stands whatever the short one says, once it says that it is too short.

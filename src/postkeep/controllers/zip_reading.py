@@ -16,6 +16,23 @@ from postkeep.domain.errors import Invalid
 from postkeep.domain.incoming import PostTooLarge
 from postkeep.domain.posts import MAX_BODY_BYTES
 from postkeep.views.post_files import MAX_FRONT_BYTES
+from postkeep.views.zip_format import (
+    CENTRAL,
+    CENTRAL_SIGNATURE,
+    DEFLATED,
+    END,
+    END_64,
+    END_64_SIGNATURE,
+    END_SIGNATURE,
+    LOCAL,
+    LOCAL_SIGNATURE,
+    LOCATOR,
+    LOCATOR_SIGNATURE,
+    MOST_16,
+    MOST_32,
+    STORED,
+    UNIX,
+)
 
 MAX_FILE_BYTES: Final = MAX_BODY_BYTES + MAX_FRONT_BYTES
 """No file that could be a post has more."""
@@ -24,25 +41,15 @@ FREE_BYTES: Final = 64 * 1024 * 1024
 MOST_RATIO: Final = 20
 """Beyond `FREE_BYTES`, all files together may have so many times the bytes of the archive; texts shrink to a fifth."""
 
-_UNIX: Final = 3
 _ENCRYPTED: Final = 0x1
-_STORED: Final = 0
-_DEFLATED: Final = 8
 _MOST_PACKED: Final = MAX_FILE_BYTES + 64 * 1024
 
-_MOST_16: Final = 0xFFFF
-_MOST_32: Final = 0xFFFFFFFF
 _MOST_COMMENT: Final = 0xFFFF
 _MOST_FIELDS: Final = 16
 """Archivers write a handful; a line has room for 16,000, which would take as long to go through as posts to add."""
 
-_LOCAL: Final = struct.Struct("<4sHHHHHLLLHH")
-_CENTRAL: Final = struct.Struct("<4sHHHHHHLLLHHHHHLL")
 _FIELD: Final = struct.Struct("<HH")
 _LONG: Final = struct.Struct("<Q")
-_END_64: Final = struct.Struct("<4sQHHLLQQQQ")
-_LOCATOR: Final = struct.Struct("<4sLQL")
-_END: Final = struct.Struct("<4sHHHHLLH")
 
 
 class ZipInvalid(Invalid):
@@ -115,7 +122,7 @@ class ZipEntry(NamedTuple):
         """Make it of a directory's line."""
         made_by, _, flags, method, time, date, checksum, packed, size, *_, mode, offset = head
         size, packed, offset = _with_long_ones(extra, size, packed, offset)
-        unix_mode = mode >> 16 if made_by >> 8 == _UNIX else 0
+        unix_mode = mode >> 16 if made_by >> 8 == UNIX else 0
         return cls(_name(raw), flags, method, _moment(date, time), checksum, packed, size, unix_mode, offset, raw)
 
 
@@ -144,7 +151,7 @@ class ZipReader:
             raise ZipBomb
         packed = size = 0
         for entry in self.entries():
-            packed += entry.packed + _LOCAL.size + len(entry.raw)
+            packed += entry.packed + LOCAL.size + len(entry.raw)
             size += entry.size
         if packed > self._begin:
             message = "The ZIP's files lie over each other; nothing of it was added."
@@ -160,11 +167,11 @@ class ZipReader:
         """
         position, end = self._begin, self._begin + self._size
         for _ in range(self.count):
-            signature, *head = _CENTRAL.unpack(self._read(position, _CENTRAL.size))
+            signature, *head = CENTRAL.unpack(self._read(position, CENTRAL.size))
             name, extra, comment = head[9:12]
-            rest = self._read(position + _CENTRAL.size, name + extra)
-            position += _CENTRAL.size + name + extra + comment
-            if signature != b"PK\1\2" or position > end:
+            rest = self._read(position + CENTRAL.size, name + extra)
+            position += CENTRAL.size + name + extra + comment
+            if signature != CENTRAL_SIGNATURE or position > end:
                 raise ZipInvalid
             yield ZipEntry.read(tuple(head), rest[:name], rest[name:])
         if position != end:
@@ -178,17 +185,17 @@ class ZipReader:
             PostTooLarge: It is larger than any post.
             FileDamaged: It is not what the directory says.
         """
-        if entry.flags & _ENCRYPTED or entry.method not in {_STORED, _DEFLATED}:
+        if entry.flags & _ENCRYPTED or entry.method not in {STORED, DEFLATED}:
             raise FilePacked
         if entry.size > MAX_FILE_BYTES or entry.packed > _MOST_PACKED:
             raise PostTooLarge
         try:
-            signature, *head = _LOCAL.unpack(self._read(entry.offset, _LOCAL.size))
+            signature, *head = LOCAL.unpack(self._read(entry.offset, LOCAL.size))
             name, extra = head[8:10]
-            begin = entry.offset + _LOCAL.size
-            is_same = signature == b"PK\3\4" and self._read(begin, name) == entry.raw
+            begin = entry.offset + LOCAL.size
+            is_same = signature == LOCAL_SIGNATURE and self._read(begin, name) == entry.raw
             packed = self._read(begin + name + extra, entry.packed)
-            content = packed if entry.method == _STORED else _unpack(packed, entry.size)
+            content = packed if entry.method == STORED else _unpack(packed, entry.size)
         except (ZipInvalid, zlib.error):
             raise FileDamaged from None
         if not is_same or len(content) != entry.size or zlib.crc32(content) != entry.checksum:
@@ -197,16 +204,16 @@ class ZipReader:
 
     def _find_directory(self) -> tuple[int, int, int]:
         """Return how many lines the directory has, how many bytes, and where it begins."""
-        tail_size = min(self._length, _END.size + _MOST_COMMENT)
+        tail_size = min(self._length, END.size + _MOST_COMMENT)
         tail = self._read(self._length - tail_size, tail_size)
-        at = tail.rfind(b"PK\5\6")
-        if at < 0 or len(tail) - at < _END.size:
+        at = tail.rfind(END_SIGNATURE)
+        if at < 0 or len(tail) - at < END.size:
             raise ZipInvalid
-        _, disk, first_disk, here, count, size, begin, comment = _END.unpack_from(tail, at)
+        _, disk, first_disk, here, count, size, begin, comment = END.unpack_from(tail, at)
         end = self._length - tail_size + at
-        if at + _END.size + comment != len(tail) or disk or first_disk or here != count:
+        if at + END.size + comment != len(tail) or disk or first_disk or here != count:
             raise ZipInvalid
-        if count == _MOST_16 or _MOST_32 in {size, begin}:
+        if count == MOST_16 or MOST_32 in {size, begin}:
             end, count, size, begin = self._find_long_directory(end)
         if begin + size != end:
             raise ZipInvalid
@@ -214,11 +221,11 @@ class ZipReader:
 
     def _find_long_directory(self, end: int) -> tuple[int, int, int, int]:
         """Return where the directory's end is described, and what is said there, of a ZIP that is long."""
-        signature, _, at, _ = _LOCATOR.unpack(self._read(end - _LOCATOR.size, _LOCATOR.size))
-        if signature != b"PK\6\7":
+        signature, _, at, _ = LOCATOR.unpack(self._read(end - LOCATOR.size, LOCATOR.size))
+        if signature != LOCATOR_SIGNATURE:
             raise ZipInvalid
-        signature, _, _, _, disk, first_disk, here, count, size, begin = _END_64.unpack(self._read(at, _END_64.size))
-        if signature != b"PK\6\6" or disk or first_disk or here != count:
+        signature, _, _, _, disk, first_disk, here, count, size, begin = END_64.unpack(self._read(at, END_64.size))
+        if signature != END_64_SIGNATURE or disk or first_disk or here != count:
             raise ZipInvalid
         return at, count, size, begin
 
@@ -270,9 +277,9 @@ def _moment(date: int, time: int) -> datetime | None:
 def _with_long_ones(extra: bytes, *short: int) -> list[int]:
     """Return sizes and offset, those that do not fit into their places as they stand in the field for long ones."""
     found = list(short)
-    long_ones = _extra_field(extra, 1) if _MOST_32 in short else b""
+    long_ones = _extra_field(extra, 1) if MOST_32 in short else b""
     for place, value in enumerate(short):
-        if value == _MOST_32:
+        if value == MOST_32:
             if len(long_ones) < _LONG.size:
                 raise ZipInvalid
             (found[place],) = _LONG.unpack_from(long_ones)

@@ -11,6 +11,23 @@ from datetime import datetime
 from tempfile import SpooledTemporaryFile
 from typing import Final, Self
 
+from postkeep.views.zip_format import (
+    CENTRAL,
+    CENTRAL_SIGNATURE,
+    DEFLATED,
+    END,
+    END_64,
+    END_64_SIGNATURE,
+    END_SIGNATURE,
+    LOCAL,
+    LOCAL_SIGNATURE,
+    LOCATOR,
+    LOCATOR_SIGNATURE,
+    MOST_16,
+    MOST_32,
+    UNIX,
+)
+
 _LEVEL: Final = 1
 """What packs fastest: all the others take longer, and texts hardly get any smaller."""
 
@@ -19,21 +36,11 @@ _IN_MEMORY: Final = 8 * 1024 * 1024
 
 _PIECE: Final = 64 * 1024
 
-_UNIX: Final = 3
 _NEEDED: Final = 45
 _UTF8: Final = 0x800
-_DEFLATED: Final = 8
 _OWN_FILE: Final = 0o100600 << 16
 
-_MOST_16: Final = 0xFFFF
-_MOST_32: Final = 0xFFFFFFFF
-
-_LOCAL: Final = struct.Struct("<4sHHHHHLLLHH")
-_CENTRAL: Final = struct.Struct("<4sBBHHHHHLLLHHHHHLL")
 _EXTRA: Final = struct.Struct("<HHQ")
-_END_64: Final = struct.Struct("<4sQHHLLQQQQ")
-_LOCATOR: Final = struct.Struct("<4sLQL")
-_END: Final = struct.Struct("<4sHHHHLLH")
 
 
 class ZipWriter:
@@ -60,7 +67,7 @@ class ZipWriter:
         written = name.encode()
         about = (
             _UTF8,
-            _DEFLATED,
+            DEFLATED,
             modified.hour << 11 | modified.minute << 5 | modified.second // 2,
             min(max(modified.year - 1980, 0), 127) << 9 | modified.month << 5 | modified.day,
             zlib.crc32(content),
@@ -68,13 +75,15 @@ class ZipWriter:
             len(content),
             len(written),
         )
-        far = self._offset >= _MOST_32
+        far = self._offset >= MOST_32
         extra = _EXTRA.pack(1, 8, self._offset) if far else b""
-        offset = _MOST_32 if far else self._offset
-        head = _CENTRAL.pack(b"PK\1\2", _NEEDED, _UNIX, _NEEDED, *about, len(extra), 0, 0, 0, _OWN_FILE, offset)
+        offset = MOST_32 if far else self._offset
+        head = CENTRAL.pack(
+            CENTRAL_SIGNATURE, UNIX << 8 | _NEEDED, _NEEDED, *about, len(extra), 0, 0, 0, _OWN_FILE, offset
+        )
         self._directory.write(head + written + extra)
         self._count += 1
-        entry = _LOCAL.pack(b"PK\3\4", _NEEDED, *about, 0) + written + packed
+        entry = LOCAL.pack(LOCAL_SIGNATURE, _NEEDED, *about, 0) + written + packed
         self._offset += len(entry)
         return entry
 
@@ -84,9 +93,9 @@ class ZipWriter:
         self._directory.seek(0)
         yield from iter(lambda: self._directory.read(_PIECE), b"")
         number, length, offset = self._count, size, self._offset
-        if self._count >= _MOST_16 or self._offset + size >= _MOST_32:
+        if self._count >= MOST_16 or self._offset + size >= MOST_32:
             counts = self._count, self._count, size, self._offset
-            yield _END_64.pack(b"PK\6\6", _END_64.size - 12, _NEEDED, _NEEDED, 0, 0, *counts)
-            yield _LOCATOR.pack(b"PK\6\7", 0, self._offset + size, 1)
-            number, length, offset = _MOST_16, _MOST_32, _MOST_32
-        yield _END.pack(b"PK\5\6", 0, 0, number, number, length, offset, 0)
+            yield END_64.pack(END_64_SIGNATURE, END_64.size - 12, _NEEDED, _NEEDED, 0, 0, *counts)
+            yield LOCATOR.pack(LOCATOR_SIGNATURE, 0, self._offset + size, 1)
+            number, length, offset = MOST_16, MOST_32, MOST_32
+        yield END.pack(END_SIGNATURE, 0, 0, number, number, length, offset, 0)
