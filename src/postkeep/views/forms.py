@@ -131,10 +131,7 @@ def read_credentials(entered: Entered) -> tuple[Email | None, Password]:
     Raises:
         EntriesRefused: No password can be like that.
     """
-    password = entered.read("password", Password.parse_any)
-    if password is None:
-        raise EntriesRefused
-    return email_or_nobody(entered["email"]), password
+    return email_or_nobody(entered["email"]), read_proof(entered)
 
 
 def read_changed_password(entered: Entered) -> tuple[Password, Password]:
