@@ -27,6 +27,7 @@ from postkeep.storage.embedded_file import (
     create_embedded_engine,
 )
 from postkeep.storage.embedded_search import EmbeddedSearch
+from postkeep.storage.embedded_statements import read_rows, run_now, runs_on, unavailable
 from postkeep.storage.limits import HEAVY_BYTES, HEAVY_QUERIES, SEARCHES
 from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.schema import read_state, refuse_unfit
@@ -35,7 +36,7 @@ from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.streams import Streams
 from postkeep.storage.transaction import Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
-from postkeep.storage.writer import Writer, read_rows, run_now, runs_on, unavailable
+from postkeep.storage.writer import Writer
 
 T = TypeVar("T")
 

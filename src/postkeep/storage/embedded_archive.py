@@ -11,8 +11,8 @@ from sqlalchemy.dialects import sqlite
 from postkeep.services.archive import DatabaseNotEmpty, Kept
 from postkeep.storage.archive import ANY_ACCOUNT, DESCRIPTION, TABLES, DescribedSnapshot, Table, failed, unfit
 from postkeep.storage.embedded_file import FileLock, connect
+from postkeep.storage.embedded_statements import read_rows, run_now, runs_on
 from postkeep.storage.statements import Rows, Statement, compiled
-from postkeep.storage.writer import read_rows, run_now, runs_on
 
 _DIALECT = sqlite.dialect()
 

@@ -12,11 +12,11 @@ from typing import Final
 
 from postkeep.services.ports import Found, SearchUnavailable
 from postkeep.storage.embedded_file import connect
+from postkeep.storage.embedded_statements import read_rows, unavailable
 from postkeep.storage.limits import SEARCH_SECONDS, SEARCHES
 from postkeep.storage.lists import listed
 from postkeep.storage.search import Finds
 from postkeep.storage.statements import Parameters, Statement
-from postkeep.storage.writer import read_rows, unavailable
 
 log = logging.getLogger(__name__)
 

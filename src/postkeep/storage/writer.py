@@ -7,20 +7,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, TypeVar
-
-from sqlalchemy.dialects import sqlite
 
 from postkeep.domain.accounts import AccountId
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
 from postkeep.storage.account_turns import Places
+from postkeep.storage.embedded_statements import run_now, runs_on, unavailable
 from postkeep.storage.limits import BATCH_BYTES, BATCH_SECONDS, BYTES_PER_SECOND, PATIENCE_SECONDS
-from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
-from postkeep.storage.transaction import AlreadyDone, Run, Transaction
+from postkeep.storage.transaction import AlreadyDone, Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
 
 log = logging.getLogger(__name__)
@@ -31,8 +29,6 @@ _RUNS: Final = 3
 """How often a unit may run: once, and again after each COMMIT that failed."""
 
 _STEP_SECONDS: Final = 0.1
-
-_DIALECT: Final = sqlite.dialect()
 
 
 @dataclass(slots=True, eq=False)
@@ -186,55 +182,6 @@ class Writer:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(_answer, settled)
             jobs = self._in_line(self._newcomers(), again)
-
-
-def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Drive a coroutine that never suspends straight to its end, in whatever thread this is.
-
-    Raises:
-        RuntimeError: It waits for something, so it is no unit of work.
-    """
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    coroutine.close()
-    message = "a unit of work awaits nothing but its own statements"
-    raise RuntimeError(message)
-
-
-def runs_on(connection: sqlite3.Connection) -> Run:
-    """Make what a transaction runs its statements with; it never suspends."""
-
-    async def run(statement: Statement, parameters: Parameters) -> Result:
-        form = compiled(statement, _DIALECT)
-        try:
-            cursor = connection.execute(form.sql, form.values(parameters))
-            # All of them at once: a cursor left open would hold the connection to the database as it is now.
-            return Result(cursor.rowcount, form.rows(cursor.fetchall()))
-        except sqlite3.IntegrityError as error:
-            raise ConstraintBroken(str(error)) from error
-
-    return run
-
-
-def read_rows(connection: sqlite3.Connection, statement: Statement, parameters: Parameters) -> Generator[Rows]:
-    """Run a SELECT and answer its rows some at a time; the connection sees the database as it was when it began."""
-    form = compiled(statement, _DIALECT)
-    with closing(connection.execute(form.sql, form.values(parameters))) as cursor:
-        count = 1
-        while fetched := cursor.fetchmany(count):
-            yield form.rows(fetched)
-            count = how_many_next(fetched)
-
-
-def unavailable(cause: Exception) -> StorageUnavailable:
-    """Make the port's word for a database that cannot work just now, and tell the operator why."""
-    log.error("storage_failed", extra={"reason": str(cause) or type(cause).__name__})
-    error = StorageUnavailable()
-    error.__cause__ = cause
-    return error
 
 
 def _commit_together(
