@@ -20,8 +20,9 @@ from postkeep.bootstrap.findings import reason_of
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.services.ports import StorageUnavailable
 from postkeep.settings import Settings
-from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
+from postkeep.storage.embedded import EmbeddedStorage
 from postkeep.storage.embedded_file import beside, create_embedded_engine, create_looking_engine
+from postkeep.storage.in_memory import InMemoryStorage
 from postkeep.storage.schema import REVISION, read_state, refuse_foreign
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server

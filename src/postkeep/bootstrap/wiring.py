@@ -39,10 +39,11 @@ from postkeep.services.search import SearchService
 from postkeep.services.sessions import SessionLimits, SessionService
 from postkeep.services.visits import VisitService
 from postkeep.settings import Settings, load_settings
-from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
+from postkeep.storage.embedded import EmbeddedStorage
 from postkeep.storage.embedded_archive import EmbeddedArchive
 from postkeep.storage.embedded_file import beside
 from postkeep.storage.freshness import EmbeddedFreshness, SharedFreshness
+from postkeep.storage.in_memory import InMemoryStorage
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_archive import ServerArchive
 from postkeep.views.cursors import Cursors

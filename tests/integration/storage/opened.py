@@ -14,8 +14,9 @@ from sqlalchemy import URL, Connection, Engine, RowMapping, delete, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from postkeep.services.repositories import UnitOfWork
-from postkeep.storage.embedded import EmbeddedStorage, InMemoryStorage
+from postkeep.storage.embedded import EmbeddedStorage
 from postkeep.storage.embedded_file import create_embedded_engine
+from postkeep.storage.in_memory import InMemoryStorage
 from postkeep.storage.migrate import upgrade
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_pool import create_server_engine
