@@ -26,7 +26,7 @@ from postkeep.storage.in_memory import InMemoryStorage
 from postkeep.storage.schema import REVISION, read_state, refuse_foreign
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_check import check_server
-from postkeep.storage.server_pool import Fault
+from postkeep.storage.server_faults import Fault
 
 log = logging.getLogger(__name__)
 

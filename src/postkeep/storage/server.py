@@ -34,15 +34,9 @@ from postkeep.storage.lists import is_part, list_statement, listed
 from postkeep.storage.patience import Patience
 from postkeep.storage.schema import read_state, refuse_unfit
 from postkeep.storage.search import Finds
-from postkeep.storage.server_pool import (
-    Connection,
-    Connections,
-    Fault,
-    create_server_engine,
-    is_read_only,
-    read_rows,
-    runs_on,
-)
+from postkeep.storage.server_driver import Connection
+from postkeep.storage.server_faults import Fault, is_read_only
+from postkeep.storage.server_pool import Connections, create_server_engine, read_rows, runs_on
 from postkeep.storage.server_search import ServerSearch
 from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.streams import Streams

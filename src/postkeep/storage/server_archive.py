@@ -14,7 +14,8 @@ from postkeep.domain.accounts import Account
 from postkeep.services.archive import BackupUnfit, DatabaseNotEmpty, Kept
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage.archive import ANY_ACCOUNT, DESCRIPTION, STRAYS, TABLES, DescribedSnapshot, failed, unfit
-from postkeep.storage.server_pool import Connection, Connections, read_rows, runs_on
+from postkeep.storage.server_driver import Connection
+from postkeep.storage.server_pool import Connections, read_rows, runs_on
 from postkeep.storage.statements import Rows, Statement, compiled
 from postkeep.storage.tables import AccountRow
 

@@ -6,8 +6,7 @@ import math
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from enum import Enum, auto
-from typing import Any, Final, Protocol, Self, cast
+from typing import Any, Final, cast
 from weakref import WeakSet
 
 import asyncmy
@@ -20,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage.deadlines import within
 from postkeep.storage.limits import PATIENCE_SECONDS
+from postkeep.storage.server_driver import Connection, Cursor, Pool
+from postkeep.storage.server_faults import SERVER_LOST, Fault, is_read_only
 from postkeep.storage.server_tls import for_driver, tls_of
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
 from postkeep.storage.transaction import Run
@@ -55,145 +56,10 @@ _OPTIONS: Final = {
 _ENDING: Final = "/*M!, max_statement_time = {0} */ /*!50708, max_execution_time = {1} */"
 """One setting for MariaDB and one for MySQL, each of which takes the other's for a comment."""
 
-_LOST: Final = frozenset({1040, 1047, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1290, 1792, 1836, 1927, 4031})
-"""The server ends the connection, cannot take one, or only reads from now on: another connection may lead to one that
-does better. So do all errors that are the driver's."""
-
-_READ_ONLY: Final = frozenset({1290, 1792, 1836})
-"""Those of them that say so of the server itself: all that lead to it are as good."""
-
-_SERVER_LOST: Final = 2013
-
-_COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
-"""The transaction lost against another one and was, or is now, rolled back."""
-
-_REFUSED: Final = frozenset(
-    {3, 5, 1021, 1026, 1028, 1030, 1034, 1037, 1038, 1041, 1044, 1045, 1049, 1114, 1129, 1130, 1142, 1143, 1146}
-    | {1180, 1203, 1206, 1226, 1227, 1317, 1637, 1698, 1969, 3024, 3169, 3170, 3572}
-)
-"""The server cannot do it now: no room on its disk or in its memory, no right any more, a limit of its own, no table.
-
-Source: MySQL's and MariaDB's error references.
-"""
-
 _RECEIVED_BYTES: Final = 128 * 1024
 """What a connection takes for a long list before anybody reads it; more than one at once only grows buffers."""
 
 _DIALECT: Final = sqlalchemy_asyncmy.dialect()
-
-
-class Cursor(Protocol):
-    """What is used of asyncmy's cursor."""
-
-    rowcount: int
-    description: object
-
-    async def __aenter__(self) -> Self:
-        """Take it."""
-        ...
-
-    async def __aexit__(self, *_: object) -> None:
-        """Let it go."""
-        ...
-
-    async def execute(self, query: str, args: Sequence[object]) -> int:
-        """Run one statement."""
-        ...
-
-    async def executemany(self, query: str, args: Sequence[Sequence[object]]) -> int:
-        """Run an INSERT of many rows, in statements of about a megabyte."""
-        ...
-
-    async def fetchmany(self, size: int) -> Sequence[Sequence[Any]]:
-        """Return the next rows."""
-        ...
-
-    async def fetchall(self) -> Sequence[Sequence[Any]]:
-        """Return its rows."""
-        ...
-
-
-class Connection(Protocol):
-    """What is used of asyncmy's connection, whose own types are incomplete."""
-
-    _transport: asyncio.ReadTransport
-    _result: object
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is open."""
-        ...
-
-    def cursor(self, cursor: type[Any] | None = None) -> Cursor:
-        """Make a cursor, of another class where one is given."""
-        ...
-
-    async def query(self, sql: str) -> object:
-        """Run a statement as it stands."""
-        ...
-
-    async def commit(self) -> None:
-        """Commit."""
-        ...
-
-    async def rollback(self) -> None:
-        """Roll back."""
-        ...
-
-    def close(self) -> None:
-        """End it, without a word to the server."""
-        ...
-
-
-class Pool(Protocol):
-    """What is used of asyncmy's pool."""
-
-    size: int
-    freesize: int
-
-    async def acquire(self) -> Connection:
-        """Take a connection that is open."""
-        ...
-
-    def release(self, connection: Connection) -> object:
-        """Give it back; a closed one, or one in a transaction, is dropped."""
-        ...
-
-    def close(self) -> None:
-        """Lend no more."""
-        ...
-
-    async def wait_closed(self) -> None:
-        """Close all connections as they come back."""
-        ...
-
-    def terminate(self) -> None:
-        """Close all connections at once."""
-        ...
-
-
-class Fault(Enum):
-    """What an error of the database means for whoever asked."""
-
-    COLLIDED = auto()
-    LOST = auto()
-    REFUSED = auto()
-    OURS = auto()
-
-    @classmethod
-    def of(cls, error: MySQLError) -> "Fault":
-        """Tell by the error's number; one that the driver made up itself is about the connection."""
-        number = error.args[0] if error.args else None
-        if number in _REFUSED:
-            return cls.REFUSED
-        if not isinstance(number, int) or number < 1000 or 2000 <= number < 3000 or number in _LOST:  # noqa: PLR2004
-            return cls.LOST
-        return cls.COLLIDED if number in _COLLIDED else cls.OURS
-
-
-def is_read_only(error: MySQLError) -> bool:
-    """Whether the server only reads from now on."""
-    return bool(error.args) and error.args[0] in _READ_ONLY
 
 
 class Connections:
@@ -297,7 +163,7 @@ class Connections:
             raise StorageUnavailable from error
         except RuntimeError as error:
             # asyncmy's word on uvloop for a connection that the other end closed as soon as it was open.
-            raise OperationalError(_SERVER_LOST, str(error)) from error
+            raise OperationalError(SERVER_LOST, str(error)) from error
 
 
 async def _set_up(connection: Connection, isolation: str) -> None:
@@ -325,7 +191,7 @@ def runs_on(connection: Connection) -> Run:
             raise ConstraintBroken(str(error)) from error
         except RuntimeError as error:
             # asyncmy's word on a server that asks for a file of this machine, which it does not get.
-            raise OperationalError(_SERVER_LOST, str(error)) from error
+            raise OperationalError(SERVER_LOST, str(error)) from error
 
     return run
 

@@ -22,7 +22,8 @@ from postkeep.services.ports import Found, SearchUnavailable, StorageUnavailable
 from postkeep.storage.limits import SEARCH_SECONDS, SEARCHES
 from postkeep.storage.lists import is_part, listed, place_of
 from postkeep.storage.search import Finds, end_of_slice, server_search
-from postkeep.storage.server_pool import Connection, Connections, read_rows, runs_on
+from postkeep.storage.server_driver import Connection
+from postkeep.storage.server_pool import Connections, read_rows, runs_on
 
 log = logging.getLogger(__name__)
 

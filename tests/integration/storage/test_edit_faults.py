@@ -11,7 +11,7 @@ from postkeep.domain.edits import ANY_VERSION, Changes, Edit, PostsAbsent, Revis
 from postkeep.domain.posts import Post, PostAbsent, Quota, Status, Text
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.repositories import Unit, UnitOfWork
-from postkeep.storage.server_pool import Connection
+from postkeep.storage.server_driver import Connection
 from tests.builders import a_moment, a_post, an_account
 from tests.contracts.edits import a_kept_post, an_edit, make, remove_all, unit_that_makes
 from tests.contracts.kept import assert_counted, keep_account, keep_posts

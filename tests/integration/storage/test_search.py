@@ -38,7 +38,8 @@ from postkeep.storage.search import (
     server_search,
     telling_part,
 )
-from postkeep.storage.server_pool import Connection, Connections
+from postkeep.storage.server_driver import Connection
+from postkeep.storage.server_pool import Connections
 from postkeep.storage.server_search import ServerSearch
 from postkeep.storage.statements import Parameters, Statement, compiled
 from tests.builders import MIDNIGHT, a_post, an_account_id

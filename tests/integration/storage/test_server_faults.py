@@ -21,7 +21,8 @@ from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage import server as server_module
 from postkeep.storage import server_pool
 from postkeep.storage.server import ServerStorage
-from postkeep.storage.server_pool import Connection, create_server_engine
+from postkeep.storage.server_driver import Connection
+from postkeep.storage.server_pool import create_server_engine
 from tests.builders import a_moment, a_post, a_session, an_account, an_account_id
 from tests.contracts.edits import make
 from tests.contracts.idempotency import find_use

@@ -12,7 +12,7 @@ from postkeep.services.ports import StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import patience as patience_module
 from postkeep.storage import server as server_module
-from postkeep.storage import server_pool
+from postkeep.storage import server_faults, server_pool
 from tests.builders import a_post
 from tests.contracts.kept import assert_counted, find_account, keep_account, keep_posts
 from tests.integration.storage.opened import Opened, ask, open_server
@@ -281,9 +281,9 @@ async def test_db_10_a_server_that_only_reads_is_left_for_a_new_connection_once(
 
 def test_every_error_is_of_one_kind() -> None:
     """A number in two sets would mean whatever was looked at first."""
-    assert not server_pool._LOST & server_pool._COLLIDED  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    others = server_pool._LOST | server_pool._COLLIDED  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    assert not server_pool._REFUSED & others  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    assert not server_faults._LOST & server_faults._COLLIDED  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    others = server_faults._LOST | server_faults._COLLIDED  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    assert not server_faults._REFUSED & others  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 # Only on a server of our own: another one's owner need not let us make users there.

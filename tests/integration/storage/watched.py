@@ -7,7 +7,8 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from postkeep.storage.server import ServerStorage
-from postkeep.storage.server_pool import Connection, Connections
+from postkeep.storage.server_driver import Connection
+from postkeep.storage.server_pool import Connections
 
 Before = Callable[[str], object]
 Commit = Callable[[Connection], Awaitable[None]]
