@@ -16,7 +16,8 @@ from postkeep.domain.posts import Post
 from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, SignedOut, TokenInvalid
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
-from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.attempt_rules import AttemptLimits
+from postkeep.services.attempts import AttemptService
 from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService

@@ -25,7 +25,8 @@ from postkeep.domain.posts import Quota
 from postkeep.services import Services
 from postkeep.services.accounts import AccountService
 from postkeep.services.administration import AdministrationService
-from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.attempt_rules import AttemptLimits
+from postkeep.services.attempts import AttemptService
 from postkeep.services.backups import BackupService
 from postkeep.services.bulk import BulkService
 from postkeep.services.exports import ExportService

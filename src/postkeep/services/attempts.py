@@ -6,15 +6,15 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from postkeep.domain.accounts import Email
-from postkeep.domain.attempts import FORSAKEN, AttemptKey, Network, Rule, Success, Tally, TooManyAttempts, Verdict
+from postkeep.domain.attempts import FORSAKEN, AttemptKey, Network, Rule, Tally, TooManyAttempts, Verdict
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.sessions import Origin
+from postkeep.services.attempt_rules import AttemptLimits, AttemptRules, Counter
 from postkeep.services.ports import Storage, StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
 
@@ -42,29 +42,6 @@ _Outcome: TypeAlias = Callable[[Rule, Tally | None, datetime], Tally]
 
 _TellRefused: TypeAlias = Callable[[Origin, TooManyAttempts], None]
 """Tells the operator of an attempt that was not let through."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptLimits:
-    """How many attempts are let through; 0 stands for any number.
-
-    Attributes:
-        failures: Of one account from one network in 15 minutes; ten times as many in a day from all networks, and
-            then only those may try that have logged in to it before.
-        network_failures: Of all accounts from one network in 15 minutes.
-        signups: From one network in an hour, whatever comes of them.
-    """
-
-    failures: int = 10
-    network_failures: int = 100
-    signups: int = 1000
-
-
-class _Counter(NamedTuple):
-    """One count that an attempt stands in."""
-
-    key: AttemptKey
-    rule: Rule
 
 
 class _NoRoom(Exception):
@@ -124,7 +101,7 @@ class AttemptService:
         self._storage = storage
         self._pause = pause
         self._monotonic = monotonic
-        self._rules = _rules_of(limits)
+        self._rules = AttemptRules(limits)
         self._lines: WeakValueDictionary[AttemptKey, _Line] = WeakValueDictionary()
         self._let_through = 0
 
@@ -143,7 +120,8 @@ class AttemptService:
             TooManyAttempts: Too many failed, of this account or from this network.
             StorageUnavailable: The database does not answer.
         """
-        async with self._counted(self._of_proof(email, origin.network), email, origin, _tell_login_refused):
+        counters = self._rules.of_proof(email, origin.network)
+        async with self._counted(counters, email, origin, _tell_login_refused):
             yield
 
     @asynccontextmanager
@@ -154,14 +132,13 @@ class AttemptService:
             TooManyAttempts: There were too many from this network.
             StorageUnavailable: The database does not answer.
         """
-        rule = self._rules.signups
-        counters = [_Counter(rule.key(origin.network.name), rule)]
-        async with self._counted(_used(counters), None, origin, _tell_signup_refused):
+        counters = self._rules.of_signup(origin.network)
+        async with self._counted(counters, None, origin, _tell_signup_refused):
             yield
 
     @asynccontextmanager
     async def _counted(
-        self, counters: Sequence[_Counter], email: Email | None, origin: Origin, tell_refused: _TellRefused
+        self, counters: Sequence[Counter], email: Email | None, origin: Origin, tell_refused: _TellRefused
     ) -> AsyncGenerator[None]:
         """Let an attempt through, and settle it when it is over."""
         if not counters:
@@ -182,19 +159,7 @@ class AttemptService:
             raise
         await self._settle(held, Rule.succeeded)
 
-    def _of_proof(self, email: Email | None, network: Network) -> list[_Counter]:
-        """Return the counts that an attempt to prove a password stands in."""
-        # By what was typed and not by the account that it names, which the answer must not depend on.
-        typed = "" if email is None else email.key
-        counters = [
-            _Counter(self._rules.login.key(typed, network.name), self._rules.login),
-            _Counter(self._rules.network.key(network.name), self._rules.network),
-        ]
-        if email is not None:
-            counters.append(_Counter(self._rules.account.key(typed), self._rules.account))
-        return _used(counters)
-
-    async def _enter(self, counters: Sequence[_Counter], email: Email | None, network: Network) -> Sequence[_Counter]:
+    async def _enter(self, counters: Sequence[Counter], email: Email | None, network: Network) -> Sequence[Counter]:
         """Count an attempt as under way as soon as there is room for it.
 
         Attempts of one account from one network come one by one to this process's head of the line, so that however
@@ -213,8 +178,8 @@ class AttemptService:
             return await self._find_room(counters, email, network, until)
 
     async def _find_room(
-        self, counters: Sequence[_Counter], email: Email | None, network: Network, until: float
-    ) -> Sequence[_Counter]:
+        self, counters: Sequence[Counter], email: Email | None, network: Network, until: float
+    ) -> Sequence[Counter]:
         """Ask until there is room: at first without holding anything, since most of a flood gets no further."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
@@ -233,8 +198,8 @@ class AttemptService:
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _look(
-        self, counters: Sequence[_Counter], email: Email | None, network: Network
-    ) -> tuple[Sequence[_Counter], Verdict]:
+        self, counters: Sequence[Counter], email: Email | None, network: Network
+    ) -> tuple[Sequence[Counter], Verdict]:
         """Judge an attempt by what is kept; a network that the account knows does not stand in the account's count."""
         keys = [counter.key for counter in counters]
         now, kept = await self._storage.read(lambda work: work.attempts.look(keys))
@@ -255,7 +220,7 @@ class AttemptService:
         addresses = await self._storage.read(lambda work: work.sessions.addresses(email), weight=_MANY_ADDRESSES_BYTES)
         return network in {Network.of(address) for address in addresses}
 
-    async def _take(self, counters: Sequence[_Counter]) -> bool:
+    async def _take(self, counters: Sequence[Counter]) -> bool:
         """Count an attempt as under way, if there is still room for it now that nobody else can take that."""
         is_wanted = True
 
@@ -277,7 +242,7 @@ class AttemptService:
             raise
         return True
 
-    async def _settle(self, counters: Sequence[_Counter], outcome: _Outcome) -> None:
+    async def _settle(self, counters: Sequence[Counter], outcome: _Outcome) -> None:
         """Count an attempt as what it came to; where that fails it stays under way until it counts as failed."""
 
         async def unit(work: UnitOfWork) -> None:
@@ -302,31 +267,6 @@ class AttemptService:
                 await self._storage.count(lambda work: work.attempts.purge(FORSAKEN))
         except (Unavailable, TimeoutError):
             log.warning("attempts_unpurged")
-
-
-class _Rules(NamedTuple):
-    """The rules that the limits make."""
-
-    login: Rule
-    network: Rule
-    account: Rule
-    signups: Rule
-
-
-def _rules_of(limits: AttemptLimits) -> _Rules:
-    """Make the rules. Source: NIST SP 800-63B-4 3.2.2 (no more than 100 failures of one account)."""
-    quarter, hour, day = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
-    return _Rules(
-        login=Rule("login", limits.failures, quarter, grows=True, success=Success.FORGIVES),
-        network=Rule("network", limits.network_failures, quarter, grows=True),
-        account=Rule("account", 10 * limits.failures, day),
-        signups=Rule("signup", limits.signups, hour, success=Success.COUNTS),
-    )
-
-
-def _used(counters: Sequence[_Counter]) -> list[_Counter]:
-    """Leave out what is switched off."""
-    return [counter for counter in counters if counter.rule.limit > 0]
 
 
 def _together(verdicts: Iterable[Verdict]) -> Verdict:

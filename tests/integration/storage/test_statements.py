@@ -14,7 +14,8 @@ from postkeep.domain.lists import Place
 from postkeep.domain.posts import Post, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session
 from postkeep.services.accounts import AccountService
-from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.attempt_rules import AttemptLimits
+from postkeep.services.attempts import AttemptService
 from postkeep.services.bulk import BulkService
 from postkeep.services.passwords import PasswordPolicy
 from postkeep.services.posts import PostService

@@ -17,7 +17,8 @@ from postkeep.domain.sessions import Origin, Session
 from postkeep.server.callers import Callers
 from postkeep.server.memory import Memory
 from postkeep.server.response_cache import ResponseCache
-from postkeep.services.attempts import AttemptLimits, AttemptService
+from postkeep.services.attempt_rules import AttemptLimits
+from postkeep.services.attempts import AttemptService
 from postkeep.services.ports import Freshness, Storage
 from postkeep.services.posts import Page, PostService
 from postkeep.services.sessions import Caller, SessionLimits, SessionService

@@ -13,7 +13,8 @@ from postkeep.domain.accounts import Account, AccountStatus, Email, EmailTaken, 
 from postkeep.domain.attempts import NOWHERE, TooManyAttempts
 from postkeep.domain.sessions import CredentialsInvalid, Origin, PasswordWrong
 from postkeep.services import attempts as attempts_module
-from postkeep.services.attempts import PURGE_EVERY, AttemptLimits
+from postkeep.services.attempt_rules import AttemptLimits
+from postkeep.services.attempts import PURGE_EVERY
 from postkeep.services.ports import HashingBusy, StorageUnavailable
 from postkeep.services.repositories import Unit
 from tests.builders import an_account, an_email
