@@ -18,7 +18,7 @@ from postkeep.domain.accounts import AccountId
 from postkeep.domain.lists import Place
 from postkeep.domain.posts import PostId
 from postkeep.domain.sessions import SALT_BYTES, SessionId
-from postkeep.services.ports import AccessClaims
+from postkeep.services.signers import AccessClaims
 from postkeep.storage.tables import AccountRow, SessionRow
 from postkeep.views.cursors import Cursors
 

@@ -22,10 +22,11 @@ from postkeep.services.bulk import BulkService
 from postkeep.services.health import HealthService
 from postkeep.services.housekeeping import HousekeepingService
 from postkeep.services.passwords import PasswordPolicy
-from postkeep.services.ports import AccessClaims, CookieClaims, HashingBusy, RefreshClaims
+from postkeep.services.ports import HashingBusy
 from postkeep.services.posts import PostService
 from postkeep.services.repositories import Stamp
 from postkeep.services.sessions import SessionLimits, SessionService
+from postkeep.services.signers import AccessClaims, CookieClaims, RefreshClaims
 from postkeep.services.visits import VisitService
 from tests.builders import MIDNIGHT, an_account
 from tests.fake_storage import FakeStorage

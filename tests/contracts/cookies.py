@@ -1,4 +1,4 @@
-"""The contract of `services.ports.CookieSigner`."""
+"""The contract of `services.signers.CookieSigner`."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from postkeep.domain.sessions import SignedOut
-from postkeep.services.ports import CookieSigner
+from postkeep.services.signers import CookieSigner
 from tests.builders import a_session, an_account_id
 from tests.contracts.tokens import JUNK, changed_somewhere
 

@@ -1,4 +1,4 @@
-"""The contract of `services.ports.TokenSigner`."""
+"""The contract of `services.signers.TokenSigner`."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,8 @@ import pytest
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.ids import new_id
 from postkeep.domain.sessions import RefreshTokenInvalid, SessionId, TokenInvalid
-from postkeep.services.ports import AccessClaims, Clock, TokenSigner
+from postkeep.services.ports import Clock
+from postkeep.services.signers import AccessClaims, TokenSigner
 from tests.builders import a_moment, a_session, an_account_id
 
 JUNK = ["", ".", "..", "...", "a", "a.b.c", "é", "\x00", "\ud800", "=", "bnVsbA==", "." * 5000, "x" * 100_000]

@@ -9,7 +9,7 @@ from postkeep.adapters.session_macs import derived_key, session_mac
 from postkeep.domain import base64url
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.sessions import Session, SessionId, SignedOut
-from postkeep.services.ports import CookieClaims
+from postkeep.services.signers import CookieClaims
 
 _KID_BYTES: Final = 4
 _CLAIMED_BYTES: Final = _KID_BYTES + 16 + 16
@@ -17,7 +17,7 @@ _COOKIE_BYTES: Final = _CLAIMED_BYTES + 32
 
 
 class HmacCookies:
-    """Signs with the first secret, reads with any of them. See `services.ports.CookieSigner`."""
+    """Signs with the first secret, reads with any of them. See `services.signers.CookieSigner`."""
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
         """Take the secrets, 32 bytes or more each, the newest first, of each of which a key of its own is made."""

@@ -17,7 +17,7 @@ from postkeep.domain import base64url
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.ids import parse_id
 from postkeep.domain.sessions import RefreshTokenInvalid, Session, SessionId, TokenInvalid
-from postkeep.services.ports import AccessClaims, RefreshClaims
+from postkeep.services.signers import AccessClaims, RefreshClaims
 
 Algorithm: TypeAlias = Literal["HS256", "HS384", "HS512"]
 
@@ -63,7 +63,7 @@ def name_of(secret: bytes) -> str:
 
 
 class JwtTokens:
-    """Signs with the first secret, reads with any of them. See `services.ports.TokenSigner`.
+    """Signs with the first secret, reads with any of them. See `services.signers.TokenSigner`.
 
     Source: RFC 7519 and RFC 8725 (JWT), RFC 9068 2.1 (`at+jwt`), RFC 9700 4.14 (refresh tokens).
     """

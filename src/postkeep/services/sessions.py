@@ -21,8 +21,9 @@ from postkeep.domain.sessions import (
     TokenInvalid,
 )
 from postkeep.services.attempts import AttemptService
-from postkeep.services.ports import AccessClaims, Clock, PasswordHasher, RefreshClaims, Storage, TokenSigner
+from postkeep.services.ports import Clock, PasswordHasher, Storage
 from postkeep.services.repositories import Stamp, Unit, UnitOfWork
+from postkeep.services.signers import AccessClaims, RefreshClaims, TokenSigner
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,10 @@ from typing import Final
 from postkeep.domain.accounts import Account, AccountGone
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.sessions import Session, SignedOut
-from postkeep.services.ports import Clock, CookieSigner, Storage
+from postkeep.services.ports import Clock, Storage
 from postkeep.services.repositories import Stamp, UnitOfWork
 from postkeep.services.sessions import Caller
+from postkeep.services.signers import CookieSigner
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from postkeep.adapters.jwt_tokens import JwtTokens
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.domain.sessions import RefreshTokenInvalid, TokenInvalid
-from postkeep.services.ports import AccessClaims
+from postkeep.services.signers import AccessClaims
 from tests.builders import a_session
 from tests.contracts.tokens import some_claims
 
