@@ -17,14 +17,7 @@ from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, no_recall
 from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage.account_turns import AccountTurns
-from postkeep.storage.embedded_file import (
-    FileLock,
-    FileReplaced,
-    OpenedFile,
-    WriteAheadLog,
-    connect,
-    create_embedded_engine,
-)
+from postkeep.storage.embedded_file import FileLock, FileReplaced, OpenedFile, connect, create_embedded_engine
 from postkeep.storage.embedded_search import EmbeddedSearch
 from postkeep.storage.embedded_statements import read_rows, run_now, runs_on, unavailable
 from postkeep.storage.limits import HEAVY_BYTES, HEAVY_QUERIES, SEARCHES
@@ -35,6 +28,7 @@ from postkeep.storage.statements import Parameters, Statement
 from postkeep.storage.streams import Streams
 from postkeep.storage.transaction import Transaction
 from postkeep.storage.unit_of_work import SqlUnitOfWork
+from postkeep.storage.write_ahead_log import WriteAheadLog
 from postkeep.storage.writer import Writer
 
 T = TypeVar("T")

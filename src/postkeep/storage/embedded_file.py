@@ -1,32 +1,20 @@
-"""The embedded database's file: connections to it, whether it is still there, the lock beside it, and its log."""
+"""The embedded database's file: connections to it, whether it is still there, and the lock beside it."""
 
 import asyncio
 import fcntl
-import logging
-import math
 import os
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import URL, Engine, NullPool, StaticPool, create_engine
 
-from postkeep.services.ports import Recall, StorageUnavailable
-
-log = logging.getLogger(__name__)
-
-LOG_BYTES: Final = 256 * 1024 * 1024
-"""As long as somebody reads, the write-ahead log only grows; past this, no long list is read on."""
-
 KEPT_LOG_BYTES: Final = 64 * 1024 * 1024
-"""As much of the log's file is kept for what comes next; past this, a moment is made in which it can begin anew."""
-
-_ANEW_SECONDS: Final = 1.0
-_ANEW_MILLISECONDS: Final = 50
-"""How often such a moment is waited for, and how long each time, which keeps everybody from writing."""
+"""As much of the write-ahead log's file is kept for what comes next; past this, a moment is made in which it can begin
+anew: see `WriteAheadLog`."""
 
 _LOCKED: Final = (510, 0x40000002)
 """How many bytes of a database file whoever has it open locks, and from which on. Source: SQLite, os.h, SHARED_SIZE and
@@ -35,7 +23,6 @@ SHARED_FIRST."""
 _MOMENT_SECONDS: Final = 0.5
 """Much longer than it takes whoever opens or closes a file to make, or take away, what lies beside it."""
 
-_LOOK_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.02
 
 PRAGMAS: Final = {
@@ -237,78 +224,6 @@ class FileLock:
         except BlockingIOError:
             return False
         return True
-
-
-class WriteAheadLog:
-    """The write-ahead log of a database file.
-
-    It begins anew only in a moment when nobody reads what is in it. Where somebody always does, none comes by itself;
-    and readers that take turns, each for long, would let it fill the disk.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Take the database file."""
-        self._path = path
-        self._tried = -math.inf
-
-    @property
-    def is_long(self) -> bool:
-        """Whether it is longer than it may become for a reader's sake."""
-        return self._size > LOG_BYTES
-
-    def begin_anew(self, file: OpenedFile) -> None:
-        """Let it begin anew if it is not short: wait for the moment when nobody reads what is in it, but not for long.
-
-        Whoever begins to read meanwhile reads the database file, as all is copied there first. Source:
-        https://www.sqlite.org/c3ref/wal_checkpoint_v2.html (SQLITE_CHECKPOINT_RESTART).
-
-        Args:
-            file: Whose connection is in no transaction, and whose turn it is to write.
-        """
-        # A failure is nobody's: all is committed. Whoever reads for longer keeps the log until the next time.
-        with suppress(sqlite3.Error, OSError):
-            if self._size <= KEPT_LOG_BYTES or time.monotonic() < self._tried + _ANEW_SECONDS:
-                return
-            file.refuse_if_replaced()
-            file.connection.execute(f"PRAGMA busy_timeout = {_ANEW_MILLISECONDS}")
-            try:
-                file.connection.execute("PRAGMA wal_checkpoint(RESTART)")
-            finally:
-                file.connection.execute(f"PRAGMA busy_timeout = {PRAGMAS['busy_timeout']}")
-        self._tried = time.monotonic()
-
-    @property
-    def _size(self) -> int:
-        """How many bytes its file has."""
-        try:
-            return beside(self._path, "-wal").stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def refuse_if_long(self) -> None:
-        """Refuse one more long list where the log is long and cannot begin anew. Not for the event loop's thread.
-
-        Raises:
-            StorageUnavailable: Others read what is in it.
-        """
-        if not self.is_long:
-            return
-        with closing(connect(self._path)) as connection:
-            # As much as can be copied without keeping any writer from writing; only then what does, and not for long.
-            connection.execute("PRAGMA busy_timeout = 0")
-            _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if pages == copied:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if self.is_long:
-            log.warning("storage_busy", extra={"reason": "the write-ahead log is too long for another long list"})
-            raise StorageUnavailable
-
-    async def watch(self, recall: Recall) -> None:
-        """Recall a reader whenever the log is long, until cancelled."""
-        while True:
-            if self.is_long:
-                recall()
-            await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _inode_of(path: Path) -> tuple[int, int] | None:

@@ -273,7 +273,7 @@ async def test_what_fails_after_a_commit_fails_nobody_who_had_no_turn(
         def fail(*_: object) -> int:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("postkeep.storage.embedded_file.WriteAheadLog._size", property(fail))
+        monkeypatch.setattr("postkeep.storage.write_ahead_log.WriteAheadLog._size", property(fail))
         await keep_posts(opened.storage, post := a_post(author=account.id))
         await assert_counted(opened.storage, account, post)
 

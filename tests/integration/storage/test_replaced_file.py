@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from postkeep.services.ports import StorageUnavailable
-from postkeep.storage import embedded_file
+from postkeep.storage import write_ahead_log
 from postkeep.storage.embedded_file import connect, create_embedded_engine
 from postkeep.storage.freshness import EmbeddedFreshness
 from postkeep.storage.migrate import upgrade
@@ -160,7 +160,7 @@ async def test_a_log_whose_index_was_removed_is_not_begun_anew(
     """What one index says is in the log may be there no more: nothing of it goes into the file."""
     account = await keep_account(opened.storage)
     remove_index(path)
-    monkeypatch.setattr(embedded_file, "KEPT_LOG_BYTES", 0)
+    monkeypatch.setattr(write_ahead_log, "KEPT_LOG_BYTES", 0)
     before = content_of(path)
     with pytest.raises(StorageUnavailable):
         await keep_posts(opened.storage, a_post(author=account.id))

@@ -14,7 +14,7 @@ import pytest
 from postkeep.domain.accounts import Account
 from postkeep.domain.posts import ListedPost, Text
 from postkeep.services.ports import StorageUnavailable
-from postkeep.storage import embedded_file
+from postkeep.storage import embedded_file, write_ahead_log
 from postkeep.storage import streams as streams_module
 from postkeep.storage.limits import LONGEST_BYTES, OWN_STREAMS, STREAMS
 from tests.builders import a_post
@@ -270,8 +270,8 @@ class TestWriteAheadLog:
         self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Or slow readers, one after another, would fill the disk; the log is short again, and everybody can read."""
-        monkeypatch.setattr(embedded_file, "LOG_BYTES", 2_000_000)
-        monkeypatch.setattr(embedded_file, "_LOOK_SECONDS", 0.05)
+        monkeypatch.setattr(write_ahead_log, "LOG_BYTES", 2_000_000)
+        monkeypatch.setattr(write_ahead_log, "_LOOK_SECONDS", 0.05)
         assert await Reader(opened, account).read() == COUNT
         async with aclosing((reader := Reader(opened, account)).parts):
             await anext(reader.parts)
@@ -290,8 +290,8 @@ class TestWriteAheadLog:
         self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where somebody reads at every moment, it never begins anew by itself, however short each reading is."""
-        monkeypatch.setattr(embedded_file, "KEPT_LOG_BYTES", 1_000_000)
-        monkeypatch.setattr(embedded_file, "_ANEW_SECONDS", 0.0)
+        monkeypatch.setattr(write_ahead_log, "KEPT_LOG_BYTES", 1_000_000)
+        monkeypatch.setattr(write_ahead_log, "_ANEW_SECONDS", 0.0)
         with always_read(Path(str(opened.url.database))):
             for _ in range(20):
                 await keep_posts(
