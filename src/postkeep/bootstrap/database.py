@@ -15,7 +15,7 @@ from asyncmy.errors import MySQLError
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from postkeep.bootstrap.database_url import database_url, is_in_memory
+from postkeep.bootstrap.database_url import database_url, file_of, is_in_memory
 from postkeep.bootstrap.findings import reason_of
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.services.ports import StorageUnavailable
@@ -111,9 +111,9 @@ def refuse_foreign_file(url: URL) -> None:
     Raises:
         Misconfigured: It is.
     """
-    path = Path(url.database or "")
+    path = file_of(url)
     # Of what is no file, or out of reach, whoever opens it says so.
-    if url.get_backend_name() != "sqlite" or is_in_memory(url) or not os.path.isfile(path):  # noqa: PTH113 - as said
+    if path is None or not os.path.isfile(path):  # noqa: PTH113 - as said
         return
     with suppress(OSError):
         refuse_what_is_no_database(path)

@@ -1,5 +1,6 @@
 """Where everything is kept, by the settings."""
 
+from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
@@ -44,6 +45,12 @@ def database_url(settings: Settings) -> URL:
 def is_in_memory(url: URL) -> bool:
     """Whether a URL means the database that is gone with its process."""
     return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+
+
+def file_of(url: URL) -> Path | None:
+    """Return the file of an embedded database; None where a URL means a server, or this process's memory."""
+    is_file = url.get_backend_name() == "sqlite" and not is_in_memory(url)
+    return Path(url.database or "") if is_file else None
 
 
 def refuse_in_memory(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from postkeep.adapters.jwt_tokens import name_of
 from postkeep.adapters.signing_secret import checked_secret, kept_secret
-from postkeep.bootstrap.database_url import database_url, is_in_memory
+from postkeep.bootstrap.database_url import database_url, file_of, is_in_memory
 from postkeep.bootstrap.doctor_database import FULL, look_at_file, look_at_server
 from postkeep.bootstrap.findings import Finding, Verdict, look_at
 from postkeep.bootstrap.readiness import Unasked, find_trouble
@@ -38,10 +38,10 @@ def diagnose() -> Iterator[Finding]:
         "settings", Verdict.OK, f"They can be read; {len(settings.model_fields_set)} are not at their default."
     )
     yield look_at("secret", lambda: _look_at_secret(settings, url))
-    is_file = url.get_backend_name() == "sqlite" and not is_in_memory(url)
-    folder = Path(url.database or "").parent if is_file else settings.data_dir
-    if is_file:
-        yield look_at("files", lambda: _look_at_files(Path(url.database or "")))
+    file = file_of(url)
+    folder = settings.data_dir if file is None else file.parent
+    if file is not None:
+        yield look_at("files", lambda: _look_at_files(file))
     yield look_at("disk", lambda: _look_at_disk(folder, is_used=url.get_backend_name() == "sqlite"))
     yield from _look_at_network(settings)
     yield from _look_at_tracing()
@@ -59,10 +59,11 @@ def _look_at_secret(settings: Settings, url: URL) -> str:
         return f"It is set, and called {name_of(secret)}{behind}."
     if is_in_memory(url):
         return "A new one is made at each start, as everything else is."
-    path = Path(url.database or "").parent / SECRET_FILE
-    if url.get_backend_name() != "sqlite":
+    file = file_of(url)
+    if file is None:
         message = "POSTKEEP_SECRET_KEY is not set, and a database server needs it: set 32 random bytes or more."
         raise Misconfigured(message)
+    path = file.parent / SECRET_FILE
     if path.is_symlink() and not path.exists():
         message = f"{path} is a link to nowhere: take it away, or put the secret there."
         raise Misconfigured(message)
@@ -154,10 +155,11 @@ def _look_at_serving(settings: Settings, *, is_database_well: bool) -> Finding:
 
 def _look_at_database(settings: Settings, url: URL) -> Iterator[Finding]:
     """Look at whichever kind of database it is."""
+    file = file_of(url)
     if is_in_memory(url):
         yield Finding("database", Verdict.WARNING, "Everything is kept in memory, and gone when the server stops.")
-    elif url.get_backend_name() == "sqlite":
-        yield from look_at_file(Path(url.database or ""))
+    elif file is not None:
+        yield from look_at_file(file)
     else:
         yield from asyncio.run(look_at_server(url, settings))
 

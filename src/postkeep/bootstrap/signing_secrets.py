@@ -5,7 +5,7 @@ from typing import Final
 
 from postkeep.adapters.signing_secret import SECRET_BYTES, checked_secret, kept_secret
 from postkeep.bootstrap.database import prepare_file
-from postkeep.bootstrap.database_url import database_url, is_in_memory
+from postkeep.bootstrap.database_url import database_url, file_of, is_in_memory
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings
 
@@ -23,7 +23,7 @@ def find_secret(settings: Settings) -> bytes:
     url = database_url(settings)
     if is_in_memory(url):
         return secrets.token_bytes(SECRET_BYTES)
-    if url.get_backend_name() != "sqlite":
+    if file_of(url) is None:
         message = (
             "POSTKEEP_SECRET_KEY is not set, and several servers of one database must share it:"
             ' set it to the output of: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'

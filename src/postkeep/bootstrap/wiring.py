@@ -17,7 +17,7 @@ from postkeep.adapters.hmac_cookies import HmacCookies
 from postkeep.adapters.jwt_tokens import JwtTokens, name_of
 from postkeep.adapters.system_clock import SystemClock
 from postkeep.bootstrap.database import await_server, open_storage, prepare_file, refuse_foreign_file
-from postkeep.bootstrap.database_url import database_url, is_in_memory, refuse_in_memory
+from postkeep.bootstrap.database_url import database_url, file_of, is_in_memory, refuse_in_memory
 from postkeep.bootstrap.signing_secrets import SECRET_FILE, find_previous_secrets, find_secret
 from postkeep.bootstrap.tracing import Tracing
 from postkeep.domain.errors import Misconfigured
@@ -166,8 +166,8 @@ def open_backups(settings: Settings, *, fills: bool) -> BackupService:
         await (await open_storage(settings, brings_up=fills)).close()
 
     asyncio.run(open_and_close())
-    is_embedded = url.get_backend_name() == "sqlite"
-    archive = EmbeddedArchive(Path(url.database or "")) if is_embedded else ServerArchive(url)
+    file = file_of(url)
+    archive = ServerArchive(url) if file is None else EmbeddedArchive(file)
     return BackupService(archive, SystemClock(), release=version("postkeep"))
 
 
@@ -177,10 +177,9 @@ def kept_files(settings: Settings) -> list[Path]:
     Raises:
         Misconfigured: The settings name no database that Postkeep knows.
     """
-    url = database_url(settings)
-    if url.get_backend_name() != "sqlite" or is_in_memory(url):
+    path = file_of(database_url(settings))
+    if path is None:
         return []
-    path = Path(url.database or "")
     others = [beside(path, end) for end in ("-wal", "-shm", "-journal", ".lock")]
     return [path, *others, path.with_name(SECRET_FILE)]
 
@@ -213,7 +212,7 @@ def migration_target(*, waits: bool = False, looks: bool = False) -> URL:
     if looks:
         _refuse_absent_file(url)
     refuse_foreign_file(url)
-    if url.get_backend_name() == "sqlite":
+    if file_of(url) is not None:
         prepare_file(url)
     elif waits:
         asyncio.run(await_server(url, settings.database_wait))
@@ -235,7 +234,7 @@ def _refuse_absent_file(url: URL) -> None:
     Raises:
         Misconfigured: It is not.
     """
-    path = Path(url.database or "")
-    if url.get_backend_name() == "sqlite" and not path.is_file():
+    path = file_of(url)
+    if path is not None and not path.is_file():
         message = f"There is no database {path}."
         raise Misconfigured(message)

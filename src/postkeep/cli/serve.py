@@ -91,13 +91,14 @@ def _welcome(settings: Settings) -> None:
 
 def _place(settings: Settings) -> str:
     """Say where everything is kept, without the password."""
-    from postkeep.bootstrap.database_url import database_url, is_in_memory
+    from postkeep.bootstrap.database_url import database_url, file_of, is_in_memory
 
     url = database_url(settings)
     if is_in_memory(url):
         return "memory, until it stops"
-    if url.get_backend_name() == "sqlite":
-        return str(Path(url.database or "").absolute())
+    file = file_of(url)
+    if file is not None:
+        return str(file.absolute())
     return url.set(query={}).render_as_string(hide_password=True)
 
 

@@ -17,7 +17,7 @@ from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, no_recall
 from postkeep.services.repositories import Unit, UnitOfWork
 from postkeep.storage.account_turns import AccountTurns
-from postkeep.storage.embedded_file import FileLock, FileReplaced, OpenedFile, connect, create_embedded_engine
+from postkeep.storage.embedded_file import FileLock, FileReplaced, OpenedFile, connect_reader, create_embedded_engine
 from postkeep.storage.embedded_search import EmbeddedSearch
 from postkeep.storage.embedded_statements import read_rows, run_now, runs_on, unavailable
 from postkeep.storage.limits import HEAVY_BYTES, HEAVY_QUERIES, SEARCHES
@@ -39,8 +39,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         """Open the file, for reading only."""
-        self._connection = connect(path)
-        self._connection.execute("PRAGMA query_only = ON")
+        self._connection = connect_reader(path)
 
     def run(self, query: Callable[[UnitOfWork], Coroutine[Any, Any, T]]) -> T:
         """Answer a query in the thread that asks."""
@@ -59,8 +58,7 @@ class _LongList:
 
     def __init__(self, path: Path, statement: Statement, parameters: Parameters) -> None:
         """Open a connection of its own, for reading only, and begin to read."""
-        self._connection = connect(path)
-        self._connection.execute("PRAGMA query_only = ON")
+        self._connection = connect_reader(path)
         self._rows = read_rows(self._connection, statement, parameters)
 
     def next_part(self) -> Sequence[ListedPost]:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import sqlite
 
 from postkeep.services.archive import DatabaseNotEmpty, Kept
 from postkeep.storage.archive import ANY_ACCOUNT, DESCRIPTION, TABLES, DescribedSnapshot, Table, failed, unfit
-from postkeep.storage.embedded_file import FileLock, connect
+from postkeep.storage.embedded_file import FileLock, connect, connect_reader
 from postkeep.storage.embedded_statements import read_rows, run_now, runs_on
 from postkeep.storage.statements import Rows, Statement, compiled
 
@@ -30,8 +30,7 @@ class EmbeddedArchive:
 
         For as long as it lasts, what others write stays in the write-ahead log, which gives the room back afterwards.
         """
-        with _failing(), closing(connect(self._path)) as connection:
-            connection.execute("PRAGMA query_only = ON")
+        with _failing(), closing(connect_reader(self._path)) as connection:
             connection.execute("BEGIN")
             yield EmbeddedSnapshot(connection)
 

@@ -62,6 +62,13 @@ def connect(path: Path | None) -> sqlite3.Connection:
     return connection
 
 
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open a database file that is there, for reading only: whatever is wrong in a statement, it changes nothing."""
+    connection = connect(path)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
 def create_embedded_engine(path: Path | None) -> Engine:
     """Make SQLAlchemy's engine over such connections, for migrations and checks."""
     return create_engine(

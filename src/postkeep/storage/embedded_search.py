@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from postkeep.services.ports import Found, SearchUnavailable
-from postkeep.storage.embedded_file import connect
+from postkeep.storage.embedded_file import connect_reader
 from postkeep.storage.embedded_statements import read_rows, unavailable
 from postkeep.storage.limits import SEARCH_SECONDS, SEARCHES
 from postkeep.storage.lists import listed
@@ -35,9 +35,7 @@ class EmbeddedSearch:
             seconds: How long one search may take.
         """
         self._seconds = seconds
-        self._idle = [connect(path) for _ in range(SEARCHES)]
-        for connection in self._idle:
-            connection.execute("PRAGMA query_only = ON")
+        self._idle = [connect_reader(path) for _ in range(SEARCHES)]
         self._threads = ThreadPoolExecutor(SEARCHES, thread_name_prefix="postkeep-search")
 
     async def run(
