@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from postkeep.controllers.errors import FormInvalid
 from postkeep.controllers.route import MAX_FORM_FIELDS
 from postkeep.controllers.web import dependencies
-from postkeep.controllers.web.dependencies import parse_form
+from postkeep.controllers.web.form_reading import parse_form
 from postkeep.domain.posts import MAX_BODY_BYTES
 from postkeep.views.forms import MAX_DECODED_BYTES, MAX_WRITING_BYTES, TextTooLong
 

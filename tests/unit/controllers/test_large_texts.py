@@ -17,7 +17,7 @@ from postkeep.controllers.api import lists as api_lists
 from postkeep.controllers.api.posts import get_post
 from postkeep.controllers.bodies import Bodies
 from postkeep.controllers.large_texts import LARGE_BYTES, LargeTexts
-from postkeep.controllers.web import dependencies, edits, lists, posts
+from postkeep.controllers.web import dependencies, edits, form_reading, lists, posts
 from postkeep.controllers.web.dependencies import Visit
 from postkeep.domain.lists import EVERYTHING
 from postkeep.domain.posts import Post, PostAbsent, Text
@@ -257,7 +257,7 @@ async def test_a_large_post_is_written_in_another_thread(monkeypatch: pytest.Mon
 async def test_a_large_form_is_read_in_its_account_s_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Escapes take a while: one form of each account at a time."""
     threads = Threads()
-    monkeypatch.setattr(dependencies, "parse_form", threads.here_for(dependencies.parse_form))
+    monkeypatch.setattr(dependencies, "parse_form", threads.here_for(form_reading.parse_form))
     read, post = get_args(dependencies.WritingForm)[1].dependency, a_large_post()
     visit = a_visit(threads, of(post), {"text": post.text})
     large = visit.large

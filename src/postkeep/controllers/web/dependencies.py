@@ -1,7 +1,5 @@
 """What pages ask for, by name: who visits, what was typed, and what answers."""
 
-import binascii
-import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,10 +8,11 @@ from typing import Annotated, Final, TypeAlias
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from postkeep.controllers.errors import FormInvalid, status_of
+from postkeep.controllers.errors import status_of
 from postkeep.controllers.large_texts import LargeTexts
-from postkeep.controllers.route import FORM, MAX_FORM_FIELDS, check_media_type, read_at_most
+from postkeep.controllers.route import FORM, check_media_type, read_at_most
 from postkeep.controllers.shared import shared_of
+from postkeep.controllers.web.form_reading import parse_form
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.errors import PostkeepError, TooMany, Unauthenticated, Unavailable
 from postkeep.domain.sessions import Session, SignedOut
@@ -21,27 +20,13 @@ from postkeep.services.sessions import Caller
 from postkeep.services.visits import VisitService
 from postkeep.views.bodies import MAX_SMALL_BODY_BYTES
 from postkeep.views.cookies import read_cookie, session_cookie_name, set_cookie
-from postkeep.views.forms import (
-    MAX_DECODED_BYTES,
-    MAX_PREVIEW_BYTES,
-    MAX_WRITING_BYTES,
-    Entered,
-    TextTooLong,
-    check_account,
-)
+from postkeep.views.forms import MAX_PREVIEW_BYTES, MAX_WRITING_BYTES, Entered, check_account
 from postkeep.views.pages import Pages, see_other
 
 LEFT: Final = "postkeep-left"
 """The cookie of a browser in which an account has just been deleted."""
 
 _LEFT_SECONDS: Final = 60
-
-_MOST_SAID: Final = MAX_DECODED_BYTES + 2 * MAX_FORM_FIELDS
-"""What a form says, with the signs between and within its fields."""
-
-_NO_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-
-_READ_AT_ONCE: Final = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,53 +162,6 @@ async def _read_form(request: Request, limit: int) -> AsyncGenerator[Entered]:
         async with large.turn(whose, len(body)):
             entered = await large.read(len(body), lambda: parse_form(body))
         yield entered
-
-
-def parse_form(body: bytes) -> Entered:
-    """Read what was typed. Source: WHATWG URL Standard, 5.1 (application/x-www-form-urlencoded).
-
-    What is refused is shown again, five times as long where it is all quotes, so nothing is read that is much longer
-    than what a post may have: only its escapes make a form longer.
-
-    Raises:
-        FormInvalid: It is not UTF-8, or says one thing twice, or has more fields than any form of ours.
-        TextTooLong: It says more than `MAX_DECODED_BYTES`.
-    """
-    parts = body.split(b"&", MAX_FORM_FIELDS)
-    if len(parts) > MAX_FORM_FIELDS:
-        raise FormInvalid
-    # At least so much is left of it: an escape is three bytes for one, and of a line's two ends one counts.
-    if len(body) - 2 * body.count(b"%") - sum(map(body.count, (b"\r", b"%0D", b"%0d"))) > _MOST_SAID:
-        raise TextTooLong
-    halves = [part.partition(b"=") for part in parts if part]
-    written = [(_decoded(name), _decoded(value)) for name, _, value in halves]
-    # Of the two characters that end a line, one counts: see `Entered`.
-    if sum(len(said) - said.count(b"\r\n") for field in written for said in field) > MAX_DECODED_BYTES:
-        raise TextTooLong
-    try:
-        fields = [(name.decode("utf-8"), value.decode("utf-8")) for name, value in written]
-    except UnicodeDecodeError:
-        raise FormInvalid from None
-    given = dict(fields)
-    if len(given) < len(fields):
-        message = "A field is given more than once."
-        raise FormInvalid(message)
-    return Entered(given)
-
-
-def _decoded(written: bytes) -> bytes:
-    """Read a name or a value, piece by piece: each begins with a sign of percent, which no escape has within it.
-
-    The standard library takes ten times as long, and keeps an object of some dozens of bytes for each escape. What it
-    has for mail (RFC 2045 6.7) takes no time, and needs only another sign before the same two digits.
-    """
-    read, end = bytearray(), 0
-    while (begin := end) < len(written):
-        end = written.find(b"%", begin + _READ_AT_ONCE)
-        end = len(written) if end < 0 else end
-        piece = _NO_ESCAPE.sub(b"%25", written[begin:end]).replace(b"+", b" ").replace(b"=", b"%3D")
-        read += binascii.a2b_qp(piece.replace(b"%", b"="))
-    return bytes(read)
 
 
 async def _visits(request: Request) -> VisitService:
