@@ -23,6 +23,11 @@ MAX_CELLS: Final = 8 * 1024
 """A text whose tables may have more is shown without any. A row that says nothing has as many cells as the others, so
 two kilobytes would be a second's work, and 64 a minute's."""
 
+MAX_LINKED: Final = MAX_BYTES
+"""The addresses and titles of a text's links may have so many characters together. Where they have more, because one that
+stands in the text once is linked to often, the text is shown without such links, and without tables: half of 64 KiB, linked
+to from the other half, would be hundreds of megabytes."""
+
 SHORT_BYTES: Final = 8 * 1024
 """Texts up to that have a line of their own: the worst take a tenth of what the worst longer ones do."""
 
@@ -58,8 +63,9 @@ class Markdown:
             patience_seconds: How long a text waits for its account's turn and its own.
         """
         self._patience_seconds = patience_seconds
-        self._without_tables = _parser("strikethrough")
         self._parser = _parser("strikethrough", "table")
+        self._without_tables = _parser("strikethrough")
+        self._plain = _parser("strikethrough").disable("reference")
         self._turns = {is_short: asyncio.Lock() for is_short in (True, False)}
         self._turns_of: WeakValueDictionary[tuple[AccountId, bool], asyncio.Lock] = WeakValueDictionary()
 
@@ -89,6 +95,9 @@ class Markdown:
         """
         parser = self._parser if _cells(text) <= MAX_CELLS else self._without_tables
         tokens = parser.parse(text)
+        if _linked(tokens) > MAX_LINKED:
+            parser = self._plain
+            tokens = parser.parse(text)
         _lower_headings(tokens)
         html = parser.renderer.render(tokens, parser.options, {})
         clean = nh3.clean(
@@ -114,6 +123,12 @@ def _cells(text: str) -> int:
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     blocks = [block.split("\n") for block in _EMPTY_LINES.split(lines) if "|" in block]
     return sum(len(lines) * (1 + max(line.count("|") for line in lines)) for lines in blocks)
+
+
+def _linked(tokens: Sequence[Token]) -> int:
+    """Return how many characters the addresses and titles of a text's links have, as often as they are written."""
+    parts = (part for token in tokens for part in token.children or ())
+    return sum(len(str(value)) for part in parts for value in part.attrs.values())
 
 
 def _lower_headings(tokens: Sequence[Token]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from postkeep.views.markdown import MAX_BYTES, MAX_CELLS, SHORT_BYTES, Markdown
+from postkeep.views.markdown import MAX_BYTES, MAX_CELLS, MAX_LINKED, SHORT_BYTES, Markdown
 from tests.builders import an_account_id
 
 ANN, BOB = an_account_id(), an_account_id()
@@ -86,6 +86,18 @@ def test_no_more_cells_are_made_than_are_counted_beforehand(text: str) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("postkeep.views.markdown.MAX_CELLS", html.count("<td") + html.count("<th>") - 1)
         assert "<table" not in Markdown().render_now(text)
+
+
+@pytest.mark.parametrize(
+    ("definition", "link"), [("[a]: /{}", "[a] "), ("[a]: /{}", "![][a] "), ("[a]: / '{}'", "[b][a] ")]
+)
+def test_links_to_what_is_said_elsewhere_repeat_no_more_of_it_than_can_be_afforded(definition: str, link: str) -> None:
+    """64 KiB could be half an address and half links to it, whose page would have hundreds of megabytes."""
+    said, markdown = definition.format("x" * 1000), Markdown()
+    links = MAX_LINKED // len(said) - 1
+    assert markdown.render_now(f"{said}\n\n{link * links}").count("<a ") == links
+    html = markdown.render_now(f"{said}\n\n> *{link * 2 * links}*")
+    assert ("<a " in html, html.count("x" * 1000), html.count("[a]")) == (False, 1, 1 + 2 * links)
 
 
 async def test_a_text_that_is_too_long_is_not_rendered() -> None:
