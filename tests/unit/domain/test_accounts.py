@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postkeep.domain.accounts import (
+    EMAIL_MAX_LENGTH,
     Account,
     AccountStatus,
     Email,
@@ -101,6 +102,12 @@ class TestEmail:
         """RFC 5321 4.5.3.1; the column has that many."""
         with pytest.raises(EmailInvalid):
             Email.parse(typed)
+
+    def test_iv_06_what_is_far_too_long_is_refused_unread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Anybody may send 16 KiB of combining marks, and to put them in order takes fifty milliseconds."""
+        monkeypatch.setattr("postkeep.domain.accounts.validate_email", pytest.fail)
+        with pytest.raises(EmailInvalid):
+            Email.parse("\u0316\u0300" * 4 * EMAIL_MAX_LENGTH + "@ex.com")
 
     @pytest.mark.parametrize(
         "mark", ["\r", "\n", "\r\n", "\x00", "\x1b", "\t", "\u202e", "\u200b", "\u2028", "\x85", "\xad", "\ud800"]
