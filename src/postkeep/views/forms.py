@@ -159,7 +159,7 @@ def read_proof(entered: Entered) -> Password:
 
 
 def check_account(entered: Entered, account_id: AccountId) -> None:
-    """Refuse what was written in another account: in another tab somebody else may have logged in meanwhile.
+    """Refuse what was meant for another account: in another tab somebody else may have logged in meanwhile.
 
     Raises:
         AccountChanged: The form names another one; a form that names none is anybody's.

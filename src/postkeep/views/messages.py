@@ -48,7 +48,7 @@ EXPLANATIONS: Final = {
 }
 
 SENTENCES: Final = {
-    "account_changed": mark("Another account is logged in here by now, so nothing is saved yet."),
+    "account_changed": mark("Another account is logged in here by now, so nothing is done yet."),
     "cookie_invalid": mark("A cookie of this site is broken. Delete this site's cookies and log in again."),
     "cross_origin": mark("This came from another site, so nothing was done. Open the page here and try again."),
     "cursor_invalid": mark("This page of the list does not exist. Start from the newest posts."),

@@ -481,6 +481,21 @@ class TestAccount:
         assert "Your account is deleted" not in ann.get("/").text
         assert ann.log_in().status_code == 403
 
+    @pytest.mark.parametrize("path", ["/account/delete", "/account/password"])
+    def test_a_form_of_another_account_does_nothing_even_where_both_have_one_password(
+        self, ann: Visitor, sqlite_server: PostkeepServer, path: str
+    ) -> None:
+        """In another tab somebody has logged in to another account of theirs, which is not the one that the form names."""
+        ben = Visitor.signs_up(sqlite_server.url)
+        assert ann.submit("/account/password", password=ann.password, new_password=ben.password).status_code == 303
+        ann.password = ben.password
+        (account,) = re.findall(r'name="account" value="([0-9a-f-]{36})"', ann.get(path).text)
+        given = {"account": account, "password": ben.password, "new_password": a_password()}
+        refused = ben.submit(path, **given)
+        assert (refused.status_code, "Another account is logged in" in refused.text) == (409, True)
+        assert [each.log_in().status_code for each in (ben, ann)] == [303, 303]
+        assert ann.submit(path, **given).status_code == 303
+
     def test_no_link_says_that_an_account_was_deleted(self, sqlite_server: PostkeepServer) -> None:
         """Somebody else may write one, to whoever happens to be logged out."""
         page = Visitor.comes(sqlite_server.url).get("/?done=account")

@@ -9,7 +9,7 @@ from postkeep.controllers.web.origins import check_encryption
 from postkeep.controllers.web.route import PageRoute
 from postkeep.controllers.web.sessions import end_former
 from postkeep.domain.errors import PostkeepError
-from postkeep.views.forms import Entered, read_changed_password, read_new_account, read_proof
+from postkeep.views.forms import Entered, check_account, read_changed_password, read_new_account, read_proof
 from postkeep.views.pages import see_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -61,6 +61,7 @@ async def change_password(
 ) -> Response:
     """Give one's account another password; its other sessions end."""
     try:
+        check_account(entered, caller.account_id)
         current, new = read_changed_password(entered)
         await accounts.change_password(caller.account_id, caller.session_id, current, new, origin)
     except PostkeepError as error:
@@ -80,6 +81,7 @@ async def delete_account(
 ) -> Response:
     """Delete one's account with everything in it. There is no way back."""
     try:
+        check_account(entered, caller.account_id)
         await accounts.leave(caller.account_id, read_proof(entered), origin)
     except PostkeepError as error:
         return visit.show_again("delete_account", entered, error, account=await accounts.get(caller.account_id))
