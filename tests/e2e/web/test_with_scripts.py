@@ -373,6 +373,24 @@ class TestDeleting:
         expect(page.get_by_role("alert")).to_contain_text("could not be deleted")
         expect(page.get_by_role("article")).to_be_visible()
 
+    def test_where_somebody_else_is_logged_in_by_then_nobody_is_told_that_it_is_done(
+        self, desk: Desk, sqlite_server: PostkeepServer
+    ) -> None:
+        """To another account the post is not there, which is not the same as deleted."""
+        delete(desk.page, desk.visitor.write("staying"))
+        desk.log_in(Visitor.signs_up(sqlite_server.url))
+        desk.page.clock.run_for(UNDO_MS)
+        expect(desk.page.get_by_role("alert")).to_contain_text("could not be deleted")
+        assert desk.visitor.headings() == ["staying"]
+
+    def test_a_post_that_is_gone_already_is_deleted(self, desk: Desk) -> None:
+        """Whoever did it, from wherever."""
+        path = desk.visitor.write("going")
+        delete(desk.page, path)
+        assert desk.visitor.submit(f"{path}/delete").status_code == 303
+        desk.page.clock.run_for(UNDO_MS)
+        desk.page.wait_for_url("**/?done=deleted")
+
     def test_without_a_memory_the_page_asks(self, desk: Desk) -> None:
         """As it does without scripts."""
         path = desk.visitor.write("staying")

@@ -142,10 +142,17 @@
           keepalive: true,
           headers: { Accept: "text/html" },
         });
-        return answer.status === 404 || new URL(answer.url).searchParams.get("done") === "deleted";
+        if (answer.status === 404) return isOurs(await answer.text());
+        return new URL(answer.url).searchParams.get("done") === "deleted";
       } catch {
         return false;
       }
+    }
+
+    // To whom else may be logged in by now a post that is still there is nothing, either.
+    function isOurs(html) {
+      const { account } = new DOMParser().parseFromString(html, "text/html").body.dataset;
+      return account === document.body.dataset.account;
     }
 
     function bringBack() {
