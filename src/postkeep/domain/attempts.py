@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, NewType, Self
 
 from postkeep.domain.errors import TooMany
@@ -24,6 +24,8 @@ FORSAKEN: Final = timedelta(minutes=1)
 _MOST_DOUBLINGS: Final = (LONGEST_DELAY // FIRST_DELAY).bit_length()
 _MOST_FAILURES: Final = 1_000_000
 _IPV6_HOST_BITS: Final = 64
+_TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+"""Where all IPv4 clients come from to a server behind a translator, which speaks IPv6 only. Source: RFC 6052 2.1."""
 
 
 class TooManyAttempts(TooMany):
@@ -46,14 +48,14 @@ class Network:
     def of(cls, address: str) -> Self:
         """Find the network of an address: one IPv4 address, or the /64 that one IPv6 customer has at least.
 
-        Source: RFC 6177 2 (a site gets a /64 or more); RFC 4291 2.5.5.2 (IPv4-mapped addresses).
+        Source: RFC 6177 2 (a site gets a /64 or more).
         """
         try:
             found: IPv4Address | IPv6Address = ip_address(address)
         except ValueError:
             return cls("")
-        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-            found = found.ipv4_mapped
+        if isinstance(found, IPv6Address):
+            found = _ipv4_in(found) or found
         if isinstance(found, IPv4Address):
             return cls(str(found))
         return cls(f"{IPv6Address(int(found) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS)}/{_IPV6_HOST_BITS}")
@@ -201,3 +203,10 @@ class Rule:
 def delay(beyond: int) -> timedelta:
     """Return how long nobody is let through after so many failures beyond the limit: twice as long each time."""
     return min(FIRST_DELAY * (1 << min(beyond, _MOST_DOUBLINGS)), LONGEST_DELAY)
+
+
+def _ipv4_in(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 one stands for, if it does. Source: RFC 4291 2.5.5.2, RFC 6052 2.2."""
+    if address in _TRANSLATED:
+        return IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped

@@ -55,6 +55,8 @@ class TestNetwork:
             ("2001:db8:1:2::1", "2001:DB8:0001:2:0::5"),
             ("::ffff:192.0.2.7", "192.0.2.7"),
             ("::ffff:c000:207", "192.0.2.7"),
+            ("64:ff9b::192.0.2.7", "192.0.2.7"),
+            ("64:ff9b::1:0:0:1", "64:ff9b::1:0:0:2"),
             ("fe80::1%eth0", "fe80::2%eth1"),
             ("", "testclient"),
             ("", "192.0.2.7:443"),
@@ -73,11 +75,12 @@ class TestNetwork:
             ("2001:db8:1:2::1", "2001:db8:1:3::1"),
             ("::1", "127.0.0.1"),
             ("::ffff:192.0.2.7", "::ffff:192.0.2.8"),
+            ("64:ff9b::192.0.2.7", "64:ff9b::192.0.2.8"),
             ("", "0.0.0.0"),  # noqa: S104 - nobody listens there
         ],
     )
     def test_others_are_others(self, address: str, other: str) -> None:
-        """A neighbour's guesses are not mine, nor is one whole internet behind the IPv4-mapped /64."""
+        """A neighbour's guesses are not mine, nor is one whole internet behind a /64 for IPv4 addresses."""
         assert Network.of(address) != Network.of(other)
 
     @given(st.text(max_size=45))
