@@ -34,6 +34,7 @@ ALARMS: Final[Mapping[str, Sequence[str]]] = {
         "connection_unwatched",
         "connections_unshed",
         "failed",
+        "hashing_failed",
         "housekeeping_failed",
         "schema_unfit",
         "storage_failed",

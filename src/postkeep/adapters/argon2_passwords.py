@@ -15,6 +15,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 from postkeep.adapters.hashing_turns import HashingTurns
 from postkeep.domain.accounts import Password
 from postkeep.domain.attempts import Network
+from postkeep.services.ports import HashingBusy
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ PASSES: Final = 2
 
 _MOST_TIMES: Final = 64
 """A hash that costs so many times as much as today's was not made by any Postkeep, and would hold everybody up."""
+
+_NO_MEMORY: Final = "Memory allocation error"
+"""What the library says where the system gives no memory. Source: argon2.c, argon2_error_message."""
 
 _LEAST_MEMORY_KIB: Final = 8
 """What one lane needs. Source: RFC 9106, 3.1."""
@@ -78,7 +82,7 @@ class Argon2Passwords:
         """Return a PHC string with a salt of its own.
 
         Raises:
-            HashingBusy: Too many wait.
+            HashingBusy: Too many wait, or the system gives no memory.
         """
         return await self._run(lambda: self._hasher.hash(password.secret), network)
 
@@ -86,7 +90,7 @@ class Argon2Passwords:
         """Whether the password made this hash; with None it takes as long and says no.
 
         Raises:
-            HashingBusy: Too many wait.
+            HashingBusy: Too many wait, or the system gives no memory.
         """
         matches = await self._run(
             lambda: self._matches(password, self._decoy if password_hash is None else password_hash), network
@@ -103,14 +107,20 @@ class Argon2Passwords:
         await asyncio.to_thread(self._threads.shutdown)
 
     def _matches(self, password: Password, password_hash: str) -> bool:
-        """Compare a password with a hash; a hash that cannot be read matches nothing, and is told to the operator."""
+        """Compare a password with a hash; a hash that cannot be read matches nothing, and is told to the operator.
+
+        Raises:
+            Argon2Error: There is no memory for it.
+        """
         try:
             self._refuse_costly(password_hash)
             return self._hasher.verify(password_hash, password.secret)
         except VerifyMismatchError:
             self._make_up_for(password_hash)
             return False
-        except (Argon2Error, InvalidHashError, UnicodeError):
+        except (Argon2Error, InvalidHashError, UnicodeError) as error:
+            if str(error) == _NO_MEMORY:
+                raise
             log.critical("password_hash_unreadable")
             return False
 
@@ -143,7 +153,11 @@ class Argon2Passwords:
         return used.memory_cost * used.time_cost
 
     async def _run(self, work: Callable[[], T], network: Network) -> T:
-        """Do a slow thing in a thread, when it is this network's turn."""
+        """Do a slow thing in a thread, when it is this network's turn.
+
+        Raises:
+            HashingBusy: That does not come, or the thing cannot be done just now.
+        """
         await self._turns.take(network)
         try:
             hashing = asyncio.wrap_future(self._threads.submit(work))
@@ -153,7 +167,11 @@ class Argon2Passwords:
             raise
         # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.
         hashing.add_done_callback(self._end_turn)
-        return await asyncio.shield(hashing)
+        try:
+            return await asyncio.shield(hashing)
+        except Argon2Error as error:
+            log.error("hashing_failed", extra={"reason": str(error)})  # noqa: TRY400 - a trace says no more
+            raise HashingBusy from error
 
     def _end_turn(self, _done: object) -> None:
         """Let the next one in."""

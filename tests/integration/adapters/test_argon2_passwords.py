@@ -7,15 +7,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal, Never
 
 import argon2
 import pytest
+from argon2.exceptions import HashingError, VerificationError
 
 from postkeep.adapters.argon2_passwords import Argon2Passwords
 from postkeep.domain.accounts import Password
 from postkeep.services.ports import HashingBusy
 from tests.contracts.passwords import AWAY, DUCKS, HOME
+
+NO_MEMORY: Final = "Memory allocation error"
+"""As the library says it of ARGON2_MEMORY_ALLOCATION_ERROR."""
 
 
 @pytest.fixture
@@ -297,6 +301,30 @@ async def test_a_damaged_hash_is_a_no_and_an_alarm(
     assert not await two_at_once.verify(DUCKS, damaged, HOME)
     assert [record.getMessage() for record in caplog.records] == ["password_hash_unreadable"]
     assert "c2FsdHNhbHRzYWx0" not in str([vars(record) for record in caplog.records])
+
+
+async def test_where_the_system_gives_no_memory_no_password_is_wrong_and_no_hash_is_damaged(
+    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The right password must not count as a guess, nor the operator look for a damage that there is not."""
+
+    def fail(*_: object) -> Never:
+        raise HashingError(NO_MEMORY)
+
+    def fail_too(*_: object) -> Never:
+        raise VerificationError(NO_MEMORY)
+
+    kept = await two_at_once.hash(DUCKS, HOME)
+    with monkeypatch.context() as short:
+        short.setattr(argon2.PasswordHasher, "hash", fail)
+        short.setattr(argon2.PasswordHasher, "verify", fail_too)
+        for asked in (two_at_once.hash(DUCKS, HOME), *(two_at_once.verify(DUCKS, each, HOME) for each in (kept, None))):
+            with pytest.raises(HashingBusy):
+                await asked
+    assert {(record.getMessage(), vars(record)["reason"]) for record in caplog.records} == {
+        ("hashing_failed", "Memory allocation error")
+    }
+    assert await two_at_once.verify(DUCKS, kept, HOME)
 
 
 async def test_closing_finishes_what_was_begun() -> None:
