@@ -16,11 +16,13 @@ from postkeep.domain.incoming import PostPresent
 from postkeep.domain.lists import EVERYTHING, Listing, Place, Summary
 from postkeep.domain.posts import (
     LIGHT_BYTES,
+    MAX_BODY_BYTES,
     UNLIMITED,
     ListedPost,
     Post,
     PostAbsent,
     PostId,
+    PostTooLarge,
     Quota,
     QuotaExceeded,
     Status,
@@ -609,6 +611,8 @@ class FakeEdits:
             raise PostAbsent
         if edited is None:
             raise VersionConflict(post.version)
+        if edited.bytes > max(MAX_BODY_BYTES, post.bytes):
+            raise PostTooLarge
         self._posts[edit.author, edit.post_id] = edited
         return Revision(edited.id, edited.version, edited.created_date, edited.updated_date)
 

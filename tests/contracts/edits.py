@@ -26,6 +26,7 @@ from postkeep.domain.posts import (
     Post,
     PostAbsent,
     PostId,
+    PostTooLarge,
     Quota,
     QuotaExceeded,
     Status,
@@ -138,7 +139,7 @@ class EditsContract:
     @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in TEXTS.items()])
     async def test_iv_12_an_edited_text_comes_back_byte_for_byte(self, storage: Storage, text: str) -> None:
         """As an added one does."""
-        post = await a_kept_post(storage)
+        post = await a_kept_post(storage, title=None)
         edit = an_edit(post, Changes(text=Text(text)))
         await make(storage, edit)
         found = await find_post(storage, post)
@@ -254,6 +255,37 @@ class EditsContract:
         shorter = an_edit(post, Changes(text=Text("xx"), sets_title=True))
         await make(storage, shorter, quota)
         await assert_counted(storage, replace(an_account(), id=post.author), shorter.applied_to(post))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [Changes(text=Text("x" * (MAX_BODY_BYTES - 1))), Changes(title=Title("ttt"), sets_title=True)],
+        ids=["text", "title"],
+    )
+    async def test_sz_01_title_and_text_are_no_larger_together_than_a_post_may_be(
+        self, storage: Storage, changes: Changes
+    ) -> None:
+        """Whichever of them an edit brings, and to the very byte; what is refused changes nothing."""
+        post = await a_kept_post(storage, title=Title("t"), text=Text("x" * (MAX_BODY_BYTES - 2)))
+        full = an_edit(post, Changes(title=Title("é"), sets_title=True))
+        await make(storage, full)
+        post = full.applied_to(post)
+        before = await account_by_now(storage, replace(an_account(), id=post.author))
+        for versions in (Versions.only(2), ANY_VERSION):
+            with pytest.raises(PostTooLarge):
+                await make(storage, an_edit(post, changes, versions=versions))
+        with pytest.raises(VersionConflict):
+            await make(storage, an_edit(post, changes, versions=Versions.only(1)))
+        await assert_unchanged(storage, before, post)
+
+    async def test_sz_01_a_post_that_is_too_large_can_still_be_made_shorter(self, storage: Storage) -> None:
+        """Or be given a status, from when edits were not held to that."""
+        post = await a_kept_post(storage, title=Title("ttt"), text=Text("x" * MAX_BODY_BYTES))
+        for changes in (Changes(status=Status.DRAFT), Changes(title=Title("tt"), sets_title=True)):
+            await make(storage, edit := an_edit(post, changes))
+            post = edit.applied_to(post)
+        with pytest.raises(PostTooLarge):
+            await make(storage, an_edit(post, Changes(title=Title("ttt"), sets_title=True)))
+        await assert_counted(storage, replace(an_account(), id=post.author), post)
 
     async def test_an_old_version_is_a_conflict_before_it_is_too_large(self, storage: Storage) -> None:
         """Whether there was room for what will not be made is no matter."""

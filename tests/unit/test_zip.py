@@ -20,7 +20,7 @@ from postkeep.controllers.zip_reading import (
     ZipInvalid,
     ZipReader,
 )
-from postkeep.domain.incoming import PostTooLarge
+from postkeep.domain.posts import PostTooLarge
 from postkeep.views import zip_writing
 from postkeep.views.zip_writing import ZipWriter
 

@@ -8,8 +8,8 @@ from postkeep.controllers import strict_json
 from postkeep.controllers.incoming import MOST_ENTRIES, PART_BYTES, PART_ENTRIES, PART_READ
 from postkeep.controllers.incoming_posts import read_post
 from postkeep.domain.errors import Invalid, PostkeepError
-from postkeep.domain.incoming import IncomingPost, PostTooLarge
-from postkeep.domain.posts import MAX_LINE_BYTES
+from postkeep.domain.incoming import IncomingPost
+from postkeep.domain.posts import MAX_LINE_BYTES, PostTooLarge
 from postkeep.services.entries import Entry
 
 

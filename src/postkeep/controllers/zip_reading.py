@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO, Final, NamedTuple, Self
 
 from postkeep.domain.errors import Invalid
-from postkeep.domain.incoming import PostTooLarge
-from postkeep.domain.posts import MAX_BODY_BYTES
+from postkeep.domain.posts import MAX_BODY_BYTES, PostTooLarge
 from postkeep.views.post_files import MAX_FRONT_BYTES
 from postkeep.views.zip_format import (
     CENTRAL,

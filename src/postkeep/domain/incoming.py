@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.errors import Conflict, Invalid, TooLarge
+from postkeep.domain.errors import Conflict, Invalid
 from postkeep.domain.ids import derived_id, moment_of, parse_id
 from postkeep.domain.moments import EPOCH
-from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostId, Status, Text, Title
+from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostId, PostTooLarge, Status, Text, Title
 
 MAX_ID_LENGTH: Final = 200
 """How many characters the name may have that another system gave a post."""
@@ -33,12 +33,6 @@ class IdInvalid(Invalid):
 
     code = "id_invalid"
     field = "id"
-
-
-class PostTooLarge(TooLarge):
-    """A post's title and text have at most 1,048,576 bytes together."""
-
-    code = "post_too_large"
 
 
 class PostPresent(Conflict):

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, NewType, Self
 from uuid import UUID
 
 from postkeep.domain.accounts import AccountId
-from postkeep.domain.errors import Absent, Forbidden, Invalid
+from postkeep.domain.errors import Absent, Forbidden, Invalid, TooLarge
 from postkeep.domain.ids import new_id, parse_id
 from postkeep.domain.moments import rfc3339
 from postkeep.domain.unicode import is_encodable
@@ -41,6 +41,12 @@ class QuotaExceeded(Forbidden):
     """The account holds as many posts, or as many bytes, as it may; deleting some makes room."""
 
     code = "quota_exceeded"
+
+
+class PostTooLarge(TooLarge):
+    """A post's title and text have at most 1,048,576 bytes together."""
+
+    code = "post_too_large"
 
 
 class TextInvalid(Invalid):

@@ -10,7 +10,7 @@ from uuid import UUID
 from postkeep.domain.accounts import Account, AccountId, AccountStatus, Email
 from postkeep.domain.errors import Invalid
 from postkeep.domain.moments import EPOCH, rfc3339
-from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostId, Status, Text, Title
+from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, Post, PostId, Status, Text, Title
 from postkeep.domain.sessions import Origin, Session, SessionId, SessionStatus
 from postkeep.services.archive import Amounts, Kept
 
@@ -22,8 +22,12 @@ FORMAT: Final = 1
 _LARGEST: Final = 2**53
 """More than any number here can be; what counts further (versions, say) does so on the database's side."""
 
-_LARGEST_COUNTER: Final = 2**30
-"""Half of what the columns of counters hold."""
+_LARGEST_COUNTER: Final = 3 * 2**29
+"""Three quarters of what the columns of counters hold, since a post may be brought in with half of it: what was edited
+since then comes back, and can be edited further."""
+
+_LARGEST_POST: Final = MAX_BODY_BYTES + 4 * TITLE_MAX_LENGTH
+"""More than a post may have, by the longest title: edits were not always held to both together."""
 
 _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Moments have room for what is added to them, in every database."""
@@ -214,7 +218,7 @@ def _post_of(values: _Values) -> Post:
         created_date=values.moment("created_date"),
         updated_date=values.moment("updated_date"),
     )
-    _within(post.bytes, 0, MAX_BODY_BYTES)
+    _within(post.bytes, 0, _LARGEST_POST)
     return post
 
 

@@ -216,6 +216,7 @@ class PostService:
             PostAbsent: No such post, or it belongs to someone else.
             VersionRequired: No version is named.
             VersionConflict: The post has another one.
+            PostTooLarge: Title and text would be more than a post may have.
             QuotaExceeded: The post grows, and the account would hold more than it may.
             AccountGone: The account was removed or disabled meanwhile.
             StorageUnavailable: The database does not answer.

@@ -278,6 +278,7 @@ class Edits(Protocol):
         Raises:
             PostAbsent: The author has no such post.
             VersionConflict: It has none of the versions that the edit may start from.
+            PostTooLarge: It would be larger than any post may be.
             QuotaExceeded: The post grows, and the account would hold more than that.
             AccountGone: The author's account is absent or disabled by now.
         """

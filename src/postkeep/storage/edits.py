@@ -13,13 +13,15 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    literal_column,
+    or_,
     select,
     update,
 )
 
 from postkeep.domain.accounts import AccountGone
 from postkeep.domain.edits import Edit, Revision, VersionConflict
-from postkeep.domain.posts import UNLIMITED, Post, PostAbsent, Quota
+from postkeep.domain.posts import MAX_BODY_BYTES, UNLIMITED, Post, PostAbsent, PostTooLarge, Quota
 from postkeep.storage.owners import ACTIVE, OWNER, refuse_if_full
 from postkeep.storage.posts import POST, post_of
 from postkeep.storage.statements import Statement
@@ -40,6 +42,8 @@ _TITLE_SIZE: Final = func.coalesce(func.length(cast(PostRow.title, LargeBinary))
 _NEW_SIZE: Final = func.coalesce(bindparam("text_size", type_=Integer()), PostRow.bytes - _TITLE_SIZE) + func.coalesce(
     bindparam("title_size", type_=Integer()), _TITLE_SIZE
 )
+# A post that is too large, from when edits were not held to this, can still be made shorter.
+_FITS: Final = or_(literal_column(str(MAX_BODY_BYTES)) >= _NEW_SIZE, PostRow.bytes >= _NEW_SIZE)
 
 _FIND: Final = select(*POST).where(*_THIS)
 _REVISION: Final = select(PostRow.version, PostRow.created_date, PostRow.updated_date).where(*_THIS)
@@ -84,7 +88,7 @@ def _statements(size: int) -> _Statements:
         .values(posts_version=AccountRow.posts_version + 1, bytes=AccountRow.bytes + growth),
         # In this order: to servers, a column that was set has its new value from then on.
         update(PostRow)
-        .where(*_THIS, *GUARDS[size])
+        .where(*_THIS, *GUARDS[size], _FITS)
         .ordered_values(
             (PostRow.bytes, _NEW_SIZE),
             (
@@ -115,6 +119,7 @@ class SqlEdits:
         Raises:
             PostAbsent: The author has no such post.
             VersionConflict: It has none of the versions that the edit may start from.
+            PostTooLarge: It would be larger than any post may be.
             QuotaExceeded: The post grows, and the account would hold more than that.
             AccountGone: The author's account is absent or disabled by now.
             StorageUnavailable: Nobody knows whether an earlier run of this unit made the edit, and others came later.
@@ -134,7 +139,7 @@ class SqlEdits:
         if found is None:
             raise PostAbsent
         if not is_made:
-            raise VersionConflict(found[0])
+            raise PostTooLarge if found[0] in edit.versions else VersionConflict(found[0])
         return Revision(edit.post_id, *found)
 
     async def _settle(self, edit: Edit) -> None:

@@ -183,6 +183,8 @@ def test_sz_01_an_edit_is_as_large_as_an_add(resident: Person) -> None:
     assert problem_of(edit(resident, post_id, {"text": f"{text}x"}, "*")) == (413, "body_too_large")
     assert edit(resident, post_id, {"text": text}, "*").status_code == 200
     assert len(got(resident, post_id).json()["text"]) == len(text)
+    assert problem_of(edit(resident, post_id, {"title": "t" * (around + 1)}, "*")) == (413, "post_too_large")
+    assert edit(resident, post_id, {"title": "t" * around}, "*").status_code == 200
     answer = edit(resident, post_id, {"text": "a"}, "*", content_type="application/json-patch+json")
     assert problem_of(answer) == (415, "unsupported_media_type")
     assert resident.delete(post_id).status_code == 204

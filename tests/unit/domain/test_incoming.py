@@ -8,8 +8,8 @@ import pytest
 
 from postkeep.domain.accounts import AccountId
 from postkeep.domain.ids import derived_id, moment_of, new_id
-from postkeep.domain.incoming import LEEWAY, DateInvalid, IncomingPost, PostTooLarge
-from postkeep.domain.posts import MAX_BODY_BYTES, Post, Text, Title
+from postkeep.domain.incoming import LEEWAY, DateInvalid, IncomingPost
+from postkeep.domain.posts import MAX_BODY_BYTES, Post, PostTooLarge, Text, Title
 from tests.builders import MIDNIGHT, an_account_id
 
 NOW = MIDNIGHT

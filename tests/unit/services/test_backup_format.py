@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postkeep.domain.posts import MAX_LINE_BYTES
+from postkeep.domain.incoming import MAX_VERSION
+from postkeep.domain.posts import MAX_BODY_BYTES, MAX_LINE_BYTES, Text, Title
 from postkeep.domain.sessions import SessionStatus
 from postkeep.services.archive import Amounts, Kept
 from postkeep.services.backup_format import FORMAT, BackupDamaged, Header, line_of, read_line
@@ -28,6 +29,17 @@ def test_what_is_written_comes_back(found: Everything) -> None:
         assert line.find(b"\n") == len(line) - 1 < MAX_LINE_BYTES
         # Compared as a truth: pytest would print megabytes.
         assert (read_line(line) == kept) is True
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"version": MAX_VERSION + 1_000_000}, {"text": Text("x" * (MAX_BODY_BYTES - 11)), "title": Title("😀" * 200)}],
+    ids=["edited after it was brought in", "edited beside a long title"],
+)
+def test_whatever_a_server_took_is_read(given: dict[str, Any]) -> None:
+    """One post of one person that is refused, and nobody gets back anything of the whole backup."""
+    post = a_post(**given)
+    assert (read_line(line_of(post)) == post) is True
 
 
 def test_an_account_s_numbers_for_caches_stay_behind() -> None:
@@ -84,8 +96,8 @@ def test_any_other_line_is_none(kept: Kept) -> None:
         ("text", None),
         ("title", ""),
         ("title", "x" * 201),
-        ("text", "x" * (1024 * 1024 + 1)),
-        ("version", 2**30 + 1),
+        ("text", "x" * (1024 * 1024 + 801)),
+        ("version", 3 * 2**29 + 1),
         ("created_date", "1969-12-31T23:59:59.999999Z"),
         ("updated_date", "9999-12-31T23:59:59.999999Z"),
         ("account_id", None),
@@ -118,7 +130,7 @@ def test_what_no_account_has_is_refused(name: str, wrong: object) -> None:
     ("name", "wrong"),
     [
         ("counter", -1),
-        ("counter", 2**30 + 1),
+        ("counter", 3 * 2**29 + 1),
         ("salt", "x"),
         ("status", "lost"),
         ("expires_date", "9999-12-31T23:59:59.999999Z"),

@@ -18,7 +18,7 @@ from postkeep.domain.edits import (
     VersionRequired,
     VersionsDisagree,
 )
-from postkeep.domain.posts import PostAbsent, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
+from postkeep.domain.posts import PostAbsent, PostTooLarge, QuotaExceeded, TextInvalid, TitleInvalid, parse_post_id
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
 from postkeep.services.ports import StorageUnavailable
 from postkeep.views.edits import MERGE_PATCH, ChangeUnclear, PostEdit, PostsChange, PostsChanged, PostsNamedTwice
@@ -47,6 +47,7 @@ _EDIT_ERRORS: Final = documented(
     EditEmpty,
     TextInvalid,
     TitleInvalid,
+    PostTooLarge,
     QuotaExceeded,
 )
 _BULK_ERRORS: Final = documented(*_ERRORS, PostsAbsent, ChangeUnclear, PostsNamedTwice, TooMuchAtOnce)
