@@ -208,6 +208,7 @@ class EmbeddedStorage:
         await self._search.close()
         self._heavy.close()
         self._light.close()
+        self._log.close()
         # What waits for its turn in the thread all the same ends with the process.
         if has_ended:
             self._file.connection.close()

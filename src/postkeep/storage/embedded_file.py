@@ -220,6 +220,16 @@ class FileLock:
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
+    @contextmanager
+    def held_if_free(self) -> Generator[bool]:
+        """Hold the turn if nobody else has it, and say whether that is so."""
+        is_held = self._is_taken()
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._file)

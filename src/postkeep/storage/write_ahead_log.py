@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from postkeep.services.ports import Recall, StorageUnavailable
-from postkeep.storage.embedded_file import KEPT_LOG_BYTES, PRAGMAS, OpenedFile, beside, connect
+from postkeep.storage.embedded_file import KEPT_LOG_BYTES, PRAGMAS, FileLock, OpenedFile, beside, connect
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,17 @@ class WriteAheadLog:
 
     It begins anew only in a moment when nobody reads what is in it. Where somebody always does, none comes by itself;
     and readers that take turns, each for long, would let it fill the disk.
+
+    It is copied into the file by whoever has the turn to write, and by nobody else: SQLite up to 3.51.2 may take what
+    is in a log that has just begun anew for copied, and loses it. Source: https://www.sqlite.org/wal.html (11, The
+    WAL-Reset Bug).
     """
 
     def __init__(self, path: Path) -> None:
         """Take the database file."""
         self._path = path
+        # One of its own: threads that share one are not kept from each other.
+        self._turn = FileLock(path)
         self._tried = -math.inf
 
     @property
@@ -79,15 +85,17 @@ class WriteAheadLog:
         """
         if not self.is_long:
             return
-        with closing(connect(self._path)) as connection:
-            # As much as can be copied without keeping any writer from writing; only then what does, and not for long.
-            connection.execute("PRAGMA busy_timeout = 0")
-            _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if pages == copied:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._turn.held_if_free() as is_held:
+            # Whoever writes at this moment has it begin anew behind that.
+            if is_held:
+                self._begin_anew_at_once()
         if self.is_long:
             log.warning("storage_busy", extra={"reason": "the write-ahead log is too long for another long list"})
             raise StorageUnavailable
+
+    def close(self) -> None:
+        """Let go of what stands for the turn to write."""
+        self._turn.close()
 
     async def watch(self, recall: Recall) -> None:
         """Recall a reader whenever the log is long, until cancelled."""
@@ -95,3 +103,11 @@ class WriteAheadLog:
             if self.is_long:
                 recall()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _begin_anew_at_once(self) -> None:
+        """Copy what can be copied without waiting for anybody, and empty the log if that is all of it."""
+        with closing(connect(self._path)) as connection:
+            connection.execute("PRAGMA busy_timeout = 0")
+            _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages == copied:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

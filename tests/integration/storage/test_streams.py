@@ -16,6 +16,7 @@ from postkeep.domain.posts import ListedPost, Text
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage import embedded_file, write_ahead_log
 from postkeep.storage import streams as streams_module
+from postkeep.storage.embedded_file import FileLock
 from postkeep.storage.limits import LONGEST_BYTES, OWN_STREAMS, STREAMS
 from tests.builders import a_post
 from tests.contracts.kept import keep_account, keep_posts
@@ -287,6 +288,22 @@ class TestWriteAheadLog:
         assert await Reader(opened, account).read() == COUNT + 61
         assert log_bytes(opened) < 2_000_000
 
+    async def test_nobody_copies_the_log_whose_turn_to_write_it_is_not(
+        self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SQLite may lose what is committed in a log that begins anew in the moment in which somebody copies it."""
+        monkeypatch.setattr(embedded_file, "LOG_BYTES", 0)
+        path = Path(str(opened.url.database))
+        writer = FileLock(path)
+        with writer.held():
+            before = content_of(path)
+            with pytest.raises(StorageUnavailable):
+                await Reader(opened, account).read()
+            assert (content_of(path) == before) is True
+        writer.close()
+        assert await Reader(opened, account).read() == COUNT
+        assert (content_of(path) == before) is False
+
     async def test_db_26_short_readings_do_not_keep_it_from_beginning_anew(
         self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -325,6 +342,11 @@ def always_read(path: Path) -> Generator[None]:
     finally:
         ended.set()
         reading.join()
+
+
+def content_of(path: Path) -> bytes:
+    """Return all that is in a file."""
+    return path.read_bytes()
 
 
 def log_bytes(opened: Opened) -> int:
