@@ -20,6 +20,11 @@ _LOCKED: Final = (510, 0x40000002)
 """How many bytes of a database file whoever has it open locks, and from which on. Source: SQLite, os.h, SHARED_SIZE and
 SHARED_FIRST."""
 
+_KIND_AT: Final = 18
+_WITH_LOG: Final = b"\2"
+"""Where a database file says what its changes go through, and how it says that it is a write-ahead log. Source:
+https://www.sqlite.org/fileformat.html, 1.3.3."""
+
 _MOMENT_SECONDS: Final = 0.5
 """Much longer than it takes whoever opens or closes a file to make, or take away, what lies beside it."""
 
@@ -82,7 +87,7 @@ def create_embedded_engine(path: Path | None) -> Engine:
 
 
 class FileReplaced(sqlite3.OperationalError):
-    """The database's path leads to another file than the one that was opened, or to none."""
+    """The database's path leads to another file than the one that was opened, or to none, or is one of several."""
 
 
 class OpenedFile:
@@ -138,26 +143,37 @@ def _without_index(path: Path) -> str:
     )
 
 
+def _by_another_name(path: Path) -> str:
+    """Say what to do about a file that has a log and an index beside each of its names."""
+    return (
+        f"{path} is open by another name, a hard link or a mount of the file alone, and what is written by one of them"
+        " breaks what is written by the other: use one name, or mount the folder"
+    )
+
+
 def _refuse_without_index(path: Path) -> None:
-    """See that nobody has a file open whose log has lost its index. To be called before this process opens it.
+    """See that nobody has a file open whose index is not beside it. To be called before this process opens it.
 
     Raises:
-        FileReplaced: Somebody has.
+        FileReplaced: Somebody has, and the index was removed, or is beside another name of the file.
     """
     end = time.monotonic() + _MOMENT_SECONDS
-    while beside(path, "-wal").exists() and not beside(path, "-shm").exists() and _is_open(path):
+    while not beside(path, "-shm").exists() and _is_open(path):
         if time.monotonic() >= end:
-            raise FileReplaced(_without_index(path))
+            has_log = beside(path, "-wal").exists()
+            raise FileReplaced(_without_index(path) if has_log else _by_another_name(path))
         time.sleep(_STEP_SECONDS)
 
 
 def _is_open(path: Path) -> bool:
-    """Whether another process has a database file open, as far as this one may ask."""
+    """Whether another process has a database file with a write-ahead log open, as far as this one may ask."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
+        if os.pread(file, 1, _KIND_AT) != _WITH_LOG:
+            return False
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, *_LOCKED)
     except (BlockingIOError, PermissionError):
         return True

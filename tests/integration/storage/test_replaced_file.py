@@ -154,6 +154,32 @@ async def test_nobody_comes_to_a_file_whose_log_has_lost_its_index(path: Path) -
         assert await find_account(opened.storage, account.id) == account
 
 
+async def test_nobody_comes_to_a_file_by_another_name_than_those_who_have_it_open(path: Path, tmp_path: Path) -> None:
+    """Each of its names has a log of its own, so both would write over what the other has committed."""
+    path.parent.mkdir()
+    async with open_embedded(path) as opened:
+        account = await keep_account(opened.storage)
+        (other := tmp_path / "other.db").hardlink_to(path)
+        kept = files_in(tmp_path)
+        assert "open by another name" in look_from_elsewhere(other)
+        assert files_in(tmp_path) == kept
+        assert not look_from_elsewhere(path)
+    assert not look_from_elsewhere(other)
+    async with open_embedded(other) as opened:
+        assert await find_account(opened.storage, account.id) == account
+
+
+def test_a_file_without_a_log_may_be_read_by_others(path: Path) -> None:
+    """As a copy that another tool made, and reads at the same time: it has no index, by whatever name."""
+    path.parent.mkdir()
+    make_file(path)
+    with closing(connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN")
+        connection.execute("SELECT COUNT(*) FROM accounts").fetchall()
+        assert not look_from_elsewhere(path)
+
+
 async def test_a_log_whose_index_was_removed_is_not_begun_anew(
     opened: Opened, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
