@@ -117,6 +117,13 @@ def test_a_name_may_be_one_of_an_old_pc() -> None:
     assert read(new) == [("é.md", b"a")]
 
 
+def test_as_many_files_as_the_old_form_counts_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """65,535, the number that otherwise says that the right one stands elsewhere; the limit is moved here."""
+    monkeypatch.setattr(zip_reading, "_MOST_16", 3)
+    files = [(f"{n}", b"") for n in range(3)]
+    assert read(bytes(packed(*files))) == files
+
+
 def test_more_files_than_the_old_form_counts_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """65,535 and more; the limit is moved here, and the mark that says so put where it would stand."""
     monkeypatch.setattr(zip_writing, "MOST_16", 3)

@@ -212,17 +212,20 @@ class ZipReader:
         end = self._length - tail_size + at
         if at + END.size + comment != len(tail) or disk or first_disk or here != count:
             raise ZipInvalid
-        if count == MOST_16 or MOST_32 in {size, begin}:
+        if self._is_long(end, count, size, begin):
             end, count, size, begin = self._find_long_directory(end)
         if begin + size != end:
             raise ZipInvalid
         return count, size, begin
 
+    def _is_long(self, end: int, count: int, size: int, begin: int) -> bool:
+        """Whether the directory's end is described elsewhere: what a number says then, it may also say of itself."""
+        is_most = count == MOST_16 or MOST_32 in {size, begin}
+        return is_most and end >= LOCATOR.size and self._read(end - LOCATOR.size, 4) == LOCATOR_SIGNATURE
+
     def _find_long_directory(self, end: int) -> tuple[int, int, int, int]:
         """Return where the directory's end is described, and what is said there, of a ZIP that is long."""
-        signature, _, at, _ = LOCATOR.unpack(self._read(end - LOCATOR.size, LOCATOR.size))
-        if signature != LOCATOR_SIGNATURE:
-            raise ZipInvalid
+        _, _, at, _ = LOCATOR.unpack(self._read(end - LOCATOR.size, LOCATOR.size))
         signature, _, _, _, disk, first_disk, here, count, size, begin = END_64.unpack(self._read(at, END_64.size))
         if signature != END_64_SIGNATURE or disk or first_disk or here != count:
             raise ZipInvalid
