@@ -317,8 +317,9 @@ def _admission(account: Account, kept_hash: str, session: Session) -> Unit:
 
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.admit(account.id, proven_hash=account.password_hash, kept_hash=kept_hash)
+        # Before the new one is there: where the clock was set back, that would be the oldest.
+        await work.sessions.end_oldest(account.id, session.created_date, keep=MOST_SESSIONS - 1)
         await work.sessions.add(session)
-        await work.sessions.end_oldest(account.id, session.created_date, keep=MOST_SESSIONS)
         await work.sessions.forget(account.id, session.created_date - FORGET_AFTER)
         await work.sessions.forget_oldest(account.id, keep=MOST_ENDED)
 

@@ -161,6 +161,16 @@ async def test_tk_35_an_account_has_a_hundred_sessions(monkeypatch: pytest.Monke
     assert await world.sessions.list_live(sessions[0].account_id) == sessions[:1:-1]
 
 
+async def test_tk_35_a_new_login_is_not_the_one_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the clock was set back, or is another machine's: all others seem newer, and nobody would get in."""
+    monkeypatch.setattr("postkeep.services.sessions.MOST_SESSIONS", 3)
+    sessions = await logged_in(world := a_world(), times=3)
+    world.advance(-timedelta(hours=1))
+    email = world.account(sessions[0].account_id).email
+    session = await world.sessions.login(email, DUCKS, ORIGIN)
+    assert await world.sessions.list_live(session.account_id) == [*sessions[:0:-1], session]
+
+
 class TestLeaving:
     """Removing one's own account."""
 
