@@ -6,9 +6,10 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx2
@@ -24,6 +25,7 @@ from tests.e2e.conftest import settings_for
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.test_processes import eventually, workers_of
 from tests.e2e.web.visitors import Visitor
+from tests.faults.disks import small_disk
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "for-Prometheus-alone"
@@ -267,6 +269,30 @@ def test_a_port_that_cannot_be_had_stops_the_start_with_one_line(tmp_path: Path,
     (line,) = server.log.splitlines()
     assert "POSTKEEP_METRICS_PORT" in line
     assert not server.data_folder.exists()
+
+
+def test_db_16_a_full_disk_ends_no_server_that_counts(tmp_path: Path) -> None:
+    """Though its database and its temporary folder are on it: reads go on, also of what has never been counted yet."""
+    try:
+        with small_disk(tmp_path, 8) as disk:
+            folders = {"POSTKEEP_DATA_DIR": f"{disk}/data", "TMPDIR": str(disk)}
+            settings = {**settings_for(), **folders, "POSTKEEP_METRICS_TOKEN": TOKEN}
+            with PostkeepServer(tmp_path / "server", settings).running() as server:
+                person = Person.signs_up(server.http)
+                _fill(Path(f"{disk}/ballast"))
+                paths = ("/api/v1/me", "/api/v1/posts", "/api/v1/sessions", "/nowhere", "/log-in", "/sign-up", "/docs")
+                statuses = [person.gets(path).status_code for _ in range(2) for path in paths]
+                assert statuses == [200, 200, 200, 404, 200, 200, 200] * 2
+                assert person.adds({"text": "x" * 100_000}).status_code == 503
+    except subprocess.CalledProcessError:
+        pytest.skip("this process may not mount a file system")
+
+
+def _fill(ballast: Path) -> None:
+    """Write a file until there is no room for more."""
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
 
 
 def _rules(name: str) -> list[str]:

@@ -23,6 +23,9 @@ _SAMPLE_SECONDS: Final = 1.0
 _READY_SECONDS: Final = 10.0
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
+_IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder that is made there is nobody else's
+"""Where Linux keeps files in memory. Source: shm_overview(7)."""
+
 
 class Metrics:
     """One process's numbers, from everybody who counts."""
@@ -129,7 +132,9 @@ def gathered(settings: Settings) -> Generator[None]:
     if settings.metrics_token is None and settings.metrics_port is None:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="postkeep-metrics-") as folder:
+    # The numbers are in files that are mapped: one on a full disk would end the process that writes to it (SIGBUS).
+    place = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="postkeep-metrics-", dir=place) as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         with _shown(settings):
             yield
