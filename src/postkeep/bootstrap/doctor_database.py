@@ -67,7 +67,7 @@ _WRITABLE: Final = frozenset({"0", "OFF"})
 _ABOUT_SERVER: Final = text(
     "SELECT VERSION() AS version, UTC_TIMESTAMP(6) AS now, @@GLOBAL.innodb_flush_log_at_trx_commit AS flushes,"
     " LEAST(@@GLOBAL.max_connections, COALESCE(NULLIF(@@SESSION.max_user_connections, 0), 999999999)) AS connections,"
-    " CAST(@@GLOBAL.read_only AS CHAR) AS read_only"
+    " CAST(@@GLOBAL.read_only AS CHAR) AS read_only, CAST(@@GLOBAL.innodb_read_only AS CHAR) AS innodb_read_only"
 )
 
 
@@ -194,9 +194,10 @@ async def _asked(url: URL, settings: Settings) -> list[Finding]:
     if took > _SLOW_SECONDS:
         far = f"It takes {took * 1000:.0f} ms for an answer, and a request waits for several: is it far away, or busy?"
         found.append(Finding("speed", Verdict.WARNING, far))
-    if said.read_only not in _WRITABLE:
-        kept = "It takes no writes (read_only is on), which are 503: is it a replica, or did somebody set that?"
-        found.append(Finding("writing", Verdict.ERROR, kept))
+    for name in ("read_only", "innodb_read_only"):
+        if getattr(said, name) not in _WRITABLE:
+            kept = f"It takes no writes ({name} is on), which are 503: is it a replica, or did somebody set that?"
+            found.append(Finding("writing", Verdict.ERROR, kept))
     if apart > _CLOCKS_APART_SECONDS:
         both = f"This machine's clock and the database's are {apart:.0f} seconds apart: set both by NTP."
         found.append(Finding("clock", Verdict.ERROR, both))

@@ -22,6 +22,9 @@ _SETTINGS: Final = text(
     " @@SESSION.sql_mode AS mode, @@SESSION.time_zone AS zone, @@SESSION.character_set_client AS charset"
 )
 
+_BINARY_LOG: Final = text("SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')")
+_LOGS_STATEMENTS: Final = {"log_bin": "ON", "binlog_format": "STATEMENT"}
+
 
 async def check_server(url: URL) -> None:
     """See that a server is one that keeps every post as it is.
@@ -35,6 +38,7 @@ async def check_server(url: URL) -> None:
     try:
         async with engine.connect() as connection:
             said = (await connection.execute(_SETTINGS)).one()
+            log: dict[str, str] = dict((await connection.execute(_BINARY_LOG)).tuples().all())
     except (DBAPIError, OSError) as error:
         refuse_unverified(url, error)
         raise
@@ -49,6 +53,8 @@ async def check_server(url: URL) -> None:
         message = f"{name} {said.version} is too old: use {'.'.join(map(str, oldest))} or newer."
     elif said.packet < MIN_PACKET_BYTES:
         message = f"max_allowed_packet is {said.packet:,}: set it to {MIN_PACKET_BYTES:,} (8M) or more for large posts."
+    elif log == _LOGS_STATEMENTS:
+        message = "binlog_format is STATEMENT, which logs no write under READ COMMITTED: set it to MIXED or ROW."
     elif "STRICT_TRANS_TABLES" not in said.mode:
         message = f"The server does not keep a session's sql_mode (it is {said.mode}): allow STRICT_TRANS_TABLES."
     elif (said.zone, said.charset) != ("+00:00", "utf8mb4"):

@@ -5,11 +5,13 @@ from typing import Final
 
 from asyncmy.errors import MySQLError
 
-_LOST: Final = frozenset({1040, 1047, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1290, 1792, 1836, 1927, 4031})
+_LOST: Final = frozenset(
+    {1036, 1040, 1047, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1290, 1792, 1836, 1874, 1927, 4031}
+)
 """The server ends the connection, cannot take one, or only reads from now on: another connection may lead to one that
 does better. So do all errors that are the driver's."""
 
-_READ_ONLY: Final = frozenset({1290, 1792, 1836})
+_READ_ONLY: Final = frozenset({1036, 1290, 1792, 1836, 1874})
 """Those of them that say so of the server itself: all that lead to it are as good."""
 
 SERVER_LOST: Final = 2013
@@ -20,9 +22,10 @@ _COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
 
 _REFUSED: Final = frozenset(
     {3, 5, 1021, 1026, 1028, 1030, 1034, 1037, 1038, 1041, 1044, 1045, 1049, 1114, 1129, 1130, 1142, 1143, 1146}
-    | {1180, 1203, 1206, 1226, 1227, 1317, 1637, 1698, 1969, 3024, 3169, 3170, 3572}
+    | {1180, 1203, 1206, 1226, 1227, 1317, 1637, 1665, 1698, 1969, 3024, 3169, 3170, 3572}
 )
-"""The server cannot do it now: no room on its disk or in its memory, no right any more, a limit of its own, no table.
+"""The server cannot do it now: no room on its disk or in its memory, no right any more, a limit of its own, no table, a
+log that cannot take it.
 
 Source: MySQL's and MariaDB's error references.
 """

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import math
 import socket
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, cast
 from weakref import WeakSet
 
@@ -47,11 +47,22 @@ _CLOSE_SECONDS: Final = 1.0
 
 _LOCK_SECONDS: Final = math.ceil(PATIENCE_SECONDS)
 _ISOLATION: Final = "READ COMMITTED"
-_OPTIONS: Final = {
-    "connect_timeout": _CONNECT_SECONDS,
+_SESSION: Final = (
+    # Of the connection and of results, too: a server may set those by its `init_connect`, and then it keeps "?" for
+    # every character that it does not know there, without a word.
+    "NAMES utf8mb4 COLLATE utf8mb4_bin",
+    "time_zone = '+00:00'",
+    f"sql_mode = '{SQL_MODE}'",
+    # With a limit of the server's own, long lists would end early, and so would backups.
+    "sql_select_limit = 18446744073709551615, sql_big_selects = 1",
+    "foreign_key_checks = 1, unique_checks = 1",
+    "completion_type = 0",
     # A lock that is waited for longer than anybody waits for the answer would be granted to nobody.
-    "init_command": f"SET time_zone = '+00:00', sql_mode = '{SQL_MODE}', innodb_lock_wait_timeout = {_LOCK_SECONDS}",
-}
+    f"innodb_lock_wait_timeout = {_LOCK_SECONDS}",
+)
+"""What is set on each connection, whatever the server's own is."""
+
+_OPTIONS: Final = {"connect_timeout": _CONNECT_SECONDS, "init_command": f"SET {', '.join(_SESSION)}"}
 
 _ENDING: Final = "/*M!, max_statement_time = {0} */ /*!50708, max_execution_time = {1} */"
 """One setting for MariaDB and one for MySQL, each of which takes the other's for a comment."""
@@ -99,15 +110,17 @@ class Connections:
         """Lend a connection; one that may be out of step afterwards is closed.
 
         Raises:
-            StorageUnavailable: None came free in time.
+            StorageUnavailable: None came free in time, or the server lets nobody in.
             TimeoutError: A new one was not set up in time.
             MySQLError: What the driver said.
         """
-        connection = await self._take()
+        with _connecting():
+            connection = await self._take()
         try:
             if connection not in self._ready:
-                async with within(PATIENCE_SECONDS):
-                    await _set_up(connection, self._isolation)
+                with _connecting():
+                    async with within(PATIENCE_SECONDS):
+                        await _set_up(connection, self._isolation)
                 self._ready.add(connection)
             yield connection
         except BaseException as error:
@@ -166,9 +179,27 @@ class Connections:
             raise OperationalError(SERVER_LOST, str(error)) from error
 
 
+@contextmanager
+def _connecting() -> Generator[None]:
+    """Take nothing that a server says to a new connection for the fault of a statement of ours.
+
+    There is much to say: that the account is locked, or its password has expired, or that `init_connect` fails.
+
+    Raises:
+        StorageUnavailable: It said such a thing.
+    """
+    try:
+        yield
+    except MySQLError as error:
+        if Fault.of(error) is not Fault.OURS:
+            raise
+        log.error("storage_failed", extra={"reason": str(error)})  # noqa: TRY400 - a trace says no more
+        raise StorageUnavailable from error
+
+
 async def _set_up(connection: Connection, isolation: str) -> None:
     """Set what cannot be said while connecting."""
-    await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
+    await connection.query(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}, READ WRITE")
     async with connection.cursor() as cursor:
         await cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'", ())
         is_galera = [value for _, value in await cursor.fetchall()] == ["ON"]

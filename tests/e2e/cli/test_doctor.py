@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.databases import MariaDbServer, free_port
+from tests.databases import MariaDbProcess, MariaDbServer, free_port
 from tests.e2e.cli.commands import Outcome, postkeep
 from tests.e2e.clients import Person
 from tests.e2e.servers import PostkeepServer
@@ -175,6 +175,26 @@ def test_a_database_server_that_takes_no_writes_is_found(tmp_path: Path) -> None
         assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
         mariadb.run("SET GLOBAL read_only = ON")
         done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+    assert (done.code, verdicts(done.out)["writing"]) == (1, "error")
+
+
+def test_a_database_server_that_was_started_to_be_read_is_found(tmp_path: Path) -> None:
+    """As whoever saves what is left of a damaged one does: its read_only says nothing."""
+    (folder := tmp_path / "server").mkdir()
+    process = MariaDbProcess(folder)
+    process.install()
+    mariadb = MariaDbServer(process.url)
+    settings = {**SECRET, "POSTKEEP_DATABASE_URL": process.url.set(database="kept").render_as_string()}
+    try:
+        mariadb.await_start(process.start())
+        mariadb.run("CREATE DATABASE kept")
+        assert postkeep("migrate", "upgrade", settings=settings, folder=tmp_path).code == 0
+        process.stop()
+        process.options = ("--innodb-read-only",)
+        mariadb.await_start(process.start())
+        done = postkeep("doctor", "--json", settings=settings, folder=tmp_path)
+    finally:
+        process.stop()
     assert (done.code, verdicts(done.out)["writing"]) == (1, "error")
 
 

@@ -2,23 +2,32 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import nullcontext
 
 import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from postkeep.domain.errors import Misconfigured
 from postkeep.domain.posts import MAX_BODY_BYTES, Text
+from postkeep.services.ports import StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import server_check
 from postkeep.storage.migrate import upgrade
+from postkeep.storage.server_archive import ServerArchive
 from postkeep.storage.server_check import check_server
-from tests.builders import a_post, a_session
+from postkeep.storage.server_pool import create_server_engine
+from tests.builders import a_post, a_session, an_account
+from tests.contracts.idempotency import a_use, find_use, keep_use
 from tests.contracts.kept import assert_counted, find_account, find_session, keep_account, keep_posts, keep_sessions
 from tests.contracts.sessions import advance, found_with_age
 from tests.databases import MariaDbServer, Server, free_port
 from tests.integration.storage.opened import Opened, ask, open_server
 from tests.integration.storage.test_mapping import account_columns, kept_row
+
+# What most advice on character sets leaves in a configuration. It is run for whoever is no administrator.
+INIT_CONNECT = "SET NAMES utf8mb3, collation_connection = utf8mb3_unicode_ci"
 
 HOSTILE = (
     "--default-time-zone=+05:30",
@@ -27,23 +36,45 @@ HOSTILE = (
     "--character-set-server=latin1",
     "--collation-server=latin1_swedish_ci",
     "--transaction-isolation=SERIALIZABLE",
-    "--init-connect=SET NAMES latin1",
+    f"--init-connect={INIT_CONNECT}",
 )
+
+SET_LATER = {
+    "sql_select_limit": 2,
+    "max_join_size": 1,
+    "foreign_key_checks": 0,
+    "completion_type": "'RELEASE'",
+    "tx_read_only": 1,
+}
+"""What somebody sets while it runs, for something else, and forgets."""
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
     """Start a MariaDB whose defaults are all wrong for us."""
     with MariaDbServer.started(tmp_path_factory.mktemp("hostile"), *HOSTILE) as server:
+        server.run("CREATE USER plain@'127.0.0.1' IDENTIFIED BY 'plain'")
         yield server
 
 
 @pytest.fixture(scope="module")
 def hostile_url(hostile: MariaDbServer) -> Iterator[URL]:
-    """Return a database there, with our schema."""
+    """Return a database there, with our schema, for an account that is no administrator's."""
     with hostile.database() as url:
         upgrade(url)
-        yield url
+        hostile.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {url.database}.* TO plain@'127.0.0.1'")
+        yield url.set(username="plain", password="plain")
+
+
+@pytest.fixture
+async def administrator(hostile: MariaDbServer) -> AsyncGenerator[AsyncConnection]:
+    """Return a connection that may change everybody's settings there."""
+    engine = create_server_engine(hostile.url, pool_size=1, autocommit=True)
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
 
 
 @pytest.fixture
@@ -53,10 +84,12 @@ async def opened(hostile_url: URL) -> AsyncGenerator[Opened]:
         yield opened
 
 
-async def test_db_19_moments_are_kept_in_utc_whatever_the_zone_is(opened: Opened) -> None:
+async def test_db_19_moments_are_kept_in_utc_whatever_the_zone_is(
+    opened: Opened, administrator: AsyncConnection
+) -> None:
     """Written, read back and looked at raw: the same. The zone may change at any time, at night included."""
     account = await keep_account(opened.storage)
-    await opened.rows("SET GLOBAL time_zone = '-03:30'")
+    await administrator.execute(text("SET GLOBAL time_zone = '-03:30'"))
     try:
         assert await find_account(opened.storage, account.id) == account
         async with open_server("mariadb", opened.url) as later:
@@ -66,7 +99,7 @@ async def test_db_19_moments_are_kept_in_utc_whatever_the_zone_is(opened: Opened
                 Opened("mariadb", later.storage, later.engine), second
             )
     finally:
-        await opened.rows("SET GLOBAL time_zone = '+05:30'")
+        await administrator.execute(text("SET GLOBAL time_zone = '+05:30'"))
 
 
 async def test_db_19_ages_do_not_depend_on_the_zone(opened: Opened) -> None:
@@ -90,24 +123,84 @@ async def test_iv_21_nothing_is_cut_and_no_character_lost(opened: Opened) -> Non
         await opened.rows("UPDATE posts SET title = :t WHERE id = :id", t="t" * 201, id=post.id.bytes)
 
 
-async def test_every_connection_is_set(opened: Opened) -> None:
-    """Those of units and those of queries: zone, mode, character set, isolation."""
-    asked = "SELECT @@SESSION.time_zone, @@SESSION.character_set_client, @@SESSION.sql_mode, @@SESSION.tx_isolation"
-    account = await keep_account(opened.storage)
+@pytest.mark.parametrize("name", SET_LATER)
+async def test_what_somebody_sets_for_everybody_is_not_for_us(
+    hostile_url: URL, administrator: AsyncConnection, name: str
+) -> None:
+    """Lists and backups have their ends, what belongs to an account goes with it, and whoever may write can."""
+    await administrator.execute(text(f"SET GLOBAL {name} = {SET_LATER[name]}"))
+    try:
+        async with open_server("mariadb", hostile_url) as opened:
+            account = await keep_account(opened.storage)
+            posts = [a_post(author=account.id) for _ in range(3)]
+            await keep_posts(opened.storage, *posts)
+            await assert_counted(opened.storage, account, *posts)
+            async with ServerArchive(hostile_url).snapshot() as snapshot:
+                kept = [thing async for part in snapshot.parts() for thing in part]
+            assert {post.id for post in posts} <= {thing.id for thing in kept}
+            await keep_use(opened.storage, use := a_use(account.id))
+            await opened.storage.transact(account.id, lambda work: work.accounts.remove(account.id))
+            assert await find_use(opened.storage, use) is None
+            await opened.storage.check()
+    finally:
+        await administrator.execute(text(f"SET GLOBAL {name} = DEFAULT"))
+
+
+@pytest.mark.parametrize(
+    ("shut", "opened_again"),
+    [
+        ("ALTER USER plain@'127.0.0.1' ACCOUNT LOCK", "ALTER USER plain@'127.0.0.1' ACCOUNT UNLOCK"),
+        ("ALTER USER plain@'127.0.0.1' PASSWORD EXPIRE", "SET PASSWORD FOR plain@'127.0.0.1' = PASSWORD('plain')"),
+        ("SET GLOBAL init_connect = 'nonsense'", f"SET GLOBAL init_connect = '{INIT_CONNECT}'"),
+    ],
+    ids=["locked", "expired", "init-connect"],
+)
+async def test_a_server_that_lets_nobody_in_is_unavailable(
+    hostile_url: URL, administrator: AsyncConnection, shut: str, opened_again: str
+) -> None:
+    """Whatever it says to whoever connects is not a statement's fault, which would be 500."""
+    await administrator.execute(text(shut))
+    try:
+        async with open_server("mariadb", hostile_url) as opened:
+            with pytest.raises(StorageUnavailable):
+                await keep_account(opened.storage)
+            with pytest.raises(StorageUnavailable):
+                await find_account(opened.storage, an_account().id)
+    finally:
+        await administrator.execute(text(opened_again))
+
+
+async def test_every_connection_is_set(hostile_url: URL, administrator: AsyncConnection) -> None:
+    """Those of units and those of queries: zone, mode, character sets, isolation, and that what is unique is."""
+    names = (
+        "time_zone",
+        "character_set_client",
+        "character_set_connection",
+        "character_set_results",
+        "unique_checks",
+        "tx_isolation",
+        "sql_mode",
+    )
     answers: list[list[object]] = []
 
     async def look(work: UnitOfWork) -> None:
-        answers.append(list((await ask(work, asked))[0]))
+        answers.append(list((await ask(work, f"SELECT {', '.join(f'@@SESSION.{name}' for name in names)}"))[0]))
 
     async def unit(work: UnitOfWork) -> None:
         await work.accounts.claim_access(account.id)
         await look(work)
 
-    await opened.storage.transact(account.id, unit)
-    await opened.storage.read(look)
-    assert [(zone, charset) for zone, charset, _, _ in answers] == [("+00:00", "utf8mb4")] * 2
-    assert all("STRICT_TRANS_TABLES" in str(mode) for _, _, mode, _ in answers)
-    assert answers[0][3] == "READ-COMMITTED"
+    await administrator.execute(text("SET GLOBAL unique_checks = 0"))
+    try:
+        async with open_server("mariadb", hostile_url) as opened:
+            account = await keep_account(opened.storage)
+            await opened.storage.transact(account.id, unit)
+            await opened.storage.read(look)
+    finally:
+        await administrator.execute(text("SET GLOBAL unique_checks = 1"))
+    assert [answer[:5] for answer in answers] == [["+00:00", "utf8mb4", "utf8mb4", "utf8mb4", 1]] * 2
+    assert all("STRICT_TRANS_TABLES" in str(answer[6]) for answer in answers)
+    assert answers[0][5] == "READ-COMMITTED"
 
 
 async def test_db_18_a_packet_too_small_is_refused_at_start(hostile_url: URL) -> None:
@@ -126,6 +219,15 @@ async def test_db_18_a_packet_large_enough_is_taken(hostile: MariaDbServer, host
             await check_server(hostile_url)
     finally:
         await asyncio.to_thread(hostile.run, f"SET GLOBAL max_allowed_packet = {MAX_BODY_BYTES}")
+
+
+async def test_a_log_of_statements_is_refused_at_start(server: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every write would be refused: what READ COMMITTED does cannot be done again by its statements."""
+    for is_kept, is_refused in (("ON", True), ("OFF", False)):
+        said = f"SELECT 'log_bin', '{is_kept}' UNION SELECT 'binlog_format', 'STATEMENT'"
+        monkeypatch.setattr(server_check, "_BINARY_LOG", text(said))
+        with pytest.raises(Misconfigured, match="binlog_format is STATEMENT") if is_refused else nullcontext():
+            await check_server(server.url)
 
 
 async def test_a_good_server_is_taken(server: Opened) -> None:
