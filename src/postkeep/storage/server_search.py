@@ -107,7 +107,12 @@ class ServerSearch:
         """Look on, and say whether that was all; it is not where a slice took too long."""
         try:
             async with self._connections.lent() as connection:
-                await look.on(connection)
+                try:
+                    await look.on(connection)
+                except MySQLError:
+                    # Its transaction goes on, and whoever had it next would see what there was when this one began.
+                    connection.close()
+                    raise
                 if connection.connected:
                     await connection.rollback()
         except MySQLError as error:

@@ -330,6 +330,37 @@ async def test_slices_are_of_one_moment(server: Opened, monkeypatch: pytest.Monk
     assert await find(server.storage, author, "1", listing) == wanted
 
 
+# MySQL's SLEEP takes its end for an answer.
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+async def test_the_next_search_does_not_see_the_moment_of_one_that_the_server_ended(
+    server: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction goes on behind the error: whoever got its connection would look at posts that are gone."""
+    author = (await keep_account(server.storage)).id
+    look = server_search_module.Look
+    end_of_slice_of, sleeps = look.end_of_slice, ["SELECT SLEEP(2) FROM accounts"]
+
+    async def take_too_long(search: Any, connection: Connection, size: int) -> Place | None:
+        if sleeps:
+            await connection.query(sleeps.pop())
+        return await end_of_slice_of(search, connection, size)
+
+    async def found() -> int:
+        finds = Finds(parse_query("word"), limit=9, about_bytes=2**30)
+        return len((await search.run(author, EVERYTHING, finds, before=None, has_to_end=never)).posts)
+
+    monkeypatch.setattr(server_search_module, "_FIRST_SLICE", 1)
+    monkeypatch.setattr(look, "end_of_slice", take_too_long)
+    search = ServerSearch(server.url, statement_seconds=0.5)
+    try:
+        with pytest.raises(SearchUnavailable):
+            await found()
+        await keep_posts(server.storage, a_post(author=author, text=Text("word")))
+        assert await found() == 1
+    finally:
+        await search.close()
+
+
 async def test_the_rule_looks_at_long_texts_in_another_thread(server: Opened) -> None:
     """A database may be made to find much for nothing; the event loop has others to answer meanwhile."""
     author = await keep_long_posts(server, 2)
