@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher, extract_parameters
@@ -181,8 +182,11 @@ class Argon2Passwords:
 def _give_way() -> None:
     """Let everybody else go first from now on: who logs in waits a while anyway, and nobody else should.
 
+    A sandbox may forbid it, as systemd's `@resources` does: then passwords are hashed without giving way.
+
     Source: setpriority(2): on Linux a thread has a niceness of its own, and only the superuser may lower it.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICENESS, _NICEST))
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICENESS, _NICEST))

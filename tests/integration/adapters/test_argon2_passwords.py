@@ -1,6 +1,7 @@
 """Argon2: strong enough, in threads, and never too many at once."""
 
 import asyncio
+import errno
 import os
 import re
 import subprocess
@@ -106,6 +107,18 @@ def test_pw_18_hashing_gives_way_in_a_process_that_gives_way_itself() -> None:
     """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ran.stdout, ran.stderr) == ("19\n", "")
+
+
+async def test_pw_18_hashing_does_without_giving_way_where_that_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox may forbid it, as systemd's @resources does: nobody would get in."""
+
+    def refuse(*_: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    hasher = Argon2Passwords(memory_kib=8, passes=1)
+    assert await hasher.verify(DUCKS, await hasher.hash(DUCKS, HOME), HOME)
+    await hasher.close()
 
 
 async def test_pw_09_the_default_is_strong_enough() -> None:
