@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.e2e.clients import Person, a_text, problem_of
+from tests.e2e.clients import Person, a_password, a_text, an_address, problem_of
 from tests.e2e.conftest import settings_for
 from tests.e2e.nginx import Nginx
 from tests.e2e.servers import PostkeepServer
@@ -100,6 +100,28 @@ def test_what_is_out_of_all_proportion_ends_at_nginx(nginx: Nginx, http: httpx2.
     answer = sends(person, a_body(2 * MEBIBYTE + 1))
     assert problem_of(answer) == (413, "body_too_large")
     assert answer.headers["x-request-id"] not in nginx.server.log
+
+
+def test_the_longest_text_of_a_page_passes(nginx: Nginx) -> None:
+    """A browser writes a letter of two bytes as six: what the page takes must not be lost on its way."""
+    with nginx.reader() as browser:
+        browser.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
+        signed_up = browser.post("/sign-up", data={"email": an_address(), "password": a_password()})
+        written = browser.post("/posts/new", data={"text": "ж" * (MEBIBYTE // 2)})
+        assert (signed_up.status_code, written.status_code) == (303, 303)
+    assert list((nginx.folder / "body").iterdir()) == []
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["length", "chunked"])
+def test_what_is_brought_in_passes(nginx: Nginx, http: httpx2.Client, *, is_chunked: bool) -> None:
+    """It may be far more than a post, and waits on Postkeep's disk alone."""
+    person = Person.signs_up(http)
+    headers = {**person.authorization, "Content-Type": "application/jsonl"}
+    lines = [json.dumps({"text": f"{number} " + "x" * 1_000_000}).encode() + b"\n" for number in range(6)]
+    content = iter(lines) if is_chunked else b"".join(lines)
+    last = json.loads(http.post("/api/v1/import", content=content, headers=headers).text.splitlines()[-1])
+    assert (last["added"], last["complete"], len(person.posts())) == (6, True, 6)
+    assert list((nginx.folder / "body").iterdir()) == []
 
 
 def test_a_stranger_with_a_large_body_is_told_so(http: httpx2.Client) -> None:
