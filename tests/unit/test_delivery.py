@@ -36,16 +36,30 @@ def test_op_12_the_image_runs_as_nobody_special() -> None:
     assert re.findall(r"^(?:ADD|RUN) .*", served, re.MULTILINE) == []
 
 
+def described(compose: str, service: str) -> str:
+    """Return what compose.yaml says of a service."""
+    found: list[str] = re.findall(rf"^  {service}:\n((?:    .*\n|\n)+)", compose, re.MULTILINE)
+    assert len(found) == 1
+    return found[0]
+
+
 def test_op_12_compose_lets_it_do_nothing_but_serve() -> None:
-    """No capability, no way to more rights, and nothing to write to that outlives the container."""
+    """No capability, no way to more rights, and nothing to write to but a folder of its own."""
     compose = (ROOT / "compose.yaml").read_text("utf-8")
     common = compose.partition("\nservices:")[0]
     for line in ("read_only: true", "cap_drop: [ALL]", 'security_opt: ["no-new-privileges:true"]'):
         assert f"\n  {line}\n" in common
     for service in ("app", "migrate"):
-        (described,) = re.findall(rf"^  {service}:\n((?:    .*\n|\n)+)", compose, re.MULTILINE)
-        assert "<<: *postkeep" in described
-        assert re.findall(r"cap_add|user:|privileged|read_only: false", described) == []
+        said = described(compose, service)
+        assert "<<: *postkeep" in said
+        assert re.findall(r"cap_add|user:|privileged|read_only: false", said) == []
+
+
+def test_compose_has_what_is_brought_in_wait_on_the_disk() -> None:
+    """A tmpfs is memory, of which the container has less than two imports may bring: the kernel would end it."""
+    said = described((ROOT / "compose.yaml").read_text("utf-8"), "app")
+    assert re.findall(r"^    tmpfs: (.+)$", said, re.MULTILINE) == ["[/tmp]"]
+    assert re.findall(r"[\w-]+:/data", said) == ["incoming:/data"]
 
 
 @pytest.mark.parametrize(
