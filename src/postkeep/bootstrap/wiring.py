@@ -171,6 +171,16 @@ def open_backups(settings: Settings, *, fills: bool) -> BackupService:
     return BackupService(archive, SystemClock(), release=version("postkeep"))
 
 
+def refuse_absent(settings: Settings) -> None:
+    """See that there is a database to work on: in a wrong folder a command would make one, and find nobody in it.
+
+    Raises:
+        Misconfigured: There is none, or it is in the memory of another process.
+    """
+    refuse_in_memory(settings)
+    _refuse_absent_file(database_url(settings))
+
+
 def kept_files(settings: Settings) -> list[Path]:
     """Return the files of an embedded database, and of its secret, whether they are there or not.
 
@@ -236,5 +246,5 @@ def _refuse_absent_file(url: URL) -> None:
     """
     path = file_of(url)
     if path is not None and not path.is_file():
-        message = f"There is no database {path}."
+        message = f"There is no database {path}: run this where the server runs, with its settings."
         raise Misconfigured(message)

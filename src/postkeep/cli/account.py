@@ -21,13 +21,18 @@ Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's e-m
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
-def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]]) -> None:
-    """Do something with the accounts of the configured database."""
+def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]], *, makes: bool = False) -> None:
+    """Do something with the accounts of the configured database.
+
+    Args:
+        use: What to do.
+        makes: Whether an embedded database is made where there is none.
+    """
     from postkeep.bootstrap.database_url import refuse_in_memory
-    from postkeep.bootstrap.wiring import load_quietly, wire
+    from postkeep.bootstrap.wiring import load_quietly, refuse_absent, wire
 
     settings = load_quietly()
-    refuse_in_memory(settings)
+    (refuse_in_memory if makes else refuse_absent)(settings)
 
     async def open_and_use() -> None:
         async with wire(settings) as wired:
@@ -69,7 +74,7 @@ def create(email: Address, *, password_stdin: Stdin = False) -> None:
         account = await accounts.create(address, password)
         typer.echo(account.id)
 
-    _run(use)
+    _run(use, makes=True)
 
 
 @app.command("list")

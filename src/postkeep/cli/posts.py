@@ -175,13 +175,12 @@ def _use(
 ) -> None:
     """Do something with somebody's posts in the configured database, whose own files are no target."""
     from postkeep.adapters.backup_files import refuse_to_replace
-    from postkeep.bootstrap.database_url import refuse_in_memory
-    from postkeep.bootstrap.wiring import kept_files, load_quietly, wire
+    from postkeep.bootstrap.wiring import kept_files, load_quietly, refuse_absent, wire
     from postkeep.domain.accounts import Email
 
     address = Email.parse(email)
     settings = load_quietly()
-    refuse_in_memory(settings)
+    refuse_absent(settings)
     if target is not None:
         refuse_to_replace(target, kept_files(settings))
 

@@ -2,8 +2,9 @@
 
 import json
 import re
+from pathlib import Path
 
-from tests.e2e.cli.commands import Outcome, beside, refusal
+from tests.e2e.cli.commands import Outcome, beside, postkeep, refusal
 from tests.e2e.clients import Person, a_password, a_text, an_address, problem_of
 from tests.e2e.crowds import at_once
 from tests.e2e.servers import PostkeepServer
@@ -140,6 +141,23 @@ def test_an_unknown_address_is_said_in_one_line(sqlite_server: PostkeepServer) -
         return outcome.code, refusal(outcome)
 
     assert set(at_once(len(commands), run)) == {(1, "No account has this e-mail address.")}
+
+
+def test_a_command_in_the_wrong_folder_makes_no_database(tmp_path: Path) -> None:
+    """An empty list and exit code 0 would say that everybody is gone, or that somebody is disabled who is not."""
+    commands = (
+        ("account", "list"),
+        ("account", "sessions", "ann@example.com"),
+        ("account", "disable", "ann@example.com"),
+        ("posts", "export", "--email", "ann@example.com", "posts"),
+        ("posts", "import", "--email", "ann@example.com", "posts"),
+    )
+    outcomes = at_once(len(commands), lambda number: postkeep(*commands[number], settings={}, folder=tmp_path))
+    assert [(outcome.code, "There is no database" in refusal(outcome)) for outcome in outcomes] == [(3, True)] * 5
+    assert list(tmp_path.iterdir()) == []
+    first = ("account", "create", "ann@example.com", "--password-stdin")
+    assert postkeep(*first, settings={}, folder=tmp_path, stdin=b"five purple ducks\n").code == 0
+    assert done(postkeep("account", "list", settings={}, folder=tmp_path)).endswith(" ann@example.com\n")
 
 
 def test_what_cannot_sign_up_cannot_be_created_either(sqlite_server: PostkeepServer) -> None:

@@ -279,7 +279,7 @@ def test_a_server_s_database_needs_its_schema(mariadb: MariaDbServer, a_backup: 
 def test_what_cannot_be_backed_up_or_read_is_said(tmp_path: Path) -> None:
     """One line each, and no database is made on the way."""
     commands: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
-        (("backup", "file"), {}, 3, "There is no database postkeep-data/postkeep.db."),
+        (("backup", "file"), {}, 3, "There is no database postkeep-data/postkeep.db: run this where the server runs"),
         (("backup", "file"), {"POSTKEEP_DATABASE_URL": "sqlite://"}, 3, "memory"),
         (("restore", "file"), {}, 1, "No such file"),
         (("restore", str(tmp_path)), {}, 1, "directory"),

@@ -123,7 +123,8 @@ def test_whoever_only_looks_makes_no_database(tmp_path: Path) -> None:
     """An empty one would be taken for one that has lost everything; the first start makes it, or an upgrade."""
     commands = ("current", "check", "history")
     current, check, history = at_once(len(commands), lambda number: Site(tmp_path, {}).run(commands[number]))
-    assert {refusal(current), refusal(check)} == {"There is no database postkeep-data/postkeep.db."}
+    said = "There is no database postkeep-data/postkeep.db: run this where the server runs, with its settings."
+    assert {refusal(current), refusal(check)} == {said}
     assert (current.code, check.code, history.code) == (3, 3, 0)
     assert "0001" in history.out
     assert list(tmp_path.iterdir()) == []
