@@ -15,9 +15,11 @@ from pathlib import Path
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from postkeep.adapters.prometheus_metrics import PrometheusMetrics
-from postkeep.bootstrap.metrics import Metrics
+from postkeep.bootstrap.metrics import Metrics, metrics_of
+from postkeep.settings import Settings
 from tests.databases import MariaDbServer, free_port
 from tests.e2e.cli.commands import postkeep
 from tests.e2e.clients import Person, a_text, connect, problem_of
@@ -132,6 +134,16 @@ def test_a_server_that_cannot_serve_is_seen_before_anybody_comes(tmp_path: Path,
             assert eventually(lambda: server.scrape()["postkeep_ready"] == 0)
             assert server.scrape(event="schema_unfit")["postkeep_events_total"] >= 1
     assert "migrate upgrade" in server.events("schema_unfit")[0]["reason"]
+
+
+@pytest.mark.parametrize(("url", "has_room"), [(None, True), ("sqlite:////proc/absent/posts.db", False)])
+async def test_the_room_is_that_of_the_disk_that_fills_up(tmp_path: Path, url: str | None, *, has_room: bool) -> None:
+    """An alarm about another disk would be silent until posts are refused. On /proc there never is any room."""
+    settings = Settings(database_url=SecretStr(url) if url else None, data_dir=tmp_path / "absent", metrics_port=1)
+    metrics = metrics_of(settings)
+    assert metrics is not None
+    told = (await metrics.render()).decode()
+    assert (float(re.findall(r"^postkeep_disk_free_bytes (\S+)", told, re.MULTILINE)[0]) > 0) is has_room
 
 
 async def test_a_database_that_is_slow_is_seen_before_anybody_comes() -> None:

@@ -34,7 +34,7 @@ GAUGES: Final[Mapping[str, str]] = {
     "processes": "Processes that serve.",
     "ready": "Those that could when they last looked: their database answered, with a schema that fits.",
     "database_look_seconds": "How long the database took when they last looked, where it took longest.",
-    "disk_free_bytes": "Room where the data directory is.",
+    "disk_free_bytes": "Room where the embedded database is, or else the data directory.",
     "looked_timestamp_seconds": "When the process that has not looked at itself for longest last did, in Unix time.",
 }
 """What is so at the moment, by name, with what it means."""

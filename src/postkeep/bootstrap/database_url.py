@@ -53,6 +53,12 @@ def file_of(url: URL) -> Path | None:
     return Path(url.database or "") if is_file else None
 
 
+def folder_of(url: URL, settings: Settings) -> Path:
+    """Return the folder whose disk fills up: that of an embedded database's file, or else the data directory."""
+    file = file_of(url)
+    return settings.data_dir if file is None else file.parent
+
+
 def refuse_in_memory(settings: Settings) -> None:
     """Refuse what a second process cannot do with a database in the memory of the first.
 

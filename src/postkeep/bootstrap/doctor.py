@@ -12,7 +12,7 @@ from sqlalchemy import URL
 
 from postkeep.adapters.jwt_tokens import name_of
 from postkeep.adapters.signing_secret import checked_secret, kept_secret
-from postkeep.bootstrap.database_url import database_url, file_of, is_in_memory
+from postkeep.bootstrap.database_url import database_url, file_of, folder_of, is_in_memory
 from postkeep.bootstrap.doctor_database import FULL, look_at_file, look_at_server
 from postkeep.bootstrap.findings import Finding, Verdict, look_at
 from postkeep.bootstrap.readiness import Unasked, find_trouble
@@ -39,10 +39,9 @@ def diagnose() -> Iterator[Finding]:
     )
     yield look_at("secret", lambda: _look_at_secret(settings, url))
     file = file_of(url)
-    folder = settings.data_dir if file is None else file.parent
     if file is not None:
         yield look_at("files", lambda: _look_at_files(file))
-    yield look_at("disk", lambda: _look_at_disk(folder, is_used=url.get_backend_name() == "sqlite"))
+    yield look_at("disk", lambda: _look_at_disk(folder_of(url, settings), is_used=url.get_backend_name() == "sqlite"))
     yield from _look_at_network(settings)
     yield from _look_at_tracing()
     database = list(_look_at_database(settings, url))

@@ -7,11 +7,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from postkeep.bootstrap.database_url import database_url, folder_of
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.server.served import Served
 from postkeep.settings import Settings
@@ -119,7 +120,7 @@ def metrics_of(settings: Settings) -> Metrics | None:
         return None
     from postkeep.adapters.prometheus_metrics import PrometheusMetrics  # noqa: PLC0415 - not loaded for nothing
 
-    return Metrics(PrometheusMetrics(version("postkeep")), settings.data_dir)
+    return Metrics(PrometheusMetrics(version("postkeep")), folder_of(database_url(settings), settings))
 
 
 @contextmanager
@@ -158,8 +159,10 @@ def _shown(settings: Settings) -> Generator[None]:
 
 def _room_in(folder: Path) -> float:
     """Return how many bytes are free where a folder is, or will be."""
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    return shutil.disk_usage(there).free
+    for there in (folder.absolute(), *folder.absolute().parents):
+        with suppress(OSError):
+            return shutil.disk_usage(there).free
+    return 0
 
 
 def _about_process() -> Mapping[str, float]:
