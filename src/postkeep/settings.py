@@ -259,7 +259,8 @@ def _env_file() -> dict[str, str]:
     except (OSError, UnicodeError) as error:
         message = f"{ENV_FILE} cannot be read: {error}"
         raise Misconfigured(message) from error
-    said = dict(_lines(text))
+    # Some editors begin a file so. It would be a part of the first name, which nobody knew then.
+    said = dict(_lines(text.removeprefix("\ufeff")))
     if is_exposed and any(_is_secret(name.upper(), value) for name, value in said.items()):
         raise exposed(ENV_FILE)
     return said

@@ -388,6 +388,13 @@ def test_sv_08_a_line_of_dotenv_that_cannot_be_understood_stops_the_start(
     assert caplog.records == []
 
 
+def test_sv_08_a_dotenv_that_begins_as_some_editors_begin_files_is_read() -> None:
+    """The first name would have an invisible letter, be nobody's, and be passed over in silence."""
+    Path(".env").write_text("POSTKEEP_PORT=8001\nPOSTKEEP_DOCS=false\n", "utf-8-sig")
+    settings = load_settings()
+    assert (settings.port, settings.docs) == (8001, False)
+
+
 def test_op_02_a_secret_in_dotenv_is_taken_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two servers that put different variables into it would have different secrets."""
     monkeypatch.setenv("NAME", "other")
