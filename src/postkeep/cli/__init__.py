@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
 import typer
@@ -52,6 +53,7 @@ def options(
 def main() -> None:
     """Run the command line; refusals are one line each."""
     _open_closed_streams()
+    _write_any_letter()
     try:
         try:
             app()
@@ -61,6 +63,8 @@ def main() -> None:
         _end(str(error), CANNOT_START)
     except PostkeepError as error:
         _end(error.detail, REFUSED)
+    except UnicodeDecodeError as error:
+        _end(f"What was read is not {error.encoding.upper()}: {error.reason}.", REFUSED)
     except OSError as error:
         # A full disk behind standard output, a file that a command may not open.
         reason = error.strerror or str(error)
@@ -83,6 +87,12 @@ def _open_closed_streams() -> None:
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _write_any_letter() -> None:
+    """Have standard output write what its encoding lacks by its number, as standard error does: \\u0436."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _end(said: str, code: int) -> NoReturn:

@@ -6,7 +6,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -19,6 +19,10 @@ app = typer.Typer(help="Create, list and change accounts, also while the server 
 
 Address = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's e-mail address.", show_default=False)]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+_LONGEST: Final = 4096
+"""More than any password has: of what sends no end of a line, no more is read."""
 
 
 def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]], *, makes: bool = False) -> None:
@@ -45,7 +49,7 @@ def _run(use: Callable[["AdministrationService"], Coroutine[Any, Any, None]], *,
 def _password(*, from_stdin: bool) -> str:
     """Ask for a password; it is never an argument, which other users of the machine can see."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        return sys.stdin.readline(_LONGEST).rstrip("\r\n")
     try:
         with warnings.catch_warnings(action="error", category=getpass.GetPassWarning):
             first, second = getpass.getpass("Password: "), getpass.getpass("Again: ")

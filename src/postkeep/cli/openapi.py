@@ -28,7 +28,7 @@ def openapi(
     settings = Settings.model_construct()
     document = json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False) + "\n"
     if check is not None:
-        if not check.is_file() or check.read_text("utf-8") != document:
+        if not check.is_file() or check.read_bytes() != document.encode():
             refuse(f"{check} is not in step: run `postkeep openapi --write {check}`.")
         typer.echo(f"{check} is in step.")
     elif write is not None:

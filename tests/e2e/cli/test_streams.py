@@ -49,6 +49,34 @@ def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path, command: str
     assert (outcome.code in {1, 3}, says in refusal(outcome)) == (True, True), outcome
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("account create ann@example.com --password-stdin <bytes", "not UTF-8"),
+        ("account delete ann@example.com <bytes >answer", "not UTF-8"),
+        ("openapi --check bytes", "bytes is not in step"),
+    ],
+)
+def test_bytes_that_are_no_text_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, says: str
+) -> None:
+    """With a locale such as en_US.UTF-8; in C, Python lets them pass."""
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe five purple ducks\n")
+    outcome = in_shell(tmp_path, command)
+    assert (outcome.code, says in refusal(outcome)) == (1, True), outcome
+
+
+def test_a_letter_that_a_locale_lacks_is_written_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that ends in the middle of a trace would show nobody behind the first such address."""
+    assert in_shell(tmp_path, "migrate upgrade").code == 0
+    created = in_shell(tmp_path, "account create ann@\u0436\u0436.example --password-stdin <<e\nfive purple ducks\ne")
+    assert created.code == 0, created
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1:strict")
+    listed = in_shell(tmp_path, "account list")
+    assert (listed.code, listed.out.split()[-1]) == (0, r"ann@\u0436\u0436.example")
+
+
 @pytest.mark.parametrize("command", ["history", "current"])
 def test_what_alembic_says_and_nobody_can_read_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
