@@ -27,6 +27,13 @@ LETTERS = (
     "element => { const { fontFamily, fontWeight } = getComputedStyle(element); return [fontFamily, fontWeight]; }"
 )
 
+SIDE = """element => {
+    const words = document.createRange();
+    words.selectNodeContents(element);
+    const [its, all] = [words.getBoundingClientRect(), element.getBoundingClientRect()];
+    return its.left - all.left < 1 ? "left" : all.right - its.right < 1 ? "right" : "between";
+}"""
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_stands_in_an_empty_field_can_be_read(
@@ -51,6 +58,18 @@ def test_a_title_is_written_in_the_letters_that_it_is_shown_in(browser: Browser,
         shown = seen.page.get_by_role("heading", level=1).evaluate(LETTERS)
         seen.page.goto(f"{path}/edit")
         assert seen.page.locator("#title").evaluate(LETTERS) == shown
+
+
+def test_what_is_written_from_right_to_left_begins_at_the_right(browser: Browser, sqlite_server: PostkeepServer) -> None:
+    """Every script is searched, and every script can be read: a full stop at the wrong end is none."""
+    visitor = Visitor.signs_up(sqlite_server.url)
+    path = visitor.write("\u0634\u0643\u0631\u0627.\n\nThanks.", title="\u0634\u0643\u0631\u0627")
+    with window(browser, sqlite_server.url) as seen:
+        seen.enter(visitor)
+        seen.page.goto("/")
+        assert seen.page.locator(".entry h2").evaluate(SIDE) == "right"
+        seen.page.goto(path)
+        assert [each.evaluate(SIDE) for each in seen.page.locator("h1, .prose p").all()] == ["right", "right", "left"]
 
 
 def box(element: Locator) -> FloatRect:
