@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, text
 
 from postkeep.bootstrap.database import refuse_what_is_no_database
 from postkeep.bootstrap.database_port import find_silence
-from postkeep.bootstrap.findings import TROUBLE, Finding, Verdict, look_at, reason_of
+from postkeep.bootstrap.findings import KIND, TROUBLE, Finding, Verdict, look_at, reason_of
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings
 from postkeep.storage.deadlines import within
@@ -31,9 +31,6 @@ _LOCK_SECONDS: Final = 2.0
 
 FULL: Final = 4 * 1024**2
 """With fewer bytes free, nothing is sure to be added: a post may have 1 MB, and is written more than once."""
-
-_KIND: Final = 0xFF
-"""The part of SQLite's extended codes that says the kind. Source: sqlite.org/rescode.html."""
 
 _SLOW_SECONDS: Final = 0.01
 """A request waits for several answers, one after the other."""
@@ -145,7 +142,7 @@ def _take_lock(path: Path) -> str:
         held = (
             f"somebody has held its lock for {_LOCK_SECONDS:.0f} seconds: end the transaction that does (fuser {path})"
         )
-        busy = getattr(error, "sqlite_errorcode", 0) & _KIND == sqlite3.SQLITE_BUSY
+        busy = getattr(error, "sqlite_errorcode", 0) & KIND == sqlite3.SQLITE_BUSY
         message = f"Nothing can be added to {path}: {held if busy else error}."
         raise Misconfigured(message) from error
     return "Whoever wants to can write."

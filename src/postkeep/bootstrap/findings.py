@@ -34,6 +34,9 @@ class Finding:
     said: str
 
 
+KIND: Final = 0xFF
+"""The part of SQLite's extended codes that says the kind. Source: sqlite.org/rescode.html."""
+
 TROUBLE: Final = (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError)
 """What drivers and the system raise where something is the matter; the last two of a port or a name that cannot be."""
 
@@ -57,4 +60,8 @@ def reason_of(error: Exception) -> str:
         return "it is damaged: restore a backup into a new one"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error)
+    said = getattr(error, "orig", None) or error
+    if getattr(said, "sqlite_errorcode", 0) & KIND == sqlite3.SQLITE_IOERR:
+        # What SQLite says where it finds no room for its -shm, too.
+        return f"{said} (its disk may be full, or broken)"
+    return str(getattr(said, "strerror", None) or said)

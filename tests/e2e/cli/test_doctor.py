@@ -18,7 +18,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.databases import MariaDbProcess, MariaDbServer, free_port
-from tests.e2e.cli.commands import Outcome, postkeep
+from tests.e2e.cli.commands import Outcome, postkeep, refusal
 from tests.e2e.clients import Person
 from tests.e2e.servers import PostkeepServer
 from tests.faults.disks import small_disk
@@ -104,6 +104,23 @@ def test_a_disk_that_is_full_is_said_wherever_it_matters(tmp_path: Path) -> None
     assert (done.code, verdicts(done.out)["writing"]) == (1, "error")
     assert "its disk is full" in said["writing"]
     assert "posts are refused" in said["disk"]
+
+
+def test_what_cannot_be_opened_on_a_full_disk_says_what_may_be_the_matter(tmp_path: Path) -> None:
+    """SQLite finds no room for its -shm and says "disk I/O error", which sounds like a broken disk."""
+    create = ("account", "create", "ann@example.com", "--password-stdin")
+    try:
+        with small_disk(tmp_path, 24) as disk:
+            assert disk is not None
+            settings = {**SECRET, "POSTKEEP_DATA_DIR": str(disk / "data")}
+            assert postkeep(*create, settings=settings, folder=tmp_path, stdin=b"five purple ducks").code == 0
+            (disk / "old-export.tar").write_bytes(bytes(shutil.disk_usage(disk).free))
+            outcome = postkeep("account", "list", settings=settings, folder=tmp_path)
+            found = postkeep("doctor", settings=settings, folder=tmp_path).out
+    except subprocess.CalledProcessError:
+        pytest.skip("this process may not mount a file system")
+    assert (outcome.code, "may be full" in refusal(outcome)) == (3, True), outcome
+    assert "may be full" in found
 
 
 def test_a_database_server_that_is_away_is_one_line(tmp_path: Path) -> None:

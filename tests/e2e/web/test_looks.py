@@ -60,7 +60,9 @@ def test_a_title_is_written_in_the_letters_that_it_is_shown_in(browser: Browser,
         assert seen.page.locator("#title").evaluate(LETTERS) == shown
 
 
-def test_what_is_written_from_right_to_left_begins_at_the_right(browser: Browser, sqlite_server: PostkeepServer) -> None:
+def test_what_is_written_from_right_to_left_begins_at_the_right(
+    browser: Browser, sqlite_server: PostkeepServer
+) -> None:
     """Every script is searched, and every script can be read: a full stop at the wrong end is none."""
     visitor = Visitor.signs_up(sqlite_server.url)
     path = visitor.write("\u0634\u0643\u0631\u0627.\n\nThanks.", title="\u0634\u0643\u0631\u0627")
