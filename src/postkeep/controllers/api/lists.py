@@ -26,26 +26,41 @@ from postkeep.views.posts import NOT_BLANK, ListedPostView, SummaryView, found_l
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["posts"])
 
 _ERRORS = (TokenMissing, TokenInvalid, StorageUnavailable)
-_LINK: Responses = {
-    status.HTTP_200_OK: {
-        "headers": {"Link": {"description": 'rel="next": the next page (RFC 8288).', "schema": {"type": "string"}}}
-    }
-}
+_LINK: Final = {"description": 'rel="next": the next page (RFC 8288).', "schema": {"type": "string"}}
+_ETAG: Final = {"schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}}
+_MAY_BE_KEPT: Final = {"ETag": {**_ETAG, "description": "For If-None-Match, where the answer may be kept."}}
 _UNMODIFIED: Responses = {
     status.HTTP_304_NOT_MODIFIED: {
         "description": "Nothing has changed since the answer of If-None-Match.",
-        "headers": {"ETag": {"required": True, "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}}},
+        "headers": {"ETag": {**_ETAG, "required": True}},
     }
 }
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The answer at hand, as its ETag has it.",
+    "schema": {"type": "string"},
+}
+_CONDITIONAL: Final[dict[str, Any]] = {"parameters": [_IF_NONE_MATCH]}
+"""The door answers it (`server.response_cache`), so no route has such a parameter."""
+
 LISTED: Final[dict[str, Any]] = {
     "response_model": list[ListedPostView],
     "responses": {
         **documented(*_ERRORS, RequestInvalid, CursorInvalid, QueryInvalid, SearchUnavailable),
-        **_LINK,
         **_UNMODIFIED,
+        status.HTTP_200_OK: {"headers": {"Link": _LINK, **_MAY_BE_KEPT}},
     },
+    "openapi_extra": _CONDITIONAL,
 }
 """What getPosts answers, by either name."""
+
+SUMMARISED: Final[Responses] = {
+    **documented(*_ERRORS, AccountGone),
+    **_UNMODIFIED,
+    status.HTTP_200_OK: {"headers": _MAY_BE_KEPT},
+}
 
 REMEMBERED: Final = {"/api/v1/posts": "", "/getPosts": "", "/api/v1/posts/summary": "summary"}
 """Where answers depend on the caller's posts only, and what each is called that was asked for without a query."""
@@ -133,7 +148,7 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     return response
 
 
-@router.get("/posts/summary", operation_id="getSummary", responses={**documented(*_ERRORS, AccountGone), **_UNMODIFIED})
+@router.get("/posts/summary", operation_id="getSummary", responses=SUMMARISED, openapi_extra=_CONDITIONAL)
 async def get_summary(caller: CurrentCaller, posts: Posts, response: Response) -> SummaryView:
     """Answer how many posts the caller has, by status, and how much of the quota they use."""
     summary = await posts.summarise(caller.account_id, size=caller.stamp.list_bytes)
