@@ -91,7 +91,7 @@ def _open_closed_streams() -> None:
 
 def _write_any_letter() -> None:
     """Have standard output write what its encoding lacks by its number, as standard error does."""
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+    if type(sys.stdout) is TextIOWrapper and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
