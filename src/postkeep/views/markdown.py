@@ -24,9 +24,9 @@ MAX_CELLS: Final = 8 * 1024
 two kilobytes would be a second's work, and 64 a minute's."""
 
 MAX_LINKED: Final = MAX_BYTES
-"""The addresses and titles of a text's links may have so many characters together. Where they have more, because one that
-stands in the text once is linked to often, the text is shown without such links, and without tables: half of 64 KiB, linked
-to from the other half, would be hundreds of megabytes."""
+"""The addresses and titles of a text's links may have so many characters together. Where they have more, because one
+that stands in the text once is linked to often, the text is shown without such links, and without tables: half of 64
+KiB, linked to from the other half, would be hundreds of megabytes."""
 
 SHORT_BYTES: Final = 8 * 1024
 """Texts up to that have a line of their own: the worst take a tenth of what the worst longer ones do."""

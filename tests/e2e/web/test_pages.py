@@ -485,7 +485,7 @@ class TestAccount:
     def test_a_form_of_another_account_does_nothing_even_where_both_have_one_password(
         self, ann: Visitor, sqlite_server: PostkeepServer, path: str
     ) -> None:
-        """In another tab somebody has logged in to another account of theirs, which is not the one that the form names."""
+        """In another tab somebody has logged in to another account of theirs: not the one that the form names."""
         ben = Visitor.signs_up(sqlite_server.url)
         assert ann.submit("/account/password", password=ann.password, new_password=ben.password).status_code == 303
         ann.password = ben.password
