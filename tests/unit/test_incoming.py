@@ -272,6 +272,13 @@ def test_a_file_with_such_a_name_is_refused(name: str, code: str) -> None:
     assert file(b"text", info) == code
 
 
+def test_what_a_mac_adds_to_each_note_is_none() -> None:
+    """Nobody wrote it, so nobody is told that it was refused."""
+    beside = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
+    found = zipped([("a.md", b"text"), ("__MACOSX/", b""), ("__MACOSX/._a.md", beside)])
+    assert [entry.name for entry in found] == ["a.md"]
+
+
 def test_links_folders_and_namesakes_are_no_notes() -> None:
     """A folder is not worth a word."""
     link = zipfile.ZipInfo("link.md", DATE)

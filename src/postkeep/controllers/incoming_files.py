@@ -18,6 +18,9 @@ _MOST_NAME: Final = 4096
 
 _ENDINGS: Final = {".md", ".markdown"}
 
+_OF_A_MAC: Final = "__MACOSX/"
+"""Where a Mac puts what its file system knows of a file besides its content, under the same name. Source: RFC 1740."""
+
 
 class NameUnsafe(Invalid):
     """A file's name is a path from the archive's top: no `..`, drive or backslash; up to 4,096 printable characters."""
@@ -64,12 +67,12 @@ class IncomingFiles:
         self._names: set[int] = set()
 
     def parts(self) -> Iterator[Sequence[Entry]]:
-        """Read it, some entries at a time; folders are none."""
+        """Read it, some entries at a time; folders are none, and neither is what a Mac adds by itself."""
         part: list[Entry] = []
         size = 0
         for number, entry in enumerate(self._zip.entries(), 1):
             self.done = number
-            if not entry.is_folder:
+            if not (entry.is_folder or entry.name.startswith(_OF_A_MAC)):
                 part.append(Entry(entry.name[:_SHOWN_LENGTH], self._read(entry)))
                 size += entry.size
             if len(part) >= PART_ENTRIES or size >= PART_BYTES or number % PART_READ == 0:
