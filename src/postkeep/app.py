@@ -132,11 +132,11 @@ def create_app(settings: Settings | None = None) -> Postkeep:
 
 def _lifespan(
     settings: Settings, memory: Memory, metrics: Metrics | None, tracing: Tracing | None
-) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, object]]]:
     """Make what goes on for as long as the application serves; its state is the requests'."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[Mapping[str, object]]:
         give_back_large_blocks()
         async with AsyncExitStack() as going_on:
             if metrics is not None:
@@ -170,7 +170,7 @@ def _lifespan(
     return lifespan
 
 
-def _state_of_requests(settings: Settings, memory: Memory, wired: Wired) -> Mapping[str, Any]:
+def _state_of_requests(settings: Settings, memory: Memory, wired: Wired) -> Mapping[str, object]:
     """Return what requests find in their state: who calls, what pages are made of, and what all of them share."""
     services = wired.services
     folder = settings.data_dir if settings.data_dir.is_dir() else None

@@ -79,18 +79,19 @@ def import_(
 
         postkeep posts import --email ann@example.com notes.zip
     """
-    refused: list[int] = []
+    refused = 0
 
     async def use(services: "Services", account: "Account") -> None:
+        nonlocal refused
         try:
             opened = _repeatable(file.open("rb"))
         except OSError as error:
             refuse(f"{file}: {error.strerror}.")
         with opened, shown("Bringing in") as progress:
-            refused.append(await _bring_in(services, account, opened, progress, dry_run=dry_run))
+            refused = await _bring_in(services, account, opened, progress, dry_run=dry_run)
 
     _use(email, use)
-    if refused != [0]:
+    if refused:
         raise typer.Exit(REFUSED)
 
 

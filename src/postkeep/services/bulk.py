@@ -82,10 +82,11 @@ class BulkService:
         parsed = {given: parse_id(given) for given in named}
         posts = [PostId(post_id) for post_id in parsed.values() if post_id is not None]
         await self._refuse_too_much(author, posts, size)
-        done: list[int] = []
+        changed = 0
 
         async def unit(work: UnitOfWork) -> None:
-            done.append(await change(work, posts))
+            nonlocal changed
+            changed = await change(work, posts)
             if len(posts) < len(named):
                 raise PostsAbsent
 
@@ -96,7 +97,7 @@ class BulkService:
             absent = [given for given, post_id in parsed.items() if post_id is None or str(post_id) in missing]
             log.info("posts_missed", extra={"account": author, "posts": len(absent)})
             raise PostsAbsent(absent) from None
-        return done[-1]
+        return changed
 
     async def _refuse_too_much(self, author: AccountId, posts: Sequence[PostId], size: int) -> None:
         """Refuse what would take long, before anybody waits for it; who has less than that is not even asked.

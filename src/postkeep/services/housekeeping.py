@@ -86,14 +86,15 @@ class HousekeepingService:
 
     async def _sweep(self, find: _Find, forget: _Forget) -> int:
         """Have all accounts forget something that are found to have it, and return how much it was."""
-        swept = [0]
+        swept = 0
 
         async def sweep(owner: AccountId) -> None:
+            nonlocal swept
             while removed := await self._forget(forget, owner):
-                swept[0] += removed
+                swept += removed
 
         await self._sweep_each(find, sweep)
-        return swept[0]
+        return swept
 
     async def _sweep_each(self, find: _Find, sweep: Callable[[AccountId], Awaitable[None]]) -> None:
         """Do something for all accounts that are found; one with which it fails is not in the others' way.
@@ -119,17 +120,18 @@ class HousekeepingService:
 
     async def _forget(self, forget: _Forget, owner: AccountId) -> int:
         """Have one account forget something, and return how much it was."""
-        removed = [0]
+        removed = 0
 
         async def unit(work: UnitOfWork) -> None:
+            nonlocal removed
             await work.accounts.claim(owner)
-            removed[0] = await forget(work, owner)
+            removed = await forget(work, owner)
 
         try:
             await self._storage.transact(owner, unit)
         except AccountGone:
             return 0
-        return removed[0]
+        return removed
 
 
 async def _find_closed(work: UnitOfWork, after: AccountId) -> Sequence[AccountId]:

@@ -56,16 +56,17 @@ class Removal:
         Raises:
             StorageUnavailable: The database does not answer; the rest is still there.
         """
-        removed = [1]
+        removed = 1
 
         async def some(work: UnitOfWork) -> None:
-            removed[0] = await work.posts.remove_some(account_id, at_most=SLICE_POSTS, about_bytes=AT_ONCE_BYTES)
+            nonlocal removed
+            removed = await work.posts.remove_some(account_id, at_most=SLICE_POSTS, about_bytes=AT_ONCE_BYTES)
 
         async def the_rest(work: UnitOfWork) -> None:
             await work.accounts.remove(account_id)
 
         try:
-            while removed[0]:
+            while removed:
                 await self._storage.transact(account_id, some, weight=AT_ONCE_BYTES)
             await self._storage.transact(account_id, the_rest)
         except AccountGone:
