@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from postkeep.controllers.errors import FormInvalid
 from postkeep.controllers.route import MAX_FORM_FIELDS
-from postkeep.controllers.web import dependencies
+from postkeep.controllers.web import form_reading
 from postkeep.controllers.web.form_reading import parse_form
 from postkeep.domain.posts import MAX_BODY_BYTES
 from postkeep.views.forms import MAX_DECODED_BYTES, MAX_WRITING_BYTES, TextTooLong
@@ -29,7 +29,7 @@ def test_what_was_typed_is_read(text: str) -> None:
 def test_escapes_mean_what_they_mean_to_others(written: str, at_once: int) -> None:
     """The standard library reads them the same, wherever a piece ends; what is no escape stays."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(dependencies, "_READ_AT_ONCE", at_once)
+        patched.setattr(form_reading, "_READ_AT_ONCE", at_once)
         _compare(written)
 
 
