@@ -41,8 +41,8 @@ def _one_word(given: SecretStr | None) -> SecretStr | None:
     return given
 
 
-class _EnvFile(PydanticBaseSettingsSource):
-    """Reads NAME from .env."""
+class _Said(PydanticBaseSettingsSource):
+    """Reads NAME from the environment, or from .env."""
 
     def __init__(self, settings_cls: type[BaseSettings], said: Mapping[str, str]) -> None:
         """Take what is said, by names in upper case."""
@@ -59,7 +59,7 @@ class _EnvFile(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
-class _SecretFiles(_EnvFile):
+class _SecretFiles(_Said):
     """Reads NAME from the file that NAME_FILE names, for the settings that are secret."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401, ARG002 - pydantic's
@@ -72,12 +72,7 @@ class _SecretFiles(_EnvFile):
 class Settings(BaseSettings):
     """Everything that can be set. Read once at start; never changed after."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        frozen=True,
-        extra="ignore",
-        env_ignore_empty=True,
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
@@ -146,13 +141,11 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _heed_platforms(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Take POSTKEEP_PORT=tcp://... for a container platform's, which it is; PORT for want of ours; and its name."""
-        ours = {name: value for name, value in given.items() if not _is_injected_port(name, value)}
+        """Take a platform's PORT for want of ours, and the name that it gives beside ours."""
         name = os.environ.get("RENDER_EXTERNAL_HOSTNAME")
-        if name:
-            ours["trusted_hosts"] = f"{ours.get('trusted_hosts', '')} {name}"
+        named = {"trusted_hosts": f"{given.get('trusted_hosts', '')} {name}"} if name else {}
         port = os.environ.get("PORT")
-        return {"port": port, **ours} if port else ours
+        return ({"port": port} if port else {}) | given | named
 
     @classmethod
     def settings_customise_sources(
@@ -164,14 +157,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Look in this order: arguments, environment, .env, files of secrets."""
-        del dotenv_settings, file_secret_settings
-        env_file = _env_file()
-        given = _by_upper({**env_file, **os.environ})
+        del env_settings, dotenv_settings, file_secret_settings
+        environment, env_file = _by_upper(_environment()), _by_upper(_env_file())
         return (
             init_settings,
-            env_settings,
-            _EnvFile(settings_cls, _by_upper(env_file)),
-            _SecretFiles(settings_cls, given),
+            _Said(settings_cls, environment),
+            _Said(settings_cls, env_file),
+            _SecretFiles(settings_cls, env_file | environment),
         )
 
 
@@ -200,9 +192,15 @@ def load_settings() -> Settings:
     return settings
 
 
-def _is_injected_port(name: str, value: object) -> bool:
-    """Whether this is an address that a platform put where a port's number would be ours."""
-    return name in {"port", "database_port"} and bool(_INJECTED_PORT.match(str(value)))
+def _environment() -> dict[str, str]:
+    """Return the environment without the addresses that a platform puts where a port's number would be ours."""
+    return {name: value for name, value in os.environ.items() if not _is_injected_port(name.upper(), value)}
+
+
+def _is_injected_port(name: str, value: str) -> bool:
+    """Whether this is such an address."""
+    ports = {_variable("port"), _variable("database_port")}
+    return name in ports and bool(_INJECTED_PORT.match(value))
 
 
 def _check_database(settings: Settings) -> None:
@@ -243,7 +241,7 @@ def _by_upper(given: Mapping[str, str]) -> dict[str, str]:
 
 def _given() -> dict[str, str]:
     """Return the environment, and what .env adds to it."""
-    return {**_env_file(), **os.environ}
+    return {**_env_file(), **_environment()}
 
 
 def _env_file() -> dict[str, str]:

@@ -124,6 +124,18 @@ def test_what_container_platforms_inject_is_not_ours(name: str, value: str, monk
     assert (settings.port, settings.database_port) == (8000, 3306)
 
 
+def test_what_container_platforms_inject_hides_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod beside a service called "postkeep" may have its settings in .env."""
+    monkeypatch.setenv("POSTKEEP_PORT", "tcp://10.0.0.1:8000")
+    monkeypatch.setenv("postkeep_database_port", "tcp://10.0.0.1:3306")
+    Path(".env").write_text("POSTKEEP_PORT=8001\npostkeep_database_port=3307\n", "utf-8")
+    monkeypatch.setenv("POSTKEEP_DATABASE_HOST", "db")
+    monkeypatch.setenv("POSTKEEP_DATABASE_USER", "ann")
+    monkeypatch.setenv("POSTKEEP_DATABASE_NAME", "posts")
+    settings = load_settings()
+    assert (settings.port, settings.database_port) == (8001, 3307)
+
+
 def test_a_platforms_port_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Render, Heroku and Cloud Run say PORT, and look there for the server; an injected POSTKEEP_PORT is in no way."""
     monkeypatch.setenv("PORT", "10000")

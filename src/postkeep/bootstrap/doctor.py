@@ -34,9 +34,8 @@ def diagnose() -> Iterator[Finding]:
     except Misconfigured as error:
         yield Finding("settings", Verdict.ERROR, str(error))
         return
-    yield Finding(
-        "settings", Verdict.OK, f"They can be read; {len(settings.model_fields_set)} are not at their default."
-    )
+    changed = [name for name, field in Settings.model_fields.items() if getattr(settings, name) != field.default]
+    yield Finding("settings", Verdict.OK, f"They can be read; {len(changed)} are not at their default.")
     yield look_at("secret", lambda: _look_at_secret(settings, url))
     file = file_of(url)
     if file is not None:

@@ -55,6 +55,13 @@ def test_it_changes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_setting_at_its_default_is_not_counted(tmp_path: Path) -> None:
+    """Whoever copied .env.example has changed nothing."""
+    settings = {**NOBODY, "POSTKEEP_DRAIN_SECONDS": "2", "POSTKEEP_WORKERS": "1", "POSTKEEP_TRUSTED_HOSTS": ""}
+    done = postkeep("doctor", settings=settings, folder=tmp_path)
+    assert "They can be read; 1 are not at their default." in done.out
+
+
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path) -> None:
     """With the word that was probably meant; nothing else can be looked at."""
     done = postkeep("doctor", "--json", settings={"POSTKEEP_PROT": "1"}, folder=tmp_path)
