@@ -183,6 +183,8 @@ def delete(email: Address, *, yes: Annotated[bool, typer.Option("--yes", help="D
     from postkeep.domain.accounts import Email
 
     address = Email.parse(email)
-    if not yes:
-        typer.confirm(f"Remove {email} and all its posts?", abort=True)
+    # Typer's own question takes Ctrl-C for a no.
+    if not yes and input(f"Remove {email} and all its posts? [y/N]: ").strip().lower() not in {"y", "yes"}:
+        typer.echo("postkeep: Nothing was removed.", err=True)
+        raise typer.Exit(1)
     _run(lambda accounts: accounts.delete(address))
