@@ -38,7 +38,7 @@ async def check_server(url: URL) -> None:
     try:
         async with engine.connect() as connection:
             said = (await connection.execute(_SETTINGS)).one()
-            log: dict[str, str] = dict((await connection.execute(_BINARY_LOG)).tuples().all())
+            log = {row[0]: row[1] for row in await connection.execute(_BINARY_LOG)}
     except (DBAPIError, OSError) as error:
         refuse_unverified(url, error)
         raise

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
+from postkeep.storage.pool import Poolable
+
 
 class Cursor(Protocol):
     """What is used of asyncmy's cursor."""
@@ -36,16 +38,11 @@ class Cursor(Protocol):
         ...
 
 
-class Connection(Protocol):
+class Connection(Poolable, Protocol):
     """What is used of asyncmy's connection, whose own types are incomplete."""
 
     _transport: asyncio.ReadTransport
     _result: object
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is open."""
-        ...
 
     def cursor(self, cursor: type[Any] | None = None) -> Cursor:
         """Make a cursor, of another class where one is given."""
@@ -61,35 +58,4 @@ class Connection(Protocol):
 
     async def rollback(self) -> None:
         """Roll back."""
-        ...
-
-    def close(self) -> None:
-        """End it, without a word to the server."""
-        ...
-
-
-class Pool(Protocol):
-    """What is used of asyncmy's pool."""
-
-    size: int
-    freesize: int
-
-    async def acquire(self) -> Connection:
-        """Take a connection that is open."""
-        ...
-
-    def release(self, connection: Connection) -> object:
-        """Give it back; a closed one, or one in a transaction, is dropped."""
-        ...
-
-    def close(self) -> None:
-        """Lend no more."""
-        ...
-
-    async def wait_closed(self) -> None:
-        """Close all connections as they come back."""
-        ...
-
-    def terminate(self) -> None:
-        """Close all connections at once."""
         ...

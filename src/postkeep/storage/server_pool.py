@@ -1,4 +1,4 @@
-"""Connections to a database server: asyncmy's pool, with every connection set as it must be."""
+"""Connections to a database server: asyncmy's, each set as it must be."""
 
 import asyncio
 import logging
@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, cast
-from weakref import WeakSet
 
 import asyncmy
 from asyncmy.cursors import SSCursor
@@ -19,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from postkeep.services.ports import StorageUnavailable
 from postkeep.storage.deadlines import within
 from postkeep.storage.limits import PATIENCE_SECONDS
-from postkeep.storage.server_driver import Connection, Cursor, Pool
+from postkeep.storage.pool import Pool
+from postkeep.storage.server_driver import Connection, Cursor
 from postkeep.storage.server_faults import SERVER_LOST, Fault, is_read_only
 from postkeep.storage.server_tls import for_driver, tls_of
 from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
@@ -41,9 +41,6 @@ Where packets are dropped, the server does not hear that its client has left, an
 
 _RECYCLE_SECONDS: Final = 45
 """A connection that was idle for as long is replaced, before the server ends it."""
-
-_CLOSE_SECONDS: Final = 1.0
-"""How long a server is waited for when connections are closed in good order."""
 
 _LOCK_SECONDS: Final = math.ceil(PATIENCE_SECONDS)
 _ISOLATION: Final = "READ COMMITTED"
@@ -95,15 +92,11 @@ class Connections:
             statement_seconds: After how many the server ends a SELECT by itself, if after any.
         """
         _, named = _DIALECT.create_connect_args(_driver_url(url))
-        options: dict[str, Any] = {**named, **_options(url), "autocommit": autocommit, "pool_recycle": _RECYCLE_SECONDS}
+        options: dict[str, Any] = {**named, **_options(url), "autocommit": autocommit}
         options["init_command"] += f", wait_timeout = {ORPHAN_SECONDS}"
         if statement_seconds is not None:
             options["init_command"] += _ENDING.format(statement_seconds, round(statement_seconds * 1000))
-        self._pool = cast("Pool", asyncmy.Pool(minsize=0, maxsize=size, **options))
-        self._ready: WeakSet[Connection] = WeakSet()
-        self._stale: WeakSet[Connection] = WeakSet()
-        self._isolation = isolation
-        self._closed = False
+        self._pool = Pool(lambda: _open(options, isolation), size=size, idle_seconds=_RECYCLE_SECONDS)
 
     @asynccontextmanager
     async def lent(self) -> AsyncGenerator[Connection]:
@@ -111,17 +104,10 @@ class Connections:
 
         Raises:
             StorageUnavailable: None came free in time, or the server lets nobody in.
-            TimeoutError: A new one was not set up in time.
             MySQLError: What the driver said.
         """
-        with _connecting():
-            connection = await self._take()
+        connection = await self._take()
         try:
-            if connection not in self._ready:
-                with _connecting():
-                    async with within(PATIENCE_SECONDS):
-                        await _set_up(connection, self._isolation)
-                self._ready.add(connection)
             yield connection
         except BaseException as error:
             is_lost = isinstance(error, MySQLError) and Fault.of(error) is Fault.LOST
@@ -129,12 +115,12 @@ class Connections:
                 connection.close()
             if isinstance(error, MySQLError) and is_read_only(error):
                 # All of them were opened to the server that was a primary; a new one may lead to the one that is now.
-                self._stale.update(self._ready)
+                self._pool.renew()
             raise
         finally:
             # Otherwise what was read last stays in memory for as long as nobody uses the connection.
             connection._result = None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way
-            self._pool.release(connection)
+            self._pool.give_back(connection)
 
     @property
     def opened(self) -> int:
@@ -144,17 +130,11 @@ class Connections:
     @property
     def busy(self) -> int:
         """How many of them are lent."""
-        return self._pool.size - self._pool.freesize
+        return self._pool.busy
 
     async def close(self) -> None:
         """Close all connections; whoever comes later is refused."""
-        self._closed = True
-        self._pool.close()
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._pool.wait_closed()
-        except TimeoutError:
-            self._pool.terminate()
+        await self._pool.close()
 
     async def _take(self) -> Connection:
         """Take a connection from the pool, waiting a while for one.
@@ -163,14 +143,9 @@ class Connections:
             StorageUnavailable: None came free in time.
             MySQLError: None can be opened.
         """
-        if self._closed:
-            raise StorageUnavailable
         try:
             async with within(PATIENCE_SECONDS):
-                while (connection := await self._pool.acquire()) in self._stale:
-                    connection.close()
-                    self._pool.release(connection)
-                return connection
+                return await self._pool.take()
         except TimeoutError as error:
             log.warning("storage_busy", extra={"reason": "no free connection"})
             raise StorageUnavailable from error
@@ -195,6 +170,25 @@ def _connecting() -> Generator[None]:
             raise
         log.error("storage_failed", extra={"reason": str(error)})  # noqa: TRY400 - a trace says no more
         raise StorageUnavailable from error
+
+
+async def _open(options: dict[str, Any], isolation: str) -> Connection:
+    """Open a connection and set it, in as much time as anybody waits for it.
+
+    Raises:
+        StorageUnavailable: The server lets nobody in.
+        TimeoutError: It took longer.
+        MySQLError: What the driver said.
+    """
+    with _connecting():
+        async with within(PATIENCE_SECONDS):
+            connection = cast("Connection", await asyncmy.connect(**options))
+            try:
+                await _set_up(connection, isolation)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
 
 
 async def _set_up(connection: Connection, isolation: str) -> None:

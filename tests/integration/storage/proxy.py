@@ -26,6 +26,7 @@ class Proxy:
         cuts: What is to happen to the next COMMITs.
         late: Lets late COMMITs go.
         is_down: Whether new connections are refused.
+        admits: Set as long as new connections are passed on; without it, they are silent, and those there are go on.
         flowing: Set as long as bytes are passed on; without it, everybody waits.
         swallows: Whether packets are dropped: what comes goes nowhere, and neither end hears of the other's.
             Connections on which something was lost so stay dead, and open at the server.
@@ -37,6 +38,8 @@ class Proxy:
         self.cuts: list[Cut] = []
         self.late = asyncio.Event()
         self.is_down = False
+        self.admits = asyncio.Event()
+        self.admits.set()
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.swallows = False
@@ -61,6 +64,7 @@ class Proxy:
             yield self
         finally:
             self._server.close()
+            self.admits.set()
             self.flowing.set()
             self.drop_all()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -88,6 +92,7 @@ class Proxy:
                 (server_out if towards_server else client_out).write_eof()
 
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
+        await self.admits.wait()
         if self.is_down:
             client_out.close()
             return

@@ -153,6 +153,19 @@ async def test_db_12_a_server_that_falls_silent_behind_its_greeting_is_unavailab
         await look_at_all(opened, account)
 
 
+async def test_db_13_those_that_are_open_serve_while_new_ones_are_dropped(server: Opened) -> None:
+    """A full table of a firewall, or a balancer that takes the server out: what is open is as good as ever."""
+    proxy = Proxy(server.url)
+    async with proxy.running(), open_server(server.kind, proxy.url, pool_size=2 * POOL) as opened:
+        account = await keep_account(opened.storage)
+        await asyncio.gather(*(look_up(opened, account) for _ in range(POOL)))
+        proxy.admits.clear()
+        for _ in range(3):
+            await asyncio.gather(*(look_up(opened, account) for _ in range(4 * POOL)))
+            await asyncio.gather(*(add(opened, account) for _ in range(4 * POOL)))
+        assert await server.value("SELECT posts FROM accounts WHERE id = :id", id=account.id.bytes) == 12 * POOL
+
+
 @pytest.mark.parametrize("ask", ASKING)
 async def test_db_13_a_wire_that_drops_packets_is_as_good_as_none(
     server: Opened, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Opened, Account], Awaitable[None]]
