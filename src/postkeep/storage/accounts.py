@@ -236,8 +236,13 @@ class SqlAccounts:
             if self._transaction.settling and await self.find(account_id) is None:
                 raise AlreadyDone from None
             raise
-        for statement in (_REMOVE_POSTS, _REMOVE_SESSIONS, _REMOVE):
+        for statement in (_REMOVE_POSTS, _REMOVE_SESSIONS):
             await self._transaction.write(account_id, statement, {})
+        try:
+            await self._transaction.remove(account_id, _REMOVE, {}, there=1)
+        except ConstraintBroken:
+            # Something of the account's is still there.
+            self._transaction.refuse_unfinished()
 
 
 def _closed_address(account_id: AccountId) -> str:

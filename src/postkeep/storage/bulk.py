@@ -95,7 +95,7 @@ class SqlBulk:
         counted = {"number": len(found), "size": sum(size for _, size, *_ in found)}
         await self._transaction.write(author, _COUNT_OUT, counted)
         for size, some in _chunks(posts):
-            await self._transaction.write(author, _REMOVE[size], some)
+            await self._transaction.remove(author, _REMOVE[size], some, there=len({*some.values()}))
         return len(found)
 
     async def _claim(self, author: AccountId, posts: Sequence[PostId]) -> list[Sequence[Any]]:

@@ -186,7 +186,7 @@ class SqlPosts:
         sizes = list(accumulate(size for _, size in first))
         number = max(1, bisect_right(sizes, about_bytes))
         await self._transaction.write(author, _COUNT_SOME_OUT, {"number": number, "size": sizes[number - 1]})
-        await self._transaction.write(author, _REMOVE_SOME, {"last": first[number - 1][0]})
+        await self._transaction.remove(author, _REMOVE_SOME, {"last": first[number - 1][0]}, there=number)
         return number
 
     async def remove(self, author: AccountId, post_id: PostId, versions: Versions = ANY_VERSION) -> bool:
@@ -201,14 +201,16 @@ class SqlPosts:
         """
         size, guard = guard_of(versions)
         await self._transaction.claim(author, _COUNT_OUT[size], {"post_id": post_id, **guard})
-        removed = await self._transaction.write(author, _REMOVE[size], {"post_id": post_id, **guard}) == 1
-        if not removed and size:
-            row = (await self._transaction.read(_VERSION, {"owner": author, "post_id": post_id})).first()
-            if row is not None:
-                raise VersionConflict(row[0])
-        if not removed and self._transaction.settling:
+        if await self._transaction.write(author, _REMOVE[size], {"post_id": post_id, **guard}) == 1:
+            return True
+        row = (await self._transaction.read(_VERSION, {"owner": author, "post_id": post_id})).first()
+        if row is not None:
+            if versions.named is None or row[0] in versions.named:
+                self._transaction.refuse_unfinished()
+            raise VersionConflict(row[0])
+        if self._transaction.settling:
             raise AlreadyDone
-        return removed
+        return False
 
 
 def post_of(values: Sequence[Any]) -> Post:

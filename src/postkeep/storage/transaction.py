@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from postkeep.domain.accounts import AccountGone, AccountId
 from postkeep.services.ports import StorageUnavailable
@@ -84,6 +84,32 @@ class Transaction:
         self._own(account_id)
         self._follow_claim()
         return (await self._run(statement, {"owner": account_id, **parameters})).rowcount
+
+    async def remove(self, account_id: AccountId, statement: Statement, parameters: Parameters, *, there: int) -> None:
+        """Run a DELETE of rows of the account's that are there.
+
+        Args:
+            account_id: Whose they are.
+            statement: The DELETE.
+            parameters: Its values.
+            there: How many they are.
+
+        Raises:
+            StorageUnavailable: It left some.
+        """
+        if await self.write(account_id, statement, parameters) < there:
+            self.refuse_unfinished()
+
+    def refuse_unfinished(self) -> NoReturn:
+        """Give up a DELETE that left what is there, and all that was done before it.
+
+        MariaDB (10.11) that is told to end one, by KILL QUERY, in its first moment, answers as if it had found nothing.
+
+        Raises:
+            StorageUnavailable: Always.
+        """
+        log.error("storage_failed", extra={"reason": "a DELETE was ended, and what it was for is still there"})
+        raise StorageUnavailable
 
     async def insert(
         self, account_id: AccountId, statement: Statement, parameters: Parameters, kept: Statement

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asyncmy.errors import OperationalError
+from sqlalchemy import Delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from postkeep.domain.accounts import Account
@@ -23,6 +24,9 @@ from postkeep.storage import server_pool
 from postkeep.storage.server import ServerStorage
 from postkeep.storage.server_driver import Connection
 from postkeep.storage.server_pool import create_server_engine
+from postkeep.storage.statements import Parameters, Result, Statement
+from postkeep.storage.tables import SessionRow
+from postkeep.storage.transaction import Run
 from tests.builders import a_moment, a_post, a_session, an_account, an_account_id
 from tests.contracts.edits import make
 from tests.contracts.idempotency import find_use
@@ -179,6 +183,39 @@ class TestCollisions:
             await keep_posts(fresh.storage, a_post(author=account.id))
         assert len(tried) == 1
         assert await find_account(fresh.storage, account.id) == account
+
+
+# What units answer is of no use to anybody, whatever it is.
+REMOVALS: list[Callable[[Post], Any]] = [
+    lambda post: lambda work: work.posts.remove(post.author, post.id),
+    lambda post: lambda work: work.posts.remove(post.author, post.id, Versions.only(1)),
+    lambda post: lambda work: work.posts.remove_some(post.author, at_most=9, about_bytes=9),
+    lambda post: lambda work: work.bulk.remove(post.author, [post.id]),
+    lambda post: lambda work: work.accounts.remove(post.author),
+]
+
+
+@pytest.mark.parametrize("removing_of", REMOVALS, ids=["post", "version", "some", "bulk", "account"])
+async def test_a_delete_that_the_server_ends_without_a_word_removes_nothing(
+    fresh: Opened, monkeypatch: pytest.MonkeyPatch, removing_of: Callable[[Post], Any]
+) -> None:
+    """MariaDB answers one that KILL QUERY hits in its first moment as if it had found nothing: it is no 404."""
+    account, post = await with_a_kept_post(fresh)
+
+    def ended(connection: Connection) -> Run:
+        run = server_pool.runs_on(connection)
+
+        async def find_nothing(statement: Statement, parameters: Parameters) -> Result:
+            is_ended = isinstance(statement, Delete) and statement.table is not SessionRow.__table__
+            return Result(0) if is_ended else await run(statement, parameters)
+
+        return find_nothing
+
+    with monkeypatch.context() as ending:
+        ending.setattr(server_module, "runs_on", ended)
+        with pytest.raises(StorageUnavailable):
+            await fresh.storage.transact(account.id, removing_of(post))
+    await assert_counted(fresh.storage, account, post)
 
 
 class TestLocks:
