@@ -1,9 +1,9 @@
 """The doctor's look at the database."""
 
-import os
 import re
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -19,7 +19,7 @@ from postkeep.bootstrap.findings import KIND, TROUBLE, Finding, Verdict, look_at
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings
 from postkeep.storage.deadlines import within
-from postkeep.storage.embedded_file import beside, create_looking_engine
+from postkeep.storage.embedded_file import FileLock, beside, create_looking_engine
 from postkeep.storage.limits import SEARCHES, STREAMS
 from postkeep.storage.schema import REVISION, read_state, refuse_foreign, refuse_unfit
 from postkeep.storage.server_check import check_server
@@ -123,9 +123,6 @@ def _take_lock(path: Path) -> str:
     if shutil.disk_usage(path.parent).free < FULL:
         message = f"Nothing can be added to {path}: its disk is full. Make room."
         raise Misconfigured(message)
-    lock = beside(path, ".lock")
-    if lock.exists():
-        os.close(os.open(lock, os.O_RDWR | os.O_CLOEXEC))
     address = path.absolute().as_uri()
     try:
         with ExitStack() as opened:
@@ -145,7 +142,35 @@ def _take_lock(path: Path) -> str:
         busy = getattr(error, "sqlite_errorcode", 0) & KIND == sqlite3.SQLITE_BUSY
         message = f"Nothing can be added to {path}: {held if busy else error}."
         raise Misconfigured(message) from error
+    # Only now: a server that waits for that lock has the turn.
+    _await_turn(path)
     return "Whoever wants to can write."
+
+
+def _await_turn(path: Path) -> None:
+    """Wait for the turn to write, in a thread, which is left behind if it does not come.
+
+    Raises:
+        Misconfigured: It did not come in time.
+    """
+    place = beside(path, ".lock")
+    if not place.exists():
+        return
+    lock = FileLock(path)
+
+    def wait() -> None:
+        with closing(lock), lock.held():
+            pass
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    waiting.join(_LOCK_SECONDS)
+    if waiting.is_alive():
+        message = (
+            f"Nothing can be added to {path}: somebody has held {place} for {_LOCK_SECONDS:.0f} seconds: let the"
+            " process that does go on, or end it (lslocks)."
+        )
+        raise Misconfigured(message)
 
 
 async def look_at_server(url: URL, settings: Settings) -> list[Finding]:

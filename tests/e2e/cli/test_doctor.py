@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from postkeep.storage.embedded_file import FileLock
 from tests.databases import MariaDbProcess, MariaDbServer, free_port
 from tests.e2e.cli.commands import Outcome, postkeep, refusal
 from tests.e2e.clients import Person
@@ -94,6 +95,17 @@ def test_a_lock_that_somebody_keeps_is_found(tmp_path: Path) -> None:
     (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "writing"]
     assert (free["writing"], done.code) == ("ok", 1)
     assert "fuser postkeep-data/postkeep.db" in said
+
+
+def test_a_turn_to_write_that_somebody_keeps_is_found(tmp_path: Path) -> None:
+    """A command that was stopped between two statements, say: nobody has the database's own lock."""
+    assert postkeep("migrate", "upgrade", settings=NOBODY, folder=tmp_path).code == 0
+    with closing(FileLock(tmp_path / "postkeep-data" / "postkeep.db")) as lock, lock.held():
+        done = postkeep("doctor", "--json", settings=NOBODY, folder=tmp_path)
+    (said,) = [finding["said"] for finding in json.loads(done.out) if finding["place"] == "writing"]
+    assert done.code == 1
+    assert "somebody has held" in said
+    assert "postkeep.db.lock" in said
 
 
 def test_a_disk_that_is_full_is_said_wherever_it_matters(tmp_path: Path) -> None:
