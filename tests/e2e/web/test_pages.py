@@ -458,6 +458,19 @@ class TestAccount:
         assert ann.submit("/account/sessions/end-others").status_code == 303
         assert [other.is_in() for other in (*others, ann)] == [False, False, True]
 
+    def test_nobody_is_told_of_another_account_that_its_sessions_have_ended(
+        self, ann: Visitor, sqlite_server: PostkeepServer
+    ) -> None:
+        """Whoever wants a stranger out of one account, and is in another by now, must not think that he is."""
+        ben = Visitor.signs_up(sqlite_server.url)
+        stranger, elsewhere = ann.elsewhere(), ben.elsewhere()
+        (account,) = re.findall(r'name="account" value="([0-9a-f-]{36})"', ann.get("/account").text)
+        refused = ben.submit("/account/sessions/end-others", account=account)
+        assert (refused.status_code, "Another account is logged in" in refused.text) == (409, True)
+        assert (stranger.is_in(), elsewhere.is_in()) == (True, True)
+        assert ann.submit("/account/sessions/end-others", account=account).status_code == 303
+        assert not stranger.is_in()
+
     def test_another_password(self, ann: Visitor) -> None:
         """It takes the one so far; other sessions end, this one stays."""
         other, new = ann.elsewhere(), a_password()

@@ -13,7 +13,7 @@ from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.errors import PostkeepError
 from postkeep.domain.sessions import SessionAbsent, parse_session_id
 from postkeep.services.sessions import SessionService
-from postkeep.views.forms import Entered, read_credentials
+from postkeep.views.forms import Entered, check_account, read_credentials
 from postkeep.views.pages import LOG_IN, see_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -51,8 +51,9 @@ async def log_out(visit: CurrentVisit, sessions: Sessions) -> Response:
 
 
 @router.post("/account/sessions/end-others")
-async def end_others(caller: SignedIn, sessions: Sessions) -> Response:
+async def end_others(caller: SignedIn, entered: SmallForm, sessions: Sessions) -> Response:
     """End all sessions of one's account but this one."""
+    check_account(entered, caller.account_id)
     await sessions.end_others(caller.account_id, caller.session_id)
     return see_other("/account?done=sessions#sessions")
 
