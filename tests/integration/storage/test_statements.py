@@ -121,7 +121,7 @@ USES: dict[str, tuple[Use, list[str]]] = {
         lambda by: by.sessions.login(by.account.email, DUCKS, Origin()),
         [
             *counted("SELECT accounts"),
-            *["UPDATE accounts", "INSERT INTO sessions", "UPDATE sessions", "DELETE FROM sessions"],
+            *["UPDATE accounts", "UPDATE sessions", "INSERT INTO sessions", "DELETE FROM sessions"],
             "DELETE FROM sessions",
         ],
     ),

@@ -292,7 +292,7 @@ class TestWriteAheadLog:
         self, opened: Opened, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """SQLite may lose what is committed in a log that begins anew in the moment in which somebody copies it."""
-        monkeypatch.setattr(embedded_file, "LOG_BYTES", 0)
+        monkeypatch.setattr(write_ahead_log, "LOG_BYTES", 0)
         path = Path(str(opened.url.database))
         writer = FileLock(path)
         with writer.held():
