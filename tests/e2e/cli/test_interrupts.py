@@ -16,7 +16,7 @@ def test_ctrl_c_while_modules_are_imported_is_a_quiet_end(tmp_path: Path) -> Non
 
 def test_ctrl_c_at_a_question_is_an_interruption_and_no_answer(tmp_path: Path) -> None:
     """A script that asks somebody tells by the exit code whether they said no."""
-    command = [PROGRAM, "account", "delete", "ann@example.com"]
+    command = [str(PROGRAM), "account", "delete", "ann@example.com"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=tmp_path, env=environment({}), stdin=pipe, stdout=pipe, stderr=pipe) as asking:
         assert asking.stdout is not None
