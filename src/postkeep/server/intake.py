@@ -112,8 +112,14 @@ class IntakeProtocol(TurnProtocol):
     def on_response_complete(self) -> None:
         """Go on with what was sent ahead, and with what was held because of it."""
         super().on_response_complete()
-        if self._held and not self.transport.is_closing():
-            self._feed_all(self._held)
+        if self._held:
+            self._feed_held()
+
+    def resume_writing(self) -> None:
+        """Go on with what waited for the client to take an answer, and with what was held because of it."""
+        super().resume_writing()
+        if self._held:
+            self._feed_held()
 
     def _check_head(self) -> dict[bytes, bytes]:
         """Return the headers by name; refuse a head that is not that of one clear request.
@@ -152,6 +158,11 @@ class IntakeProtocol(TurnProtocol):
             self.flow.pause_reading()
         elif was_held:
             self.flow.resume_reading()
+
+    def _feed_held(self) -> None:
+        """Parse what is held, as far as that may be now."""
+        if not self.transport.is_closing():
+            self._feed_all(self._held)
 
     def _feed(self, piece: bytes | memoryview) -> None:
         """Parse a piece."""

@@ -203,6 +203,20 @@ async def test_nothing_more_is_made_for_who_does_not_take_what_there_is() -> Non
     assert (application.taken, transport.is_reading) == ([("GET", b""), ("PUT", b"")], True)
 
 
+@pytest.mark.parametrize("ahead", [b"", GET], ids=["alone", "behind another"])
+async def test_a_body_that_waited_with_its_request_is_read_with_it(ahead: bytes) -> None:
+    """Nothing else would have it read: the request would wait for its body, and the connection stay, for ever."""
+    application = Kept()
+    protocol, transport = connect(application)
+    protocol.pause_writing()
+    protocol.data_received(ahead + POST.replace(b"POST", b"PUT") + b"\r\n" + b"x" * 50_000)
+    protocol.data_received(b"x" * 50_000)
+    await turns()
+    protocol.resume_writing()
+    await turns()
+    assert (application.taken[-1], transport.is_reading) == (("PUT", b"x" * 100_000), True)
+
+
 async def test_a_refusal_waits_behind_what_waits() -> None:
     """Nobody may take it for the answer to what was asked before."""
     protocol, transport = connect(Kept())
