@@ -8,8 +8,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
+
+from postkeep.server.connection import Connection, Phase
 
 log = logging.getLogger(__name__)
 
@@ -35,63 +36,6 @@ _SEEN_AT_ONCE: Final = 256
 _MOST_STEPS: Final = 1000
 _STEP_SECONDS: Final = 0.002
 """A crowd whose time is over at the same moment must not be everybody else's pause: it takes two seconds to go."""
-
-
-class Phase(Enum):
-    """What a connection is at: before its first byte, at a head, at a body, at an answer, or between requests."""
-
-    SILENT = auto()
-    HEAD = auto()
-    BODY = auto()
-    ANSWER = auto()
-    IDLE = auto()
-
-
-class Connection(Protocol):
-    """What is looked at, and what may be done to it."""
-
-    def phase(self) -> tuple[Phase, object]:
-        """Return what it is at, and which request's that is: as long as both stay, its time runs."""
-        ...
-
-    def waits_for_client(self) -> bool:
-        """Whether it would take more of what is on its way."""
-        ...
-
-    def received(self) -> int:
-        """Return how many bytes of the present body have come."""
-        ...
-
-    def takes_long_body(self) -> bool:
-        """Whether the present body may take longer than others, because somebody known was allowed to send much."""
-        ...
-
-    def unsent(self) -> int:
-        """Return how many bytes wait for the client to take them."""
-        ...
-
-    def held(self) -> tuple[Hashable, int]:
-        """Name what is in memory for these bytes, and how much that is: a body is there as a whole until all is taken.
-
-        What many are sent, as a list that is remembered, is there once for all of them.
-        """
-        ...
-
-    def is_answering(self) -> bool:
-        """Whether a request that came before is still being answered."""
-        ...
-
-    def end_with_answer(self) -> None:
-        """Have the answer under way be the last one, where it has not begun."""
-        ...
-
-    def expire(self, phase: Phase) -> None:
-        """End it, because its time is over, and tell the client where that can be told."""
-        ...
-
-    def cut(self) -> None:
-        """End it at once, with what waits to be sent."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -124,14 +68,20 @@ class _Watch:
     Attributes:
         phase: What it was at.
         waited: For how long it has been at that, waiting for the client.
-        untaken: For how long something has been waiting for the client to take it.
+        answer: What was on its way.
+        unsent: How much of it was waiting for the client to take it.
+        untaken: For how long something of it has been waiting.
+        stalled: For how long none of it was seen to be taken.
         counted: Up to where in `waited` a long body was seen to come fast enough.
         come: How much of it had come by then.
     """
 
     phase: tuple[Phase, object] | None = None
     waited: float = 0
+    answer: object = None
+    unsent: int = 0
     untaken: float = 0
+    stalled: float = 0
     counted: float = 0
     come: int = 0
 
@@ -195,10 +145,11 @@ class Connections:
                 await asyncio.sleep(_STEP_SECONDS)
 
     def shed(self) -> None:
-        """Cut those who have let answers wait for the longest, until what waits fits into memory again.
+        """Cut those who have taken nothing for the longest, until what waits for clients fits into memory again.
 
         Each may hold a list of megabytes that nobody else has, so their number alone is no bound. Those who are sent
-        the same one are cut together: as long as one of them waits, it is there.
+        the same one are cut together: as long as one of them waits, it is there. Among those who take what they are
+        sent it is who holds most: a long download is nobody's to end by asking for much at once.
         """
         sizes: dict[Hashable, int] = {}
         waiting: dict[Hashable, list[Connection]] = defaultdict(list)
@@ -208,7 +159,7 @@ class Connections:
                 sizes[what] = size
                 waiting[what].append(connection)
         excess = sum(sizes.values()) - self._most_unsent
-        for what in sorted(waiting, key=lambda each: self._untaken(waiting[each]), reverse=True):
+        for what in sorted(waiting, key=lambda each: (self._stalled(waiting[each]), sizes[each]), reverse=True):
             if excess <= 0:
                 return
             for connection in waiting[what]:
@@ -234,19 +185,20 @@ class Connections:
                 seen = ended = 0
                 yield
 
-    def _untaken(self, connections: list[Connection]) -> float:
-        """Return for how long what some are sent has been waiting for the last of them."""
-        return min(self._watches[connection].untaken for connection in connections)
+    def _stalled(self, connections: list[Connection]) -> float:
+        """Return for how long none of those who are sent the same was seen to take anything of it.
+
+        Who has only just been sent something may take it or not: that counts as one look in vain.
+        """
+        watches = [(connection.last_answer(), self._watches[connection]) for connection in connections]
+        return min(watch.stalled if answer is watch.answer else self._deadlines.look for answer, watch in watches)
 
     def _look_at(self, connection: Connection, watch: _Watch) -> bool:
         """Count the time since the last look for what one is at; tell whether that ended it."""
-        if connection.unsent():
-            watch.untaken += self._deadlines.look
-            if watch.untaken > self._deadlines.answer:
-                connection.cut()
-                return True
-        else:
-            watch.untaken = 0
+        self._count_untaken(connection, watch)
+        if watch.untaken > self._deadlines.answer:
+            connection.cut()
+            return True
         phase, last = connection.phase(), watch.phase
         watch.phase = phase
         # The time for the first head began with the connection, not with its first byte.
@@ -258,6 +210,17 @@ class Connections:
                 connection.expire(phase[0])
                 return True
         return False
+
+    def _count_untaken(self, connection: Connection, watch: _Watch) -> None:
+        """Count the time since the last look for what the client lets wait: of each answer, for itself."""
+        answer, unsent = connection.last_answer(), connection.unsent()
+        if answer is not watch.answer:
+            watch.answer, watch.unsent = answer, 0
+            watch.untaken = watch.stalled = 0
+        was_taken = watch.unsent not in {0, unsent}
+        watch.untaken = watch.untaken + self._deadlines.look if unsent else 0
+        watch.stalled = watch.stalled + self._deadlines.look if unsent and not was_taken else 0
+        watch.unsent = unsent
 
     def _is_over(self, phase: Phase, watch: _Watch, connection: Connection) -> bool:
         """Tell whether a connection has been at something for too long."""
@@ -284,10 +247,12 @@ class Connections:
         return is_slow
 
     def _make_room(self) -> bool:
-        """End the oldest connection with nothing under way, or the one whose head has been coming for the longest.
+        """End the oldest connection with nothing under way, or one whose client has done nothing for the longest.
 
-        A head comes at once, or from somebody who means to keep others out. Tell whether there was either. Where there
-        was none, the next few are not searched for: a crowd at the door must not cost a search each.
+        That is the one whose head has been coming for the longest, or else who has taken nothing of an answer for that
+        long, and for more than a sixth of a body's time: a head comes at once, and who is slow takes something now and
+        then, or it is somebody who means to keep others out. Tell whether there was any. Where there was none, the next
+        few are not searched for: a crowd at the door must not cost a search each.
         """
         if self._searches_to_spare > 0:
             self._searches_to_spare -= 1
@@ -303,6 +268,11 @@ class Connections:
         ]
         if begun:
             return self._end(max(begun, key=lambda each: self._watches[each].waited), Phase.HEAD)
+        stalled = max(self._watches, key=lambda each: self._watches[each].stalled, default=None)
+        if stalled is not None and self._watches[stalled].stalled > self._deadlines.body / _GRACE_PART:
+            self.leave(stalled)
+            stalled.cut()
+            return True
         self._searches_to_spare = len(self._watches) // _SEARCHED_FOR_EACH
         return False
 

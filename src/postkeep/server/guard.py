@@ -9,7 +9,8 @@ import socket
 from collections.abc import Hashable
 from typing import Final
 
-from postkeep.server.connections import LARGE_BYTES, Connections, Phase
+from postkeep.server.connection import Phase
+from postkeep.server.connections import LARGE_BYTES, Connections
 from postkeep.server.intake import IntakeProtocol
 from postkeep.server.refusals import no_room, too_slow
 from postkeep.server.turns import peer_of

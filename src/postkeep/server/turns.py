@@ -92,6 +92,10 @@ class TurnProtocol(HttpToolsProtocol):
         """Whether a request that came before is still being answered."""
         return self._answering is not None and not self._answering.response_complete
 
+    def last_answer(self) -> object:
+        """Return what stands for the answer that began last."""
+        return self._answering
+
     def abort(self) -> None:
         """End the connection at once, with what waits to be sent, here and in the system."""
         self._is_over = True

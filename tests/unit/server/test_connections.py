@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from postkeep.server.connection import Phase
 from postkeep.server.connections import (
     LEAST_BODY_RATE,
     LEAST_LONG_BODY_RATE,
     MOST_UNSENT_BYTES,
     Connections,
     Deadlines,
-    Phase,
 )
 
 DEADLINES = Deadlines(head=8, body=24, answer=16, idle=80)
@@ -33,6 +33,7 @@ class Fake:
         kept: What is kept for that, and how much it is; by itself, as much, and its own.
         long: Whether that may take long.
         answering: Whether an earlier request is being answered.
+        answer: What stands for that answer, or the last one.
         ended: What was done to it, in order.
     """
 
@@ -44,11 +45,16 @@ class Fake:
     unread: int = 0
     kept: tuple[str, int] | None = None
     answering: bool = False
+    answer: object = None
     ended: list[Phase | str] = field(default_factory=list[Phase | str])
 
     def is_answering(self) -> bool:
         """Return what it is told."""
         return self.answering
+
+    def last_answer(self) -> object:
+        """Return what it is told."""
+        return self.answer
 
     def end_with_answer(self) -> None:
         """Take it down."""
@@ -197,6 +203,18 @@ def test_an_answer_must_be_taken_in_time() -> None:
     assert (reader.ended[0], taker.ended) == ("cut", [])
 
 
+def test_each_answer_has_its_own_time() -> None:
+    """Whoever asks for the next page as soon as there is one is caught taking something at every look."""
+    fake = Fake(Phase.ANSWER, unread=1)
+    connections = watched(fake)
+    for number in range(10):
+        fake.answer = number
+        look(connections, 10)
+    assert fake.ended == []
+    look(connections, 8)
+    assert fake.ended[0] == "cut"
+
+
 def test_who_still_takes_an_answer_is_not_idle() -> None:
     """It was written long ago, and is read slowly: that has its own deadline."""
     fake = Fake(Phase.IDLE, unread=1)
@@ -237,12 +255,34 @@ def test_beyond_the_limit_the_head_that_takes_longest_makes_room() -> None:
     assert not connections.admit(Fake())
 
 
+def test_beyond_the_limit_who_takes_nothing_makes_room() -> None:
+    """Whoever opens all connections there may be, and reads none of the answers, keeps nobody out."""
+    fakes = [Fake(Phase.ANSWER), *(Fake(Phase.IDLE, unread=3) for _ in range(3))]
+    connections = watched(*fakes, limit=4)
+    for unread in (2, 1):
+        # The system takes much at a time, so a slow client is not seen to take something at each look.
+        assert not connections.admit(Fake())
+        fakes[2].unread = unread
+        look(connections, 2)
+    fakes[1].unread = 2
+    look(connections, LOOK)
+    assert connections.admit(Fake(Phase.BODY))
+    assert [fake.ended for fake in fakes] == [[], [], [], ["cut"]]
+    # Those that still take something keep their places.
+    fakes[1].unread, fakes[2].unread = 1, 2
+    look(connections, LOOK)
+    assert not connections.admit(Fake())
+
+
 @pytest.mark.parametrize("busy", [{"unread": 1}, {"answering": True}], ids=str)
 def test_a_head_behind_an_answer_makes_no_room(busy: dict[str, Any]) -> None:
-    """Nobody would watch over that answer any more, however long its client lets it wait."""
+    """Nobody would watch over that answer any more, however long its client takes for it."""
     fakes = [Fake(Phase.HEAD, **busy) for _ in range(5)]
     connections = watched(*fakes, limit=5)
     look(connections, 2)
+    for fake in fakes:
+        fake.unread *= 2
+    look(connections, LOOK)
     assert not connections.admit(Fake())
     assert [fake.ended for fake in fakes] == [[]] * 5
 
@@ -282,7 +322,7 @@ def test_a_crowd_is_not_ended_all_at_once(crowd: int, at_once: int) -> None:
 
 
 def test_what_waits_for_clients_is_bounded() -> None:
-    """Whoever has let it wait for the longest is cut, and no more of them than must be."""
+    """Whoever has taken nothing of it for the longest is cut, and no more of them than must be."""
     part = MOST_UNSENT_BYTES // 4
     fakes = [Fake(Phase.ANSWER, unread=unread) for unread in (part, part, 0, part, part)]
     connections = watched(*fakes)
@@ -296,6 +336,25 @@ def test_what_waits_for_clients_is_bounded() -> None:
     assert [fake.ended for fake in fakes] == [[], ["cut"], [], [], []]
 
 
+def test_who_takes_what_waits_is_not_cut_for_who_does_not() -> None:
+    """A download takes minutes: whoever asks for much at once, and reads none of it, must not be able to end it."""
+    part = MOST_UNSENT_BYTES // 8
+    download = Fake(Phase.ANSWER, unread=4 * part)
+    first, then = ([Fake(Phase.IDLE, unread=part, answer=number) for number in range(3)] for _ in range(2))
+    connections = watched(download, *first)
+    for taken in range(3):
+        download.unread -= taken
+        look(connections, LOOK)
+    assert [connections.admit(fake) for fake in then] == [True] * 3
+    connections.shed()
+    assert [fake.ended for fake in (download, *first, *then)] == [[], ["cut"], ["cut"], [], [], [], []]
+    for fake in first:
+        fake.unread = 0
+    download.unread = 8 * part
+    connections.shed()
+    assert [fake.ended for fake in (download, *then)] == [[], ["cut"], ["cut"], ["cut"]]
+
+
 def test_what_many_are_sent_from_memory_counts_once() -> None:
     """It takes no more room for a hundred of them, who may all read as fast as they can; and all must go to free it.
 
@@ -306,7 +365,8 @@ def test_what_many_are_sent_from_memory_counts_once() -> None:
     connections = watched(*crowd, alone)
     connections.shed()
     assert [fake.ended for fake in [*crowd, alone]] == [[]] * 5
-    alone.unread += 1
+    for fake in crowd:
+        fake.kept = ("the list", MOST_UNSENT_BYTES // 2 + 1)
     connections.shed()
     assert [fake.ended for fake in [*crowd, alone]] == [["cut"]] * 4 + [[]]
 

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from postkeep.server.connections import LARGE_BYTES, MOST_UNSENT_BYTES, Connections, Deadlines, Phase
+from postkeep.server.connection import Phase
+from postkeep.server.connections import LARGE_BYTES, MOST_UNSENT_BYTES, Connections, Deadlines
 from postkeep.server.guard import GuardedProtocol
 from postkeep.server.whole_answer import Prepared, answer
 

@@ -1,0 +1,66 @@
+"""A connection as it is watched: what it is at, what waits for its client, and how it is ended."""
+
+from collections.abc import Hashable
+from enum import Enum, auto
+from typing import Protocol
+
+
+class Phase(Enum):
+    """What a connection is at: before its first byte, at a head, at a body, at an answer, or between requests."""
+
+    SILENT = auto()
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+    IDLE = auto()
+
+
+class Connection(Protocol):
+    """What is looked at, and what may be done to it."""
+
+    def phase(self) -> tuple[Phase, object]:
+        """Return what it is at, and which request's that is: as long as both stay, its time runs."""
+        ...
+
+    def waits_for_client(self) -> bool:
+        """Whether it would take more of what is on its way."""
+        ...
+
+    def received(self) -> int:
+        """Return how many bytes of the present body have come."""
+        ...
+
+    def takes_long_body(self) -> bool:
+        """Whether the present body may take longer than others, because somebody known was allowed to send much."""
+        ...
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the client to take them."""
+        ...
+
+    def held(self) -> tuple[Hashable, int]:
+        """Name what is in memory for these bytes, and how much that is: a body is there as a whole until all is taken.
+
+        What many are sent, as a list that is remembered, is there once for all of them.
+        """
+        ...
+
+    def is_answering(self) -> bool:
+        """Whether a request that came before is still being answered."""
+        ...
+
+    def last_answer(self) -> object:
+        """Return what stands for the answer that began last: none begins before the one before it has been taken."""
+        ...
+
+    def end_with_answer(self) -> None:
+        """Have the answer under way be the last one, where it has not begun."""
+        ...
+
+    def expire(self, phase: Phase) -> None:
+        """End it, because its time is over, and tell the client where that can be told."""
+        ...
+
+    def cut(self) -> None:
+        """End it at once, with what waits to be sent."""
+        ...
