@@ -233,6 +233,17 @@ def test_op_07_whoever_says_nothing_at_the_port_is_hung_up_on(watched: Watched) 
     assert watched.scrape()["postkeep_processes"] > 0
 
 
+def test_op_07_whoever_goes_on_saying_little_at_the_port_keeps_nobody_from_it(watched: Watched) -> None:
+    """A byte now and then would hold each of the few threads for a day, and nobody would see what the server is at."""
+    port = int(watched.settings["POSTKEEP_METRICS_PORT"])
+    with ExitStack() as held:
+        crowd = [held.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(16)]
+        for each in crowd:
+            each.sendall(b"GET / HTTP/1.1\r\nX-Little: ")
+        assert watched.scrape()["postkeep_processes"] > 0
+        assert crowd[0].recv(1) == b""
+
+
 def test_no_alarm_waits_for_what_is_not_there(watched: Watched) -> None:
     """A rule that names a metric or an event wrongly never fires, and nobody finds out until the night it should."""
     rules = (ROOT / "deploy/prometheus-alerts.yaml").read_text("utf-8")

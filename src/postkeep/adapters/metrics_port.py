@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, SHUT_RDWR, socket
 from socketserver import ThreadingMixIn
 from typing import Any, Final, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -22,7 +22,10 @@ _SECONDS: Final = 5
 """How long a client may let us wait for what it has to say, or for taking what it asked for."""
 
 _CLIENTS: Final = 16
-"""So many are answered at once; others are hung up on: the server that they watch needs its threads and files."""
+"""So many are answered at once, for the sake of the server that they watch, which needs its threads and files."""
+
+_HANGING_UP_SECONDS: Final = 1
+"""How long a client that is hung up on may take to be gone: it is, at once, unless it is just being answered."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -34,24 +37,38 @@ class _Server(ThreadingMixIn, WSGIServer):
         """Listen."""
         self.address_family = AF_INET6 if ":" in host else AF_INET
         self._room = threading.Semaphore(_CLIENTS)
+        self._clients: dict[socket, None] = {}
         super().__init__((host, port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
-        """Answer a client in a thread of its own, if there is room for one more."""
-        if self._room.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        """Answer a client in a thread of its own, if need be in the place of the one that came first.
+
+        Whoever watches is answered within a moment, so that one is somebody else, who says something now and then.
+        """
+        if not self._room.acquire(blocking=False) and not self._make_room():
             self.shutdown_request(request)
+            return
+        self._clients[request] = None
+        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
         """Answer a client in this thread."""
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._clients.pop(request, None)
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
         """Say nothing of a client that left: by itself it would be a trace on standard error."""
+
+    def _make_room(self) -> bool:
+        """Hang up on the client that came first, and take its room; tell whether that could be had."""
+        for client in list(self._clients)[:1]:
+            # It may have gone meanwhile.
+            with suppress(OSError):
+                client.shutdown(SHUT_RDWR)
+        return self._room.acquire(timeout=_HANGING_UP_SECONDS)
 
 
 class _Handler(WSGIRequestHandler):
