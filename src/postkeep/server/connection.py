@@ -45,6 +45,10 @@ class Connection(Protocol):
         """
         ...
 
+    def ahead(self) -> int:
+        """Return how many bytes have come that wait for requests before them to be answered."""
+        ...
+
     def is_answering(self) -> bool:
         """Whether a request that came before is still being answered."""
         ...

@@ -26,6 +26,9 @@ MOST_UNSENT_BYTES: Final = 24 * 1024 * 1024
 It has room for four of the largest single posts, and the process needs four times as much anyway.
 """
 
+MOST_AHEAD_BYTES: Final = 16 * 1024 * 1024
+"""So much of what is sent ahead a process keeps, of all connections together: 8 KiB of each, where there are many."""
+
 LARGE_BYTES: Final = 256 * 1024
 """What waits of an answer beyond that is looked at with all others as soon as it waits."""
 
@@ -138,6 +141,7 @@ class Connections:
             await asyncio.sleep(self._deadlines.look)
             try:
                 self.shed()
+                self.shed_ahead()
             except Exception:
                 # As below: deadlines must go on being kept.
                 log.exception("connections_unshed")
@@ -165,6 +169,19 @@ class Connections:
             for connection in waiting[what]:
                 connection.cut()
             excess -= sizes[what]
+
+    def shed_ahead(self) -> None:
+        """Cut those of whom most is kept that was sent ahead, until all of it fits into memory again.
+
+        What comes in one packet is kept as a whole, and may be a quarter of a megabyte.
+        """
+        sizes = {connection: size for connection in self._watches if (size := connection.ahead())}
+        excess = sum(sizes.values()) - MOST_AHEAD_BYTES
+        for connection in sorted(sizes, key=lambda each: sizes[each], reverse=True):
+            if excess <= 0:
+                return
+            connection.cut()
+            excess -= sizes[connection]
 
     def look(self) -> Iterator[None]:
         """Look at all once, and end what has taken too long; in steps, between which others may be served."""

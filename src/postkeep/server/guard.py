@@ -19,6 +19,9 @@ from postkeep.views.bodies import LONG_BODY
 
 log = logging.getLogger(__name__)
 
+_MUCH_AHEAD_BYTES: Final = 64 * 1024
+"""What was sent ahead beyond that is looked at with all others as soon as it is kept."""
+
 _WAITING_BYTES: Final = 128 * 1024
 """How much of an answer the system takes that cannot be sent yet."""
 
@@ -114,6 +117,12 @@ class GuardedProtocol(IntakeProtocol):
         request_id = asked.scope["state"].get("request_id") if asked is not None and "state" in asked.scope else None
         log.warning("answer_cut", extra={"reason": "not taken in time", "request_id": request_id})
         self.abort()
+
+    def _feed_all(self, data: bytes) -> None:
+        """Parse what may be parsed; where much has to be kept it may be too much beside all that others sent."""
+        super()._feed_all(data)
+        if self.ahead() > _MUCH_AHEAD_BYTES:
+            self._connections.shed_ahead()
 
 
 def _bound_what_waits(transport: asyncio.Transport) -> None:

@@ -46,6 +46,16 @@ class IntakeProtocol(TurnProtocol):
     # Whether the head that has just come offers another protocol, for which the parser would leave out the body.
     _offers_upgrade = False
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, and drop what is held: the collector, who frees the connection, may take its time."""
+        super().connection_lost(exc)
+        self._held = b""
+
+    def abort(self) -> None:
+        """End the connection at once, and drop what is held."""
+        super().abort()
+        self._held = b""
+
     def data_received(self, data: bytes) -> None:
         """Take what came."""
         if self._is_over:
@@ -55,13 +65,18 @@ class IntakeProtocol(TurnProtocol):
         else:
             self._feed(data)
 
+    def ahead(self) -> int:
+        """Return how many bytes have come that wait for requests before them to be answered."""
+        return len(self._held)
+
     def on_headers_complete(self) -> None:
         """Begin a request with the headers there are.
 
         Raises:
             Refusal: They are not those of one clear request.
 
-        Source: RFC 9112 3.2 (Host); RFC 9110 6.5.1 (fields behind the body are no headers), 7.8 (upgrade).
+        Source: RFC 9112 3.2 (Host); RFC 9110 6.5.1 (fields behind the body are no headers), 7.8 (upgrade), 10.1.1
+        (HTTP/1.0 expects nothing).
         """
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._offers_upgrade = True
@@ -137,6 +152,7 @@ class IntakeProtocol(TurnProtocol):
         version = self.parser.get_http_version()
         if version != "1.1" or b"transfer-encoding" in fields:
             request_head.check_framing(headers, version)
+            self.expect_100_continue = self.expect_100_continue and version == "1.1"
         if b"host" not in fields or not request_head.is_authority(fields[b"host"]):
             message = "The request has no valid Host header."
             raise refusals.malformed(message)

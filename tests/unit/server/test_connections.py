@@ -11,6 +11,7 @@ from postkeep.server.connection import Phase
 from postkeep.server.connections import (
     LEAST_BODY_RATE,
     LEAST_LONG_BODY_RATE,
+    MOST_AHEAD_BYTES,
     MOST_UNSENT_BYTES,
     Connections,
     Deadlines,
@@ -32,6 +33,7 @@ class Fake:
         unread: How much waits to be sent.
         kept: What is kept for that, and how much it is; by itself, as much, and its own.
         long: Whether that may take long.
+        early: How much of what it sent ahead is kept.
         answering: Whether an earlier request is being answered.
         answer: What stands for that answer, or the last one.
         ended: What was done to it, in order.
@@ -44,9 +46,14 @@ class Fake:
     long: bool = False
     unread: int = 0
     kept: tuple[str, int] | None = None
+    early: int = 0
     answering: bool = False
     answer: object = None
     ended: list[Phase | str] = field(default_factory=list[Phase | str])
+
+    def ahead(self) -> int:
+        """Return what it is told."""
+        return self.early
 
     def is_answering(self) -> bool:
         """Return what it is told."""
@@ -369,6 +376,19 @@ def test_what_many_are_sent_from_memory_counts_once() -> None:
         fake.kept = ("the list", MOST_UNSENT_BYTES // 2 + 1)
     connections.shed()
     assert [fake.ended for fake in [*crowd, alone]] == [["cut"]] * 4 + [[]]
+
+
+def test_what_is_sent_ahead_is_bounded() -> None:
+    """Whoever sends most of it is cut, and no more of them than must be; who sends little is nobody's trouble."""
+    few, many = (MOST_AHEAD_BYTES // 8, MOST_AHEAD_BYTES // 2)
+    fakes = [Fake(Phase.ANSWER, early=early) for early in (few, many, 0, many - few, few // 2)]
+    connections = watched(*fakes)
+    fakes[4].early = 0
+    connections.shed_ahead()
+    assert [fake.ended for fake in fakes] == [[]] * 5
+    fakes[4].early = 1
+    connections.shed_ahead()
+    assert [fake.ended for fake in fakes] == [[], ["cut"], [], [], []]
 
 
 def test_draining_ends_each_with_its_answer() -> None:

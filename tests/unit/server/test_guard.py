@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from postkeep.server.connection import Phase
-from postkeep.server.connections import LARGE_BYTES, MOST_UNSENT_BYTES, Connections, Deadlines
+from postkeep.server.connections import LARGE_BYTES, MOST_AHEAD_BYTES, MOST_UNSENT_BYTES, Connections, Deadlines
 from postkeep.server.guard import GuardedProtocol
 from postkeep.server.whole_answer import Prepared, answer
 
@@ -162,6 +162,7 @@ async def test_of_what_is_sent_ahead_little_is_read() -> None:
     await turns()
     assert len(protocol.pipeline) < 50
     assert not transport.is_reading
+    assert protocol.ahead() > len(GET) * 9_900
     application.may_answer.set()
     await turns(100_000)
     assert (statuses(transport), transport.is_reading) == ([200] * 10_010, True)
@@ -308,6 +309,17 @@ async def test_who_waits_to_be_told_to_go_on_is_not_late() -> None:
     assert (protocol.phase()[0], protocol.waits_for_client()) == (Phase.BODY, False)
 
 
+async def test_an_old_client_is_not_told_to_go_on() -> None:
+    """HTTP/1.0 knows no interim answers: it would take this one for the answer (RFC 9110 10.1.1)."""
+    protocol, transport = connect(Kept())
+    protocol.data_received(POST.replace(b"1.1", b"1.0") + b"Expect: 100-continue\r\n\r\n")
+    await turns()
+    at_first = statuses(transport)
+    protocol.data_received(b"x" * 100_000)
+    await turns()
+    assert (at_first, statuses(transport)) == ([], [200])
+
+
 @pytest.mark.parametrize("behind", [b"", GET], ids=["alone", "with another behind it"])
 async def test_whoever_is_at_work_is_told_that_nobody_is_left(behind: bytes) -> None:
     """A long list would be read to its end for nobody; uvicorn itself tells the request that came last only."""
@@ -395,6 +407,26 @@ async def test_a_large_answer_that_waits_is_too_much_at_once(unsent: int, ended:
     slow.unsent, last.unsent = MOST_UNSENT_BYTES, unsent
     then.pause_writing()
     assert (slow.done, last.done) == (ended, [])
+
+
+async def test_much_that_is_sent_ahead_is_too_much_at_once() -> None:
+    """Not when all are looked at: thousands of packets come within a second."""
+    application, packet = Application(), GET * 10_000
+    first, _ = connect(application, limit=200)
+    crowd = [connect(application, beside=first) for _ in range(100)]
+    for protocol, _ in crowd:
+        protocol.data_received(packet)
+    kept = sum(protocol.ahead() for protocol, _ in crowd)
+    assert MOST_AHEAD_BYTES - len(packet) < kept <= MOST_AHEAD_BYTES
+    assert {tuple(transport.done) for _, transport in crowd} == {(), ("abort",)}
+
+
+async def test_of_who_leaves_nothing_is_kept() -> None:
+    """A connection and its requests refer to each other, and stay until the collector comes by."""
+    protocol, _ = connect(Application())
+    protocol.data_received(GET * 10_000)
+    protocol.connection_lost(None)
+    assert protocol.ahead() == 0
 
 
 @pytest.mark.parametrize("whole", [True, False])
