@@ -76,7 +76,8 @@ def _refuse_taken_port(settings: Settings) -> None:
 
 def _welcome(settings: Settings) -> None:
     """Say in a few lines where everything is."""
-    shown = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not listened on
+    # Whoever listens on all addresses listens on loopback; on those of IPv6 alone, perhaps, on no other.
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not listened on
     base = f"http://{f'[{shown}]' if ':' in shown else shown}:{settings.port}"
     lines = [("Postkeep", base)]
     if settings.docs:
