@@ -134,9 +134,8 @@ class Pool(Generic[C]):
             self._all_back.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.gather(
-                    *self._opening, *map(_end, self._free), self._all_back.wait(), return_exceptions=True
-                )
+                await asyncio.gather(*self._opening, *map(_end, self._free), return_exceptions=True)
+                await self._all_back.wait()
         for connection in (*self._free, *self._lent):
             connection.close()
         self._free.clear()

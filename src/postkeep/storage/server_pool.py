@@ -182,7 +182,8 @@ async def _open(options: dict[str, Any], isolation: str) -> Connection:
     """
     with _connecting():
         async with within(PATIENCE_SECONDS):
-            connection = cast("Connection", await asyncmy.connect(**options))
+            opening = asyncmy.connect(**options)  # pyright: ignore[reportUnknownMemberType] - its types are incomplete
+            connection = cast("Connection", await opening)
             try:
                 await _set_up(connection, isolation)
             except BaseException:

@@ -185,19 +185,18 @@ class TestCollisions:
         assert await find_account(fresh.storage, account.id) == account
 
 
-# What units answer is of no use to anybody, whatever it is.
-REMOVALS: list[Callable[[Post], Any]] = [
-    lambda post: lambda work: work.posts.remove(post.author, post.id),
-    lambda post: lambda work: work.posts.remove(post.author, post.id, Versions.only(1)),
-    lambda post: lambda work: work.posts.remove_some(post.author, at_most=9, about_bytes=9),
-    lambda post: lambda work: work.bulk.remove(post.author, [post.id]),
-    lambda post: lambda work: work.accounts.remove(post.author),
+REMOVALS: list[Callable[[UnitOfWork, Post], Awaitable[object]]] = [
+    lambda work, post: work.posts.remove(post.author, post.id),
+    lambda work, post: work.posts.remove(post.author, post.id, Versions.only(1)),
+    lambda work, post: work.posts.remove_some(post.author, at_most=9, about_bytes=9),
+    lambda work, post: work.bulk.remove(post.author, [post.id]),
+    lambda work, post: work.accounts.remove(post.author),
 ]
 
 
-@pytest.mark.parametrize("removing_of", REMOVALS, ids=["post", "version", "some", "bulk", "account"])
+@pytest.mark.parametrize("remove", REMOVALS, ids=["post", "version", "some", "bulk", "account"])
 async def test_a_delete_that_the_server_ends_without_a_word_removes_nothing(
-    fresh: Opened, monkeypatch: pytest.MonkeyPatch, removing_of: Callable[[Post], Any]
+    fresh: Opened, monkeypatch: pytest.MonkeyPatch, remove: Callable[[UnitOfWork, Post], Awaitable[object]]
 ) -> None:
     """MariaDB answers one that KILL QUERY hits in its first moment as if it had found nothing: it is no 404."""
     account, post = await with_a_kept_post(fresh)
@@ -211,10 +210,13 @@ async def test_a_delete_that_the_server_ends_without_a_word_removes_nothing(
 
         return find_nothing
 
+    async def unit(work: UnitOfWork) -> None:
+        await remove(work, post)
+
     with monkeypatch.context() as ending:
         ending.setattr(server_module, "runs_on", ended)
         with pytest.raises(StorageUnavailable):
-            await fresh.storage.transact(account.id, removing_of(post))
+            await fresh.storage.transact(account.id, unit)
     await assert_counted(fresh.storage, account, post)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +102,19 @@ async def test_what_was_opened_for_somebody_who_left_is_kept() -> None:
     assert await pool.take() is server.opened[0]
 
 
+async def test_nothing_is_opened_or_remembered_for_those_who_left() -> None:
+    """In a long outage they are many: one after the other, each waits for the one that is being opened."""
+    server = Server()
+    pool = pool_of(server)
+    server.lets_in.clear()
+    for _ in range(3):
+        leaving = asked(pool.take())
+        await turns()
+        leaving.cancel()
+        await turns()
+    assert pool.size == 1
+
+
 async def test_a_refusal_is_told_to_one_who_waits_and_leaves_room() -> None:
     """The next one is tried for the next who waits."""
     server = Server()
@@ -127,22 +140,16 @@ async def test_one_that_is_given_to_somebody_who_leaves_in_that_moment_is_not_lo
 
 
 @pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda connection: connection.close(),
-        lambda connection: setattr(connection, "in_transaction", True),
-        lambda connection: setattr(connection, "_stream_broken", True),
-    ],
-    ids=["closed", "in a transaction", "closed by the server"],
+    ("name", "value"), [("connected", False), ("in_transaction", True), ("_stream_broken", True)], ids=str
 )
-async def test_one_that_is_not_as_it_should_be_is_not_lent_again(spoil: Callable[[FakeConnection], object]) -> None:
-    """Whoever waits gets a new one in its place."""
+async def test_one_that_is_not_as_it_should_be_is_not_lent_again(name: str, value: object) -> None:
+    """Closed, in a transaction, or closed by the server: whoever waits gets a new one in its place."""
     server = Server()
     pool = pool_of(server, size=1)
     spoilt = await pool.take()
     waiting = asked(pool.take())
     await turns()
-    spoil(spoilt)
+    setattr(spoilt, name, value)
     pool.give_back(spoilt)
     assert await waiting is not spoilt
     assert (spoilt.connected, len(server.opened)) == (False, 2)
