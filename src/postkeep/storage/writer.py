@@ -138,6 +138,8 @@ class Writer:
         """Take the jobs that wait and settle them, until told to end."""
         while (first := self._jobs.get()) is not None:
             self._settle(self._in_line([first, *self._newcomers()]))
+            # Or it stays, and what it read in memory with it, for as long as nobody comes.
+            del first
 
     def _newcomers(self) -> Generator[_Job]:
         """Take all jobs that wait by now. What tells to end is the last there is, and stays."""
