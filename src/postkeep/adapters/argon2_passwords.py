@@ -83,7 +83,7 @@ class Argon2Passwords:
         """Return a PHC string with a salt of its own.
 
         Raises:
-            HashingBusy: Too many wait, or the system gives no memory.
+            HashingBusy: Too many wait, or the system gives no memory or no thread.
         """
         return await self._run(lambda: self._hasher.hash(password.secret), network)
 
@@ -91,7 +91,7 @@ class Argon2Passwords:
         """Whether the password made this hash; with None it takes as long and says no.
 
         Raises:
-            HashingBusy: Too many wait, or the system gives no memory.
+            HashingBusy: Too many wait, or the system gives no memory or no thread.
         """
         matches = await self._run(
             lambda: self._matches(password, self._decoy if password_hash is None else password_hash), network
@@ -162,21 +162,26 @@ class Argon2Passwords:
         await self._turns.take(network)
         try:
             hashing = asyncio.wrap_future(self._threads.submit(work))
-        except RuntimeError:
+        except RuntimeError as error:
             # The system has no thread to spare, or the threads have ended.
             self._turns.end()
-            raise
+            raise _busy(error) from error
         # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.
         hashing.add_done_callback(self._end_turn)
         try:
             return await asyncio.shield(hashing)
         except Argon2Error as error:
-            log.error("hashing_failed", extra={"reason": str(error)})  # noqa: TRY400 - a trace says no more
-            raise HashingBusy from error
+            raise _busy(error) from error
 
     def _end_turn(self, _done: object) -> None:
         """Let the next one in."""
         self._turns.end()
+
+
+def _busy(cause: Exception) -> HashingBusy:
+    """Make the port's word for a password that cannot be hashed just now, and tell the operator why."""
+    log.error("hashing_failed", extra={"reason": str(cause)})
+    return HashingBusy()
 
 
 def _give_way() -> None:

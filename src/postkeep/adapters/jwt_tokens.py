@@ -29,6 +29,7 @@ MAX_TOKEN_LENGTH: Final = 4096
 
 _YEAR_10000: Final = 253_402_300_800
 _REQUIRED: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
+_PARTS: Final = 3
 _HEADER: Final = frozenset({"alg", "typ", "kid"})
 _HEADERS: Final = 16
 """How many headers are remembered, which are read before a signature is: strangers may send more."""
@@ -108,8 +109,9 @@ class JwtTokens:
         Raises:
             TokenInvalid: Malformed, forged, of another kind, or from the future.
         """
-        parts = token.split(".")
-        if any(base64url.decode(part) is None for part in parts):
+        # Of a stranger's thousands of parts none is worth reading.
+        parts = token.split(".", _PARTS)
+        if len(parts) != _PARTS or any(base64url.decode(part) is None for part in parts):
             raise TokenInvalid
         try:
             claims = jwt.decode(

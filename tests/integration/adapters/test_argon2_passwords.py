@@ -243,9 +243,9 @@ async def test_pw_18_a_crowd_from_one_network_makes_room_for_others(two_at_once:
 
 
 async def test_a_thread_that_cannot_be_had_keeps_no_turn(
-    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch
+    two_at_once: Argon2Passwords, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Or a moment without threads would let nobody in until the process ends."""
+    """Or a moment without threads would let nobody in until the process ends; who comes in it is told to come back."""
 
     def fail(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")  # noqa: EM101, TRY003 - as the system says it
@@ -253,8 +253,9 @@ async def test_a_thread_that_cannot_be_had_keeps_no_turn(
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", fail)
         for _ in range(9):
-            with pytest.raises(RuntimeError):
+            with pytest.raises(HashingBusy):
                 await two_at_once.hash(DUCKS, HOME)
+    assert caplog.messages == ["hashing_failed"] * 9
     assert await two_at_once.hash(DUCKS, HOME)
 
 

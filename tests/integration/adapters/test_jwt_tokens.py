@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from postkeep.adapters.jwt_tokens import JwtTokens
 from postkeep.adapters.system_clock import SystemClock
+from postkeep.domain import base64url
 from postkeep.domain.sessions import RefreshTokenInvalid, TokenInvalid
 from postkeep.services.signers import AccessClaims
 from tests.builders import a_session
@@ -315,3 +316,12 @@ def test_a_session_s_claims_survive_years() -> None:
     claims = some_claims(SystemClock())
     later = AccessClaims(claims.account_id, claims.session_id, MOMENT, MOMENT + timedelta(days=365 * 50))
     assert SIGNER.read_access(SIGNER.sign_access(later)) == later
+
+
+def test_none_of_thousands_of_parts_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would take as long as a hundred good tokens."""
+    read: list[str] = []
+    monkeypatch.setattr(base64url, "decode", read.append)
+    with pytest.raises(TokenInvalid):
+        SIGNER.read_access("." * 4000)
+    assert not read
