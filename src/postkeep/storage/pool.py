@@ -132,13 +132,16 @@ class Pool(Generic[C]):
             task.cancel()
         if not self._lent:
             self._all_back.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.gather(*self._opening, *map(_end, self._free), return_exceptions=True)
-                await self._all_back.wait()
-        for connection in (*self._free, *self._lent):
-            connection.close()
-        self._free.clear()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await asyncio.gather(*self._opening, *map(_end, self._free), return_exceptions=True)
+                    await self._all_back.wait()
+        finally:
+            # Also where nobody waits for this: what is left open keeps its locks.
+            for connection in (*self._free, *self._lent):
+                connection.close()
+            self._free.clear()
 
     def _is_fit(self, connection: C) -> bool:
         """Whether a connection that was idle can be lent."""

@@ -215,6 +215,20 @@ async def test_closing_ends_what_is_being_opened() -> None:
     assert pool.size == 0
 
 
+async def test_closing_that_is_cancelled_leaves_nothing_open() -> None:
+    """Somebody presses Ctrl-C: a lock that is held on a connection would keep the next one from what it is to do."""
+    server = Server()
+    pool = pool_of(server)
+    free, lent = await pool.take(), await pool.take()
+    pool.give_back(free)
+    closing = asyncio.create_task(pool.close())
+    # Before its first step: the cancellation comes with the first thing that it waits for.
+    asyncio.get_running_loop().call_soon(closing.cancel)
+    with suppress(asyncio.CancelledError):
+        await closing
+    assert (free.connected, lent.connected) == (False, False)
+
+
 async def test_whatever_happens_there_are_never_too_many_and_none_is_lost() -> None:
     """Many come, leave, and are let down, in an order that each run makes anew."""
     server, choose = Server(), random.Random()
