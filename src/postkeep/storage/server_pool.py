@@ -129,7 +129,7 @@ class Connections:
 
     @property
     def busy(self) -> int:
-        """How many of them are lent."""
+        """How many of them are lent, or being opened."""
         return self._pool.busy
 
     async def close(self) -> None:

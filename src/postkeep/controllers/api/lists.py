@@ -56,7 +56,7 @@ LISTED: Final[dict[str, Any]] = {
 }
 """What getPosts answers, by either name."""
 
-SUMMARISED: Final[Responses] = {
+_SUMMARISED: Final[Responses] = {
     **documented(*_ERRORS, AccountGone),
     **_UNMODIFIED,
     status.HTTP_200_OK: {"headers": _MAY_BE_KEPT},
@@ -148,7 +148,7 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     return response
 
 
-@router.get("/posts/summary", operation_id="getSummary", responses=SUMMARISED, openapi_extra=_CONDITIONAL)
+@router.get("/posts/summary", operation_id="getSummary", responses=_SUMMARISED, openapi_extra=_CONDITIONAL)
 async def get_summary(caller: CurrentCaller, posts: Posts, response: Response) -> SummaryView:
     """Answer how many posts the caller has, by status, and how much of the quota they use."""
     summary = await posts.summarise(caller.account_id, size=caller.stamp.list_bytes)
