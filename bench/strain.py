@@ -29,8 +29,8 @@ _SETTLE_SECONDS: Final = 1.0
 _NOTE: Final = (
     "32 connections ask for the remembered lists of {} persons in turn, first alone, then while others strain the"
     " server. No request of theirs may fail. Who is answered with 503 or 429 waits as long as Retry-After says, up to"
-    " twice as long. Slow ones send about a byte a second, and begin anew when they are cut off. All of these yield the"
-    " processors to the server and to who measures."
+    " twice as long. Slow ones send about a byte a second, and begin anew when they are cut off. All of these have what"
+    " the server and who measures leave of the processors (SCHED_IDLE), as if they were elsewhere."
 )
 
 

@@ -19,7 +19,6 @@ Counts: TypeAlias = Counter[str]
 
 _LARGE_BYTES: Final = 1024 * 1024 - 16
 _PAUSE_SECONDS: Final = 1.0
-_NICENESS: Final = 10
 _HEAD: Final = b"GET /api/v1/posts HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
@@ -139,8 +138,13 @@ def _read_head(head: bytes) -> tuple[str, Mapping[str, str]]:
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    """Run as somebody elsewhere: they must not take the processors from the server, nor from who measures."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    """Run as somebody elsewhere: they must not take the processors from the server, nor from who measures.
+
+    However nice, a thread keeps a processor for milliseconds once it has it. One that is idle gives it up at once.
+
+    Source: sched(7), SCHED_IDLE.
+    """
+    os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
     loop.run_forever()
 
 
