@@ -116,6 +116,50 @@ async def test_what_a_turn_has_to_read_anew_is_one_transaction(file: Opened, fre
     assert not freshness._connection.in_transaction  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
+async def test_after_a_commit_those_who_asked_before_are_read_together(
+    file: Opened, freshness: EmbeddedFreshness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each commit would cost the event loop a statement for everybody who reads; who came last is read anew first."""
+    monkeypatch.setattr(freshness_module, "MOST_RENEWED", 40)
+    accounts = [await keep_account(file.storage) for _ in range(50)]
+    for account in accounts:
+        await freshness.stamp(account.id)
+    changed = accounts[-1]
+    raise_in_another_process(path_of(file), changed)
+    await next_turn()
+    statements: list[str] = []
+    freshness._connection.set_trace_callback(statements.append)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    found = await asyncio.gather(*(freshness.stamp(account.id) for account in reversed(accounts)))
+    expected = stamp_of(changed)._replace(posts_version=changed.posts_version + 1)
+    assert found == [expected, *map(stamp_of, reversed(accounts[:-1]))]
+    assert sum(statement.startswith("SELECT") for statement in statements) == 2 + 10
+
+
+async def test_who_asks_no_more_is_read_anew_once(file: Opened, freshness: EmbeddedFreshness) -> None:
+    """Somebody who left must not cost a read at each commit for ever."""
+    account, neighbour = await keep_account(file.storage), await keep_account(file.storage)
+    await freshness.stamp(account.id)
+    for expected in (2, 1):
+        raise_in_another_process(path_of(file), neighbour)
+        await next_turn()
+        await freshness.stamp(neighbour.id)
+        remembered = {**freshness._stamps, **freshness._renewed}  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        assert len(remembered) == expected
+    raise_in_another_process(path_of(file), account)
+    await next_turn()
+    expected_stamp = stamp_of(account)._replace(posts_version=account.posts_version + 1)
+    assert await freshness.stamp(account.id) == expected_stamp
+
+
+async def test_who_was_removed_since_has_no_stamp(file: Opened, freshness: EmbeddedFreshness) -> None:
+    """What is read anew is what is there."""
+    account = await keep_account(file.storage)
+    assert await freshness.stamp(account.id) is not None
+    await file.storage.transact(account.id, lambda work: work.accounts.remove(account.id))
+    await next_turn()
+    assert await freshness.stamp(account.id) is None
+
+
 async def test_stamps_that_are_remembered_are_bounded(
     file: Opened, freshness: EmbeddedFreshness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
