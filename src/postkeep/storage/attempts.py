@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Insert, bindparam, delete, literal, select, update
+from sqlalchemy import ColumnElement, Insert, Update, bindparam, case, delete, literal, select, update
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
 
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.storage.clock import utc_now
@@ -69,17 +70,29 @@ _HOLD: Final = _InsertUnlessKept(AttemptRow).values(
         for name in _NAMES
     ]
 )
-_PUT: Final = (
-    update(AttemptRow)
-    .where(AttemptRow.attempt_key == bindparam("this_key"))
-    .values(
-        failures=bindparam("failures"),
-        under_way=bindparam("under_way"),
-        changed_date=bindparam("changed_date"),
-        expires_date=bindparam("expires_date"),
-        blocked_until=bindparam("blocked_until"),
+_COLUMNS: Final = ("failures", "under_way", "changed_date", "expires_date", "blocked_until")
+
+
+def _put(size: int) -> Update:
+    """Make the UPDATE of so many rows, each with values of its own. One for each would be as many round trips."""
+    return (
+        update(AttemptRow)
+        .where(AttemptRow.attempt_key.in_([bindparam(name) for name in _NAMES[:size]]))
+        .values({column: _chosen(getattr(AttemptRow, column), size) for column in _COLUMNS})
     )
-)
+
+
+def _chosen(column: InstrumentedAttribute[Any], size: int) -> ColumnElement[Any]:
+    """Choose a column's value by the row's key."""
+    return case(
+        *(
+            (AttemptRow.attempt_key == bindparam(name), bindparam(f"{column.key}_{name}", type_=column.type))
+            for name in _NAMES[:size]
+        )
+    )
+
+
+_PUT: Final = {size: _put(size) for size in range(1, MOST_KEYS + 1)}
 _REMOVE: Final = delete(AttemptRow).where(_AMONG)
 _EXPIRED: Final = (
     select(AttemptRow.attempt_key)
@@ -115,9 +128,8 @@ class SqlAttempts:
 
     async def put(self, tallies: Mapping[AttemptKey, Tally]) -> None:
         """Keep this for keys that are held; what is empty is removed."""
-        for key, tally in tallies.items():
-            if not tally.is_empty:
-                await self._transaction.count(_PUT, {"this_key": key, **_values_of(tally)})
+        if kept := [(key, tally) for key, tally in tallies.items() if not tally.is_empty]:
+            await self._transaction.count(_PUT[len(kept)], _values_of(kept))
         if emptied := [key for key, tally in tallies.items() if tally.is_empty]:
             await self._transaction.count(_REMOVE, padded(_NAMES, emptied))
 
@@ -136,12 +148,10 @@ def _tally_of(values: Sequence[Any]) -> tuple[AttemptKey, Tally]:
     return AttemptKey(bytes(key)), Tally(failures, under_way, changed, expires, blocked_until)
 
 
-def _values_of(tally: Tally) -> dict[str, object]:
-    """Return a tally's columns."""
-    return {
-        "failures": tally.failures,
-        "under_way": tally.under_way,
-        "changed_date": tally.changed_date,
-        "expires_date": tally.expires_date,
-        "blocked_until": tally.blocked_until,
-    }
+def _values_of(tallies: Sequence[tuple[AttemptKey, Tally]]) -> dict[str, object]:
+    """Return the values of tallies, and their keys."""
+    values: dict[str, object] = {}
+    for name, (key, tally) in zip(_NAMES, tallies, strict=False):
+        values[name] = key
+        values.update({f"{column}_{name}": getattr(tally, column) for column in _COLUMNS})
+    return values

@@ -30,6 +30,11 @@ _RUNS: Final = 3
 
 _STEP_SECONDS: Final = 0.1
 
+_SAVEPOINT: Final = ("SAVEPOINT unit",)
+_RELEASE: Final = ("RELEASE unit",)
+_BACK: Final = ("ROLLBACK TO unit", "RELEASE unit")
+_ALL_ANEW: Final = ("ROLLBACK", "BEGIN")
+
 
 @dataclass(slots=True, eq=False)
 class _Job:
@@ -211,7 +216,7 @@ def _commit_together(
             break
         has_begun = True
         ran.append(job)
-        _run_in_savepoint(connection, job)
+        _run(connection, job, is_alone=len(jobs) == 1)
         if not connection.in_transaction:
             # A full disk or a failing one makes SQLite take back the whole transaction by itself: the COMMIT says so.
             taken_back_for = job.error and job.error.__cause__
@@ -256,8 +261,12 @@ def _unsettled(jobs: list[_Job], cause: sqlite3.Error, *, is_open: bool) -> list
     return [job for job in left if job.runs < _RUNS]
 
 
-def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
-    """Run one job; if it fails, what it did is undone, and only that."""
+def _run(connection: sqlite3.Connection, job: _Job, *, is_alone: bool) -> None:
+    """Run one job; if it fails, what it did is undone, and only that: one that is alone needs no savepoint for it.
+
+    Each statement costs two changes of the thread that Python lets run, which the event loop's waits for.
+    """
+    begin, keep, undo = ((), (), _ALL_ANEW) if is_alone else (_SAVEPOINT, _RELEASE, _BACK)
     job.runs += 1
     transaction = Transaction(
         runs_on(connection),
@@ -267,22 +276,27 @@ def _run_in_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
         counting=job.counting,
     )
     try:
-        connection.execute("SAVEPOINT unit")
+        _do(connection, begin)
         try:
             job.result = run_now(job.unit(SqlUnitOfWork(transaction)))
         except BaseException:
             # Where SQLite has taken back everything there is no savepoint any more, and that would hide the reason.
             if connection.in_transaction:
-                connection.execute("ROLLBACK TO unit")
-                connection.execute("RELEASE unit")
+                _do(connection, undo)
             raise
-        connection.execute("RELEASE unit")
+        _do(connection, keep)
     except AlreadyDone:
         job.result = None
     except sqlite3.DatabaseError as error:
         job.error = unavailable(error)
     except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for it, not to this thread
         job.error = error
+
+
+def _do(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
+    """Run statements without values."""
+    for statement in statements:
+        connection.execute(statement)
 
 
 def _take_back(connection: sqlite3.Connection) -> None:
