@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 from weakref import WeakValueDictionary
 
-from postkeep.domain.posts import Post, PostId
+from postkeep.domain.posts import ListedPost, Post, PostId
+from postkeep.domain.search import SNIPPET_LENGTH, Query
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import PostService
 from postkeep.services.sessions import Caller
@@ -20,11 +21,20 @@ log = logging.getLogger(__name__)
 LARGE_BYTES: Final = 64 * 1024
 """Reading, rendering or writing more takes long enough that a hundred of them at once would keep everybody waiting."""
 
+FOUND_BYTES: Final = 4 * SNIPPET_LENGTH
+"""To mark the words in a post that was found takes as long as to write so much more of its text."""
+
 PATIENCE_SECONDS: Final = 3.0
 """How long a turn is waited for."""
 
 _YOUNG: Final = 1
 """The collector's generation of what was made just now."""
+
+
+def size_of(posts: Sequence[ListedPost], query: Query | None) -> int:
+    """Return about how many bytes of text a list takes as long as, of posts that were searched for or not."""
+    beside = 0 if query is None else FOUND_BYTES
+    return sum(len(post.text) + beside for post in posts)
 
 
 class LargeTexts:

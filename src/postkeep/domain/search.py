@@ -9,10 +9,11 @@ for as it was sent, with its characters composed (NFC), and with them decomposed
 Source: Unicode 5.18 (case mappings), UAX 15 (normalization forms).
 """
 
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from typing import Final
 
@@ -33,6 +34,9 @@ _SLACK: Final = 20
 _FINAL_SIGMA: Final = "\N{GREEK SMALL LETTER FINAL SIGMA}"
 _SIGMA: Final = "\N{GREEK SMALL LETTER SIGMA}"
 _JOINER: Final = "\N{ZERO WIDTH JOINER}"
+
+_REMEMBERED: Final = 64
+"""For so many queries it is remembered what finds their words; making it takes longer than most snippets."""
 
 _CASELESS_FROM: Final = 0x20000
 """From here on there are ideographs, which have no cases."""
@@ -100,14 +104,13 @@ class Snippet:
     def of(cls, text: str, query: Query) -> "Snippet":
         """Cut out the piece around the first match; where none is in the text, its beginning."""
         folded = fold(text)
-        forms = [form for word in query.words for form in word.forms]
-        found = [at for form in forms if (at := folded.find(form)) >= 0]
+        found = [at for word in query.words for form in word.forms if (at := folded.find(form)) >= 0]
         begin, end = _window(text, min(found, default=0))
         before, behind = "…" if begin > 0 else "", "…" if end < len(text) else ""
         # A match that goes on behind the piece is marked as far as it can be seen.
         spans = [
             (max(start, begin) - begin + len(before), min(stop, end) - begin + len(before))
-            for start, stop in _merged(_matches(folded, forms, begin, end))
+            for start, stop in _merged(_matches(folded, query, begin, end))
         ]
         return cls(before + text[begin:end] + behind, tuple(spans))
 
@@ -178,21 +181,25 @@ def _goes_on(text: str, at: int) -> bool:
     return unicodedata.category(text[at]).startswith("M") or _JOINER in text[at - 1 : at + 1]
 
 
-def _matches(folded: str, forms: list[str], begin: int, end: int) -> list[tuple[int, int]]:
-    """Find all that can be seen of the words in a piece of a text."""
-    found: list[tuple[int, int]] = []
-    for form in forms:
-        at = folded.find(form, max(0, begin - len(form) + 1))
-        while 0 <= at < end:
-            found.append((at, at + len(form)))
-            at = folded.find(form, at + 1)
-    return found
+def _matches(folded: str, query: Query, begin: int, end: int) -> Iterable[tuple[int, int]]:
+    """Find all that can be seen of the words in a piece of a text, in order; of those that begin alike, the longest."""
+    seen, longest = _seen(query.words)
+    # Word by word it would take sixteen times as long where each is a part of the next.
+    spans = (found.span(1) for found in seen.finditer(folded, max(0, begin - longest + 1), end + longest - 1))
+    return [(start, stop) for start, stop in spans if start < end and begin < stop]
 
 
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Put spans in order, and those together that overlap."""
+@lru_cache(_REMEMBERED)
+def _seen(words: tuple[Word, ...]) -> tuple[re.Pattern[str], int]:
+    """Return what finds, at each character, the longest word that begins there, and how long one is at most."""
+    forms = sorted({form for word in words for form in word.forms}, key=len, reverse=True)
+    return re.compile(f"(?=({'|'.join(map(re.escape, forms))}))"), len(forms[0])
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Put spans together that overlap; they come in order."""
     merged: list[tuple[int, int]] = []
-    for start, stop in sorted(spans):
+    for start, stop in spans:
         if merged and start < merged[-1][1]:
             merged[-1] = merged[-1][0], max(stop, merged[-1][1])
         else:

@@ -16,12 +16,12 @@ from starlette.responses import Response
 from postkeep.controllers.api import lists as api_lists
 from postkeep.controllers.api.posts import get_post
 from postkeep.controllers.bodies import Bodies
-from postkeep.controllers.large_texts import LARGE_BYTES, LargeTexts
+from postkeep.controllers.large_texts import FOUND_BYTES, LARGE_BYTES, LargeTexts
 from postkeep.controllers.web import dependencies, edits, form_reading, lists, posts
 from postkeep.controllers.web.dependencies import Visit
 from postkeep.domain.lists import EVERYTHING
 from postkeep.domain.posts import Post, PostAbsent, Text
-from postkeep.domain.search import parse_query
+from postkeep.domain.search import Query, parse_query
 from postkeep.services.ports import StorageUnavailable
 from postkeep.services.posts import PostService
 from postkeep.services.repositories import Stamp
@@ -31,7 +31,7 @@ from postkeep.views.cursors import Cursors
 from postkeep.views.forms import Entered
 from postkeep.views.posts import PostView
 from tests.builders import a_post, a_session, an_account, an_account_id
-from tests.fakes import NOON, a_world
+from tests.fakes import NOON, World, a_world
 
 ANN, BOB = an_account_id(), an_account_id()
 LARGE = LARGE_BYTES + 1
@@ -282,19 +282,36 @@ async def test_a_large_list_is_written_in_another_thread(monkeypatch: pytest.Mon
         for name in names:
             monkeypatch.setattr(module, name, threads.here_for(getattr(module, name)))
     visit = a_visit(Threads(), caller, query={"q": words or ""})
-    answer = await api_lists.get_posts(
-        caller=caller,
-        posts=world.posts,
-        search=search,
-        cursors=Cursors([bytes(32)]),
-        large=visit.large,
-        request=visit.request,
-        listing=EVERYTHING,
-        query=query or None,
-    )
+    answer = await get_posts(world, visit, caller, query or None)
     assert bytes(answer.body).count(b'"id"') == 3
     assert len(threads.seen) == 1
     assert threads.are_others
     await lists.show_posts(visit, world.posts, search, Cursors([bytes(32)]))
     assert len(threads.seen) == 2
     assert threads.are_others
+
+
+async def test_many_posts_that_were_found_are_marked_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of one line each have less text than one long post, and took half a second."""
+    world, threads = a_world().with_account(account := an_account()), Threads()
+    for _ in range(LARGE_BYTES // FOUND_BYTES + 1):
+        world.with_post(a_post(author=account.id, text=Text("x")))
+    monkeypatch.setattr(api_lists, "found_list", threads.here_for(api_lists.found_list))
+    caller = of(a_post(author=account.id))
+    await get_posts(world, a_visit(Threads(), caller), caller, parse_query("x"), limit=1000)
+    assert threads.are_others
+
+
+async def get_posts(world: World, visit: Visit, caller: Caller, query: Query | None, limit: int | None = None) -> Response:
+    """Ask for a list."""
+    return await api_lists.get_posts(
+        caller=caller,
+        posts=world.posts,
+        search=SearchService(world.storage),
+        cursors=Cursors([bytes(32)]),
+        large=visit.large,
+        request=visit.request,
+        listing=EVERYTHING,
+        query=query,
+        limit=limit,
+    )

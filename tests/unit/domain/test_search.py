@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -206,3 +207,27 @@ def test_a_snippet_marks_what_was_found(before: str, query: str, behind: str) ->
     forms = [form for word in sought.words for form in word.forms]
     start, stop = snippet.matches[0]
     assert any(fold(snippet.text[start:stop]).startswith(form[: stop - start]) for form in forms)
+
+
+def test_of_words_within_words_the_longest_is_marked() -> None:
+    """Where some begin alike or overlap, what they cover together is one mark; what only touches is another."""
+    snippet = Snippet.of("an aardvark; a banana", parse_query("a aa aardvark ban nana nan"))
+    assert [snippet.text[start:stop] for start, stop in snippet.matches] == ["a", "aardvark", "a", "banana"]
+    assert Snippet.of("aaa", parse_query("a")).matches == ((0, 1), (1, 2), (2, 3))
+
+
+def test_many_words_take_hardly_longer_to_mark_than_one() -> None:
+    """A thousand posts may be found at once: with each word within the next one they took ten times as long."""
+
+    def seconds(words: str) -> float:
+        query = parse_query(words)
+
+        def run() -> float:
+            begun = perf_counter()
+            for _ in range(20):
+                Snippet.of("a" * SNIPPET_LENGTH, query)
+            return perf_counter() - begun
+
+        return min(run() for _ in range(5))
+
+    assert seconds(" ".join("a" * length for length in range(1, WORDS_MAX + 1))) < 4 * seconds("a")

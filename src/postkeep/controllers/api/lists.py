@@ -9,6 +9,7 @@ from pydantic_core import PydanticKnownError
 
 from postkeep.controllers.dependencies import CurrentCaller, Cursors, Large, Posts, Search, read_query
 from postkeep.controllers.errors import RequestInvalid, Responses, documented
+from postkeep.controllers.large_texts import size_of
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route
 from postkeep.controllers.shared import shared_of
@@ -140,7 +141,7 @@ async def get_posts(  # noqa: PLR0913 - a page, its owner, and what the next pag
     if isinstance(page, LongPage):
         response: Response = _long_answer(page, request)
     else:
-        size = sum(len(post.text) for post in page.posts)
+        size = size_of(page.posts, query)
         async with large.turn(author, size):
             response = await large.make(size, lambda: _answer(page, query))
     if page.last is not None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from postkeep.controllers.dependencies import Cursors, Posts, Search, read_query
+from postkeep.controllers.large_texts import size_of
 from postkeep.controllers.web.dependencies import CurrentVisit, Visit
 from postkeep.controllers.web.route import PageRoute
 from postkeep.domain.lists import Listing, Summary
@@ -91,7 +92,7 @@ def _address(status: Status | None, sought: str, cursor: str = "") -> str:
 async def _excerpts(visit: Visit, page: Page | LongPage, query: Query | None) -> list[Excerpt]:
     """Take what is shown of a page; of one that is too long to be held as a whole, part by part."""
     if isinstance(page, Page):
-        posts, size = page.posts, sum(len(post.text) for post in page.posts)
+        posts, size = page.posts, size_of(page.posts, query)
         async with visit.large.turn(visit.whose, size):
             return await visit.large.make(
                 size, lambda: excerpts(posts) if query is None else found_excerpts(posts, query)
