@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from postkeep.domain import idempotency
 from postkeep.domain.accounts import Account, AccountGone, AccountId, AccountStatus, Email, EmailTaken
-from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
+from postkeep.domain.attempts import KEY_BYTES, NOWHERE, AttemptKey, Network, Tally
 from postkeep.domain.edits import ANY_VERSION, Changes, Edit, PostsAbsent, Revision, VersionConflict, Versions
 from postkeep.domain.idempotency import KeyUse
 from postkeep.domain.incoming import PostPresent
@@ -78,8 +78,9 @@ class FakeStorage:
         self._begin("transact")
         await self._run(lambda state: FakeUnitOfWork(state, account_id, self.clock), unit)
 
-    async def count(self, unit: Unit) -> None:
+    async def count(self, unit: Unit, *, asker: Network = NOWHERE, makes_room: bool = False) -> None:
         """Run a unit that counts attempts, in the same way."""
+        del asker, makes_room
         self._begin("count")
         await self._run(lambda state: FakeUnitOfWork(state, None, self.clock, counting=True), unit)
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.attempts import NOWHERE, Network
 from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
@@ -38,10 +39,10 @@ class TracedStorage:
         with self._span("transact", unit):
             await self._storage.transact(account_id, unit, weight=weight)
 
-    async def count(self, unit: Unit) -> None:
+    async def count(self, unit: Unit, *, asker: Network = NOWHERE, makes_room: bool = False) -> None:
         """Run a unit that counts attempts."""
         with self._span("count", unit):
-            await self._storage.count(unit)
+            await self._storage.count(unit, asker=asker, makes_room=makes_room)
 
     async def read(
         self,

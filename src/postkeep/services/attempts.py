@@ -152,12 +152,12 @@ class AttemptService:
         try:
             yield
         except Unavailable:
-            await self._settle(held, Rule.given_back)
+            await self._settle(held, origin.network, Rule.given_back)
             raise
         except BaseException:
-            await self._settle(held, Rule.failed)
+            await self._settle(held, origin.network, Rule.failed)
             raise
-        await self._settle(held, Rule.succeeded)
+        await self._settle(held, origin.network, Rule.succeeded)
 
     async def _enter(self, counters: Sequence[Counter], email: Email | None, network: Network) -> Sequence[Counter]:
         """Count an attempt as under way as soon as there is room for it.
@@ -186,11 +186,11 @@ class AttemptService:
             try:
                 async with asyncio.timeout(max(until - self._monotonic(), _LEAST_SECONDS)):
                     counters, verdict = await self._look(counters, email, network)
-                    is_in = verdict.is_free and await self._take(counters)
+                    is_in = verdict.is_free and await self._take(counters, network)
             except TimeoutError as error:
                 raise StorageUnavailable from error
             if is_in:
-                await self._purge_now_and_then()
+                await self._purge_now_and_then(network)
                 return counters
             if verdict.blocked_for or self._monotonic() >= until:
                 raise TooManyAttempts(retry_after=verdict.retry_after)
@@ -220,7 +220,7 @@ class AttemptService:
         addresses = await self._storage.read(lambda work: work.sessions.addresses(email), weight=_MANY_ADDRESSES_BYTES)
         return network in {Network.of(address) for address in addresses}
 
-    async def _take(self, counters: Sequence[Counter]) -> bool:
+    async def _take(self, counters: Sequence[Counter], network: Network) -> bool:
         """Count an attempt as under way, if there is still room for it now that nobody else can take that."""
         is_wanted = True
 
@@ -234,7 +234,7 @@ class AttemptService:
             await work.attempts.put({key: rule.taken(kept.get(key), now) for key, rule in counters})
 
         try:
-            await self._storage.count(unit)
+            await self._storage.count(unit, asker=network)
         except _NoRoom:
             return False
         except asyncio.CancelledError:
@@ -242,7 +242,7 @@ class AttemptService:
             raise
         return True
 
-    async def _settle(self, counters: Sequence[Counter], outcome: _Outcome) -> None:
+    async def _settle(self, counters: Sequence[Counter], network: Network, outcome: _Outcome) -> None:
         """Count an attempt as what it came to; where that fails it stays under way until it counts as failed."""
 
         async def unit(work: UnitOfWork) -> None:
@@ -251,11 +251,11 @@ class AttemptService:
 
         try:
             async with asyncio.timeout(SETTLE_SECONDS):
-                await self._storage.count(unit)
+                await self._storage.count(unit, asker=network, makes_room=True)
         except (Unavailable, TimeoutError):
             log.warning("attempt_unsettled")
 
-    async def _purge_now_and_then(self) -> None:
+    async def _purge_now_and_then(self, network: Network) -> None:
         """Have one attempt in some clear away what nobody needs; that it cannot is no reason to refuse it."""
         self._let_through += 1
         if self._let_through % PURGE_EVERY != 1:
@@ -264,7 +264,7 @@ class AttemptService:
         try:
             # What is under way when its window ends is counted on in the next one.
             async with asyncio.timeout(SETTLE_SECONDS):
-                await self._storage.count(lambda work: work.attempts.purge(FORSAKEN))
+                await self._storage.count(lambda work: work.attempts.purge(FORSAKEN), asker=network, makes_room=True)
         except (Unavailable, TimeoutError):
             log.warning("attempts_unpurged")
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from postkeep.domain.accounts import AccountId, Password
-from postkeep.domain.attempts import Network
+from postkeep.domain.attempts import NOWHERE, Network
 from postkeep.domain.errors import Unavailable
 from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
@@ -158,15 +158,22 @@ class Storage(Protocol):
         """
         ...
 
-    async def count(self, unit: Unit) -> None:
+    async def count(self, unit: Unit, *, asker: Network = NOWHERE, makes_room: bool = False) -> None:
         """Run a unit that counts attempts, in a transaction, and commit it. It is no account's and raises no version.
 
         As with `transact`, the unit may run more than once and awaits nothing but its unit of work, and cancelling
         the caller does not cancel it. It holds what it changes, all of it at once.
 
+        Args:
+            unit: What to do.
+            asker: Where the attempts come from: one network's wait for each other, and nobody else waits for them.
+            makes_room: Whether it says what became of attempts, or removes what has expired: then it waits for none
+                that is to be let through.
+
         Raises:
             Exception: Whatever the unit raises; nothing was changed then.
-            StorageUnavailable: The database does not answer, or the unit collided with others too often.
+            StorageUnavailable: The database does not answer, the unit collided with others too often, or it was not
+                the asker's turn.
         """
         ...
 

@@ -1,9 +1,9 @@
-"""Whose turn it is: a few accounts at the same time, and of each account one thing or two."""
+"""Whose turn it is: a few accounts, or networks, at the same time, and of each of them one thing or two."""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -42,7 +42,7 @@ class AccountTurns:
         """Take how many may ask at the same time, and how often one account may."""
         self._turns = asyncio.Semaphore(size)
         self._own_size = own
-        self._own: WeakValueDictionary[AccountId, asyncio.Semaphore] = WeakValueDictionary()
+        self._own: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
         self.waiting = 0
 
     @asynccontextmanager
@@ -65,11 +65,11 @@ class AccountTurns:
                 turn.is_over = True
 
     @asynccontextmanager
-    async def to_use(self, author: AccountId, what: str) -> AsyncGenerator[None]:
+    async def to_use(self, asker: Hashable, what: str) -> AsyncGenerator[None]:
         """Wait for a turn at the database, and hold it.
 
         Args:
-            author: Who asks.
+            asker: Who asks: an account, or a network.
             what: Of which there are too many where it does not come, for the log.
 
         Raises:
@@ -77,15 +77,15 @@ class AccountTurns:
         """
         async with AsyncExitStack() as held:
             try:
-                await self._take(held, author)
+                await self._take(held, asker)
             except TimeoutError as error:
                 log.warning("storage_busy", extra={"reason": f"too many {what}"})
                 raise StorageUnavailable from error
             yield
 
-    async def _take(self, held: AsyncExitStack, author: AccountId) -> None:
-        """Wait for the account's turn and then for one of all."""
-        own = self._own.setdefault(author, asyncio.Semaphore(self._own_size))
+    async def _take(self, held: AsyncExitStack, asker: Hashable) -> None:
+        """Wait for the asker's own turn and then for one of all."""
+        own = self._own.setdefault(asker, asyncio.Semaphore(self._own_size))
         async with asyncio.timeout(PATIENCE_SECONDS):
             await held.enter_async_context(own)
             self.waiting += 1

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Insert, Update, bindparam, case, delete, literal, select, update
+from sqlalchemy import Insert, bindparam, case, delete, literal, select, update
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute
 
 from postkeep.domain.attempts import KEY_BYTES, AttemptKey, Tally
 from postkeep.storage.clock import utc_now
@@ -70,29 +69,29 @@ _HOLD: Final = _InsertUnlessKept(AttemptRow).values(
         for name in _NAMES
     ]
 )
-_COLUMNS: Final = ("failures", "under_way", "changed_date", "expires_date", "blocked_until")
-
-
-def _put(size: int) -> Update:
-    """Make the UPDATE of so many rows, each with values of its own. One for each would be as many round trips."""
-    return (
-        update(AttemptRow)
-        .where(AttemptRow.attempt_key.in_([bindparam(name) for name in _NAMES[:size]]))
-        .values({column: _chosen(getattr(AttemptRow, column), size) for column in _COLUMNS})
+_COUNTED: Final = (
+    AttemptRow.failures,
+    AttemptRow.under_way,
+    AttemptRow.changed_date,
+    AttemptRow.expires_date,
+    AttemptRow.blocked_until,
+)
+# With one statement for all: others of the same network wait as long as the database is far away for each.
+_PUT: Final = (
+    update(AttemptRow)
+    .where(_AMONG)
+    .values(
+        {
+            column: case(
+                *(
+                    (AttemptRow.attempt_key == bindparam(name), bindparam(f"{column.key}_{name}", type_=column.type))
+                    for name in _NAMES
+                )
+            )
+            for column in _COUNTED
+        }
     )
-
-
-def _chosen(column: InstrumentedAttribute[Any], size: int) -> ColumnElement[Any]:
-    """Choose a column's value by the row's key."""
-    return case(
-        *(
-            (AttemptRow.attempt_key == bindparam(name), bindparam(f"{column.key}_{name}", type_=column.type))
-            for name in _NAMES[:size]
-        )
-    )
-
-
-_PUT: Final = {size: _put(size) for size in range(1, MOST_KEYS + 1)}
+)
 _REMOVE: Final = delete(AttemptRow).where(_AMONG)
 _EXPIRED: Final = (
     select(AttemptRow.attempt_key)
@@ -128,8 +127,13 @@ class SqlAttempts:
 
     async def put(self, tallies: Mapping[AttemptKey, Tally]) -> None:
         """Keep this for keys that are held; what is empty is removed."""
-        if kept := [(key, tally) for key, tally in tallies.items() if not tally.is_empty]:
-            await self._transaction.count(_PUT[len(kept)], _values_of(kept))
+        if kept := {key: tally for key, tally in tallies.items() if not tally.is_empty}:
+            values = {
+                f"{column.key}_{name}": getattr(tally, column.key)
+                for name, tally in padded(_NAMES, list(kept.values())).items()
+                for column in _COUNTED
+            }
+            await self._transaction.count(_PUT, {**padded(_NAMES, list(kept)), **values})
         if emptied := [key for key, tally in tallies.items() if tally.is_empty]:
             await self._transaction.count(_REMOVE, padded(_NAMES, emptied))
 
@@ -146,12 +150,3 @@ def _tally_of(values: Sequence[Any]) -> tuple[AttemptKey, Tally]:
     """Make the tally that a row holds, with its key."""
     key, failures, under_way, changed, expires, blocked_until = values
     return AttemptKey(bytes(key)), Tally(failures, under_way, changed, expires, blocked_until)
-
-
-def _values_of(tallies: Sequence[tuple[AttemptKey, Tally]]) -> dict[str, object]:
-    """Return the values of tallies, and their keys."""
-    values: dict[str, object] = {}
-    for name, (key, tally) in zip(_NAMES, tallies, strict=False):
-        values[name] = key
-        values.update({f"{column}_{name}": getattr(tally, column) for column in _COLUMNS})
-    return values

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.attempts import NOWHERE, Network
 from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
@@ -105,8 +106,9 @@ class EmbeddedStorage:
         """Run a unit and commit it, together with others that wait."""
         await self._writer.run(account_id, unit, weight=weight)
 
-    async def count(self, unit: Unit) -> None:
+    async def count(self, unit: Unit, *, asker: Network = NOWHERE, makes_room: bool = False) -> None:
         """Run a unit that counts attempts and commit it, together with others that wait."""
+        del asker, makes_room
         await self._writer.run(None, unit, counting=True)
 
     async def read(

@@ -54,9 +54,9 @@ UNDISTURBED_SECONDS: Final = 1.0
 """How long a search takes, or a long list is read, before it can be in others' way: much less than anybody waits for a
 turn."""
 
-COUNTS: Final = 4
-"""How many transactions that count attempts run at the same time on a server: a flood of logins must leave
-connections to everybody else."""
+COUNTS: Final = 2
+"""How many transactions that let attempts through run at the same time on a server, one of each network, and as many
+that make room for others: a flood of logins must leave connections to everybody else."""
 
 PART_LENGTH: Final = 64 * 1024
 """A part of a long list is done when its texts have so many characters together."""

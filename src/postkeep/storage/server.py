@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.attempts import NOWHERE, Network
 from postkeep.domain.lists import EVERYTHING, Listing, Place
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
@@ -75,15 +76,16 @@ class ServerStorage:
         self._unit_turns = AccountTurns(pool_size, own=OWN_UNITS)
         self._patience = Patience()
         self._under_way: set[asyncio.Task[None]] = set()
-        self._counting = asyncio.Semaphore(COUNTS)
+        self._attempt_turns, self._room_turns = AccountTurns(COUNTS), AccountTurns(COUNTS)
 
     async def transact(self, account_id: AccountId, unit: Unit, *, weight: int = 0) -> None:
         """Run a unit and commit it; again, in whole, where the database asks for it."""
         await self._run_whole(self._transact_in_turn(_Runs(account_id, unit), account_id, weight))
 
-    async def count(self, unit: Unit) -> None:
-        """Run a unit that counts attempts; only few at a time, so that logins leave connections to everybody else."""
-        await self._run_whole(self._count(_Runs(None, unit, counting=True)))
+    async def count(self, unit: Unit, *, asker: Network = NOWHERE, makes_room: bool = False) -> None:
+        """Run a unit that counts attempts when it is its network's turn, whose row the network's others hold."""
+        turns = self._room_turns if makes_room else self._attempt_turns
+        await self._run_whole(self._count(_Runs(None, unit, counting=True), asker, turns))
 
     async def _run_whole(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something to its end, whatever becomes of whoever waits for it."""
@@ -208,22 +210,10 @@ class ServerStorage:
             # Whoever waited may be gone; a failure that nobody takes is no news for the event loop.
             task.exception()
 
-    async def _count(self, runs: "_Runs") -> None:
-        """Count attempts when it is their turn; waiting for that says nothing of the database.
-
-        Raises:
-            StorageUnavailable: It does not come to that in time.
-        """
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._counting.acquire()
-        except TimeoutError as error:
-            log.warning("storage_busy", extra={"reason": "too many attempts to count"})
-            raise StorageUnavailable from error
-        try:
+    async def _count(self, runs: "_Runs", asker: Network, turns: AccountTurns) -> None:
+        """Count attempts when it is their turn; waiting for that says nothing of the database."""
+        async with turns.to_use(asker, "attempts to count"):
             await self._transact_in_time(runs, 0)
-        finally:
-            self._counting.release()
 
     async def _transact_in_turn(self, runs: "_Runs", account_id: AccountId, weight: int) -> None:
         """Run a unit when it is its account's turn: waiting for the account's row takes a connection from others."""

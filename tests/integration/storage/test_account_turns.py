@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
 from postkeep.domain.accounts import AccountId
+from postkeep.domain.attempts import AttemptKey, Network, Rule
 from postkeep.services.ports import SearchUnavailable, StorageUnavailable
 from postkeep.services.repositories import UnitOfWork
 from postkeep.storage import account_turns as turns_module
@@ -130,3 +132,33 @@ async def test_nobody_waits_behind_a_crowd_of_somebody_else_s_units_on_a_server(
     assert not any(each.done() for each in crowd)
     may_end.set()
     await asyncio.gather(*crowd)
+
+
+async def test_nobody_waits_behind_a_crowd_of_another_network_s_attempts_on_a_server(server: Opened) -> None:
+    """They wait for their network's row anyway; from all turns they kept everybody else from logging in.
+
+    What became of those that were let through waits for none of them: it would come too late, and count as a failure.
+    """
+    theirs, mine = Network("192.0.2.1"), Network("192.0.2.2")
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow(work: UnitOfWork) -> None:
+        await work.attempts.hold([a_key(theirs)])
+        has_begun.set()
+        await may_end.wait()
+
+    async def quick(work: UnitOfWork) -> None:
+        await work.attempts.hold([a_key(mine)])
+
+    crowd = [asyncio.create_task(server.storage.count(slow, asker=theirs)) for _ in range(A_CROWD)]
+    await has_begun.wait()
+    await server.storage.count(quick, asker=mine)
+    await server.storage.count(quick, asker=theirs, makes_room=True)
+    assert not any(each.done() for each in crowd)
+    may_end.set()
+    await asyncio.gather(*crowd)
+
+
+def a_key(network: Network) -> AttemptKey:
+    """Return what is counted of a network."""
+    return Rule("network", 100, timedelta(minutes=15)).key(network.name)

@@ -29,7 +29,7 @@ from postkeep.services.search import SearchService
 from postkeep.services.sessions import Caller
 from postkeep.views.cursors import Cursors
 from postkeep.views.forms import Entered
-from postkeep.views.posts import PostView
+from postkeep.views.posts import PostView, found_list
 from tests.builders import a_post, a_session, an_account, an_account_id
 from tests.fakes import NOON, World, a_world
 
@@ -296,13 +296,15 @@ async def test_many_posts_that_were_found_are_marked_in_another_thread(monkeypat
     world, threads = a_world().with_account(account := an_account()), Threads()
     for _ in range(LARGE_BYTES // FOUND_BYTES + 1):
         world.with_post(a_post(author=account.id, text=Text("x")))
-    monkeypatch.setattr(api_lists, "found_list", threads.here_for(api_lists.found_list))
+    monkeypatch.setattr(api_lists, "found_list", threads.here_for(found_list))
     caller = of(a_post(author=account.id))
     await get_posts(world, a_visit(Threads(), caller), caller, parse_query("x"), limit=1000)
     assert threads.are_others
 
 
-async def get_posts(world: World, visit: Visit, caller: Caller, query: Query | None, limit: int | None = None) -> Response:
+async def get_posts(
+    world: World, visit: Visit, caller: Caller, query: Query | None, limit: int | None = None
+) -> Response:
     """Ask for a list."""
     return await api_lists.get_posts(
         caller=caller,

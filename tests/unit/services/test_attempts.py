@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postkeep.domain.accounts import Account, AccountStatus, Email, EmailTaken, Password, PasswordCompromised
-from postkeep.domain.attempts import NOWHERE, TooManyAttempts
+from postkeep.domain.attempts import NOWHERE, Network, TooManyAttempts
 from postkeep.domain.sessions import CredentialsInvalid, Origin, PasswordWrong
 from postkeep.services import attempts as attempts_module
 from postkeep.services.attempt_rules import AttemptLimits
@@ -304,7 +304,7 @@ class TestASilentDatabase:
         world = world_with(account := an_account())
         silence, count = Silence(), world.storage.count
 
-        async def fall_silent(unit: Unit) -> None:
+        async def fall_silent(unit: Unit, **_how: object) -> None:
             nonlocal answers
             answers -= 1
             await (count(unit) if answers > 0 else silence.wait(unit))
@@ -324,7 +324,7 @@ class TestASilentDatabase:
         world = world_with(account := an_account())
         count, late = world.storage.count, list[Unit]()
 
-        async def answer_late(unit: Unit) -> None:
+        async def answer_late(unit: Unit, **_how: object) -> None:
             late.append(unit)
             await asyncio.Event().wait()
 
@@ -349,7 +349,7 @@ class Silence:
         self.waits = 0
         self._given_up = asyncio.Event()
 
-    async def wait(self, _: Unit) -> None:
+    async def wait(self, _: Unit, **_how: object) -> None:
         """Wait for an answer in vain."""
         self.waits += 1
         await self._given_up.wait()
@@ -368,6 +368,20 @@ class Silence:
 
 class TestOneNetwork:
     """Guesses at many accounts."""
+
+    async def test_pw_15_the_database_is_told_whose_attempts_it_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And which of them make room: those wait for nobody who is still to be let through."""
+        world = world_with(account := an_account())
+        count, told = world.storage.count, list[tuple[Network, bool]]()
+
+        async def listen(unit: Unit, *, asker: Network = NOWHERE, makes_room: bool = False) -> None:
+            told.append((asker, makes_room))
+            await count(unit)
+
+        monkeypatch.setattr(world.storage, "count", listen)
+        assert await login(world, account) == "in"
+        # The first attempt of a process clears away what has expired.
+        assert told == [(HOME.network, False), (HOME.network, True), (HOME.network, True)]
 
     async def test_pw_17_a_thousand_accounts_from_one_network_are_a_hundred_guesses(self) -> None:
         """One password each, for all that are listed somewhere."""
