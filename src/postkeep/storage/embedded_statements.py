@@ -9,7 +9,16 @@ from typing import Any, Final, TypeVar
 from sqlalchemy.dialects import sqlite
 
 from postkeep.services.ports import StorageUnavailable
-from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
+from postkeep.storage.statements import (
+    MOST_AT_ONCE,
+    ConstraintBroken,
+    Parameters,
+    Part,
+    Result,
+    Rows,
+    Statement,
+    compiled,
+)
 from postkeep.storage.transaction import Run
 
 log = logging.getLogger(__name__)
@@ -54,10 +63,19 @@ def read_rows(connection: sqlite3.Connection, statement: Statement, parameters: 
     """Run a SELECT and answer its rows some at a time; the connection sees the database as it was when it began."""
     form = compiled(statement, _DIALECT)
     with closing(connection.execute(form.sql, form.values(parameters))) as cursor:
-        count = 1
-        while fetched := cursor.fetchmany(count):
+        # For the first one nobody waits long.
+        most = 1
+        while fetched := _next_rows(cursor, most):
             yield form.rows(fetched)
-            count = how_many_next(fetched)
+            most = MOST_AT_ONCE
+
+
+def _next_rows(cursor: sqlite3.Cursor, most: int) -> Rows:
+    """Return the next rows: about a part of a long list."""
+    part = Part(most)
+    while part.wanted and (fetched := cursor.fetchmany(part.wanted)):
+        part.take(fetched)
+    return part.rows
 
 
 def unavailable(cause: Exception) -> StorageUnavailable:

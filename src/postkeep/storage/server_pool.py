@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import socket
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, cast
 
@@ -22,7 +22,16 @@ from postkeep.storage.pool import Pool
 from postkeep.storage.server_driver import Connection, Cursor
 from postkeep.storage.server_faults import SERVER_LOST, Fault, is_read_only
 from postkeep.storage.server_tls import for_driver, tls_of
-from postkeep.storage.statements import ConstraintBroken, Parameters, Result, Rows, Statement, compiled, how_many_next
+from postkeep.storage.statements import (
+    MOST_AT_ONCE,
+    ConstraintBroken,
+    Parameters,
+    Part,
+    Result,
+    Rows,
+    Statement,
+    compiled,
+)
 from postkeep.storage.transaction import Run
 
 log = logging.getLogger(__name__)
@@ -243,24 +252,28 @@ async def read_rows(
     transport = connection._transport  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - there is no other way
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
     try:
-        count = 1
+        # For the first one nobody waits long.
+        most = 1
         async with asyncio.timeout(patience):
             await cursor.execute(form.sql, form.values(parameters))
-        while fetched := await _next_rows(cursor, count, patience):
+        while fetched := await _next_rows(cursor, most, patience):
             # asyncmy takes whatever the server sends, wanted or not: all of it would wait in memory here.
             transport.pause_reading()
             yield form.rows(fetched)
             transport.resume_reading()
-            count = how_many_next(fetched)
+            most = MOST_AT_ONCE
     except BaseException:
         connection.close()
         raise
 
 
-async def _next_rows(cursor: Cursor, count: int, patience: float) -> Sequence[Sequence[Any]]:
-    """Return the next rows as soon as they come."""
+async def _next_rows(cursor: Cursor, most: int, patience: float) -> Rows:
+    """Return the next rows as soon as they come: about a part of a long list."""
+    part = Part(most)
     async with asyncio.timeout(patience):
-        return await cursor.fetchmany(count)
+        while part.wanted and (fetched := await cursor.fetchmany(part.wanted)):
+            part.take(fetched)
+    return part.rows
 
 
 def create_server_engine(url: URL, *, pool_size: int, autocommit: bool = False) -> AsyncEngine:

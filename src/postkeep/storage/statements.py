@@ -24,7 +24,14 @@ Rows: TypeAlias = Sequence[Sequence[Any]]
 
 _Processor: TypeAlias = Callable[[Any], Any]
 
-_MOST_AT_ONCE: Final = 64
+FEW: Final = 3
+"""So many rows are fetched at a time: each may have a megabyte, however short those before it were.
+
+What waits for clients has room for four of the largest (`server.connections.MOST_UNSENT_BYTES`).
+"""
+
+MOST_AT_ONCE: Final = 64
+"""So many rows are a part at most, however short they are."""
 
 _KEPT: Final = 512
 """How many compiled statements are remembered: the repositories have some thirty, and there are many kinds of lists."""
@@ -100,13 +107,28 @@ def padded(names: Sequence[str], values: Sequence[object]) -> dict[str, object]:
     return {name: values[min(number, len(values) - 1)] for number, name in enumerate(names)}
 
 
-def how_many_next(fetched: Rows) -> int:
-    """Return how many rows of a long list to fetch together, after these: about a part, if they go on as long.
+class Part:
+    """Rows of a long list that are answered together: about as long as a part, however long each is.
 
-    Each may have a megabyte, and hundreds of short ones would cost a call each.
+    Attributes:
+        rows: Those that were taken.
     """
-    longest = max(len(value) for row in fetched for value in row if isinstance(value, str))
-    return max(1, min(_MOST_AT_ONCE, PART_LENGTH // max(1, longest)))
+
+    def __init__(self, most: int) -> None:
+        """Begin with none, to take so many at most."""
+        self.rows: list[Sequence[Any]] = []
+        self._most = most
+        self._room = PART_LENGTH
+
+    @property
+    def wanted(self) -> int:
+        """How many rows to fetch now; 0 where these are enough."""
+        return min(FEW, self._most - len(self.rows)) if self._room > 0 else 0
+
+    def take(self, fetched: Rows) -> None:
+        """Take rows that were fetched."""
+        self.rows += fetched
+        self._room -= sum(len(value) for row in fetched for value in row if isinstance(value, str))
 
 
 @lru_cache(_KEPT)

@@ -17,10 +17,10 @@ from postkeep.services.ports import StorageUnavailable
 from postkeep.storage import embedded_file, write_ahead_log
 from postkeep.storage import streams as streams_module
 from postkeep.storage.embedded_file import FileLock
-from postkeep.storage.limits import LONGEST_BYTES, OWN_STREAMS, STREAMS
+from postkeep.storage.limits import LONGEST_BYTES, OWN_STREAMS, PART_LENGTH, STREAMS
 from tests.builders import a_post
 from tests.contracts.kept import keep_account, keep_posts
-from tests.integration.storage.opened import Opened
+from tests.integration.storage.opened import SERVERS, Opened
 
 COUNT = 30
 
@@ -247,6 +247,17 @@ async def test_who_was_fast_has_saved_up_no_time(monkeypatch: pytest.MonkeyPatch
         assert stream.lateness > 0
         stream.taken()
         assert stream.lateness > 0
+
+
+@pytest.mark.parametrize("opened", ["embedded", *SERVERS], indirect=True)
+async def test_a_part_is_bounded_however_short_the_posts_before_it_are(opened: Opened) -> None:
+    """Behind short ones up to 64 of a megabyte came together, which is more than may wait: each reader was cut."""
+    account = await keep_account(opened.storage)
+    lengths = [300_000] * 20 + [1] * 5
+    await keep_posts(opened.storage, *(a_post(author=account.id, text=Text("x" * length)) for length in lengths))
+    parts = [part async for part in opened.storage.stream(account.id)]
+    assert [len(post.text) for part in parts for post in part] == lengths[::-1]
+    assert max(sum(len(post.text) for post in part) for part in parts) < PART_LENGTH + 4 * 300_000
 
 
 async def test_nothing_of_what_was_read_stays(opened: Opened, account: Account) -> None:
