@@ -38,6 +38,8 @@ class IntakeProtocol(TurnProtocol):
     _chunks = 0
     # How many bytes came since the parser last got anywhere: to the end of a head, or further in a body.
     _barren = 0
+    # Whether the present head began behind another request in one piece, so that more of it came than was counted.
+    _is_behind = False
     # What came and was not parsed, behind requests that wait for their turn.
     _held = b""
     # The scope of the last request that has come to its end.
@@ -119,7 +121,7 @@ class IntakeProtocol(TurnProtocol):
         """End a request, also one that was answered before."""
         if self._offers_upgrade:
             return
-        self._ended = self.scope
+        self._ended, self._is_behind = self.scope, True
         self.cycle.more_body = False
         if not self.cycle.response_complete:
             self.cycle.message_event.set()
@@ -143,7 +145,7 @@ class IntakeProtocol(TurnProtocol):
         """
         headers = self.headers
         fields = dict(headers)
-        if self._barren > request_head.MAX_LINE_BYTES:
+        if self._barren > request_head.MAX_LINE_BYTES or self._is_behind:
             request_head.check_size(self.url, headers)
         if len(self.url) > request_head.MAX_PARAMETERS:
             request_head.check_parameters(self.url)
@@ -184,6 +186,7 @@ class IntakeProtocol(TurnProtocol):
         """Parse a piece."""
         before, is_between = self.cycle, self._ended is self.scope
         self._barren += len(piece)
+        self._is_behind = self._is_behind and not is_between
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserInvalidMethodError:

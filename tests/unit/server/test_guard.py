@@ -190,6 +190,23 @@ async def test_of_what_is_sent_ahead_little_is_read_in_a_packet_of_any_size(firs
     assert statuses(transport) == [200] * (200 + bool(first))
 
 
+@pytest.mark.parametrize("packet", [100, 5000, 100_000])
+@pytest.mark.parametrize("size", [8001, 15_000])
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [(b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n", 414), (b"GET / HTTP/1.1\r\nHost: a\r\nX: %b\r\n\r\n", 431)],
+    ids=["target", "header"],
+)
+async def test_a_head_is_measured_wherever_it_begins(head: bytes, status: int, size: int, packet: int) -> None:
+    """In a packet behind another request, as at its beginning."""
+    protocol, transport = connect(Kept())
+    sent = GET + head % (b"x" * size)
+    for at in range(0, len(sent), packet):
+        protocol.data_received(sent[at : at + packet])
+        await turns()
+    assert statuses(transport) == [200, status]
+
+
 async def test_nothing_more_is_made_for_who_does_not_take_what_there_is() -> None:
     """It would only wait, too, where nobody counts it; each request is answered all the same, and in order."""
     application = Kept()
