@@ -6,14 +6,17 @@ words. Layers that look at heads see it as one: it has a status, and headers tha
 Source: https://asgi.readthedocs.io/en/latest/extensions.html
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.types import Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from postkeep.server.representations import Header
+from postkeep.server.turns import Farewell
 
 EXTENSION: Final = "postkeep.whole_answer"
 EXTENSIONS: Final = {EXTENSION: dict[object, object]()}
@@ -67,13 +70,14 @@ class Cycle(RequestResponseCycle):
     """
 
     sent: tuple[int, int] | None = None
+    # Whether the answer ends with the connection, and nothing else says how long it is.
+    _is_open_ended = False
     _of_server: tuple[object, bytes] = (None, b"")
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - uvicorn's type knows no extensions
         """Send a message of the application."""
         if message["type"] != EXTENSION:
-            if message["type"] == "http.response.body" and not self.chunked_encoding:
-                self.sent = _named(message.get("body", b""))
+            self._measure(message)
             await super().send(message)
         elif self.response_started or self.disconnected or not self.keep_alive or self.flow.write_paused:
             # One that needs more thought than a line.
@@ -85,6 +89,31 @@ class Cycle(RequestResponseCycle):
             self._write(message["prepared"], message["headers"], message["body"])
             self.message_event.set()
             self.on_response()
+
+    def _measure(self, message: Any) -> None:  # noqa: ANN401 - as above
+        """Note what is handed over, and send no chunks to a client of HTTP/1.0, who would take them for the text.
+
+        Source: RFC 9112 6.1, 6.3.
+        """
+        if message["type"] == "http.response.start":
+            is_measured = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+            self._is_open_ended = self.scope["http_version"] == "1.0" and not is_measured
+            if self._is_open_ended:
+                self.chunked_encoding = False
+                ended = partial(self._end, self.transport.close)
+                self.transport = cast("asyncio.Transport", Farewell(self.transport, ended))
+        elif self._is_open_ended:
+            # Each part is as long as was announced.
+            self.expected_content_length = len(message.get("body", b""))
+        elif not self.chunked_encoding:
+            self.sent = _named(message.get("body", b""))
+
+    def _end(self, close: Callable[[], None]) -> None:
+        """End the connection where that says that the answer is whole, which it may not be: then it is reset."""
+        if self.response_complete:
+            close()
+        else:
+            self.scope["state"]["abort"]()
 
     def _write(self, prepared: Prepared, added: Sequence[Header], body: bytes) -> None:
         """Write a whole answer."""

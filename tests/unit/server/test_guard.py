@@ -489,6 +489,49 @@ async def test_parts_of_a_stream_are_their_own() -> None:
     assert first.held() != then.held()
 
 
+OLD_GET = GET.replace(b"1.1", b"1.0")
+
+
+async def in_parts(_: Scope, __: Receive, send: Send) -> None:
+    """Answer with three parts, of a length that nobody knows before."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for part in (b"one", b"", b"two"):
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_an_old_client_is_sent_no_chunks() -> None:
+    """HTTP/1.0 knows none: the answer ends with the connection (RFC 9112 6.1, 6.3)."""
+    protocol, transport = connect(in_parts)
+    protocol.data_received(OLD_GET)
+    await turns()
+    head, _, body = transport.written.partition(b"\r\n\r\n")
+    assert (body, b"transfer-encoding" in head, transport.done) == (b"onetwo", False, ["close"])
+
+
+async def test_an_old_client_does_not_take_half_an_answer_for_all_of_it() -> None:
+    """The end of the connection says that it is whole, so what fails in the middle ends otherwise."""
+
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        raise OSError
+
+    protocol, transport = connect(failing)
+    protocol.data_received(OLD_GET)
+    await turns()
+    assert transport.done[0] == "abort"
+
+
+async def test_what_an_old_client_is_sent_in_parts_is_its_own() -> None:
+    """The name of a part, which is gone by then, says nothing of what waits."""
+    protocol, transport = connect(in_parts)
+    protocol.data_received(OLD_GET)
+    await turns()
+    transport.unsent = 5
+    assert protocol.held() == (protocol, 5)
+
+
 def chunked(size: int, number: int) -> bytes:
     """Return a request with so many chunks, and the last one."""
     return POST_IN_CHUNKS + b"%x\r\n%b\r\n" % (size, b"x" * size) * number + b"0\r\n\r\n"
