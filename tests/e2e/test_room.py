@@ -25,12 +25,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostkeepServer]:
         yield server
 
 
-def busy(server: PostkeepServer, person: Person, *, size: int = 1000, sent: int = 1) -> Wire:
-    """Begin to add a post, and send so much of it."""
+def busy(server: PostkeepServer, person: Person, *, size: int = 100_000, sent: int = 50_000) -> Wire:
+    """Begin to add a post, and send so much of it: by default so much that nobody takes its place for a while."""
     wire = Wire(server)
     head = ["POST /addPost HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
     wire.send("\r\n".join([*head, f"Authorization: Bearer {person.access}", f"Content-Length: {size}", "", ""]))
-    wire.send(a_post(size)[:sent])
+    wire.send_as_taken(a_post(size)[:sent])
     return wire
 
 
@@ -64,7 +64,7 @@ def test_sv_10_sz_16_one_connection_too_many_is_told_to_come_again(small: Postke
         wires.pop().close()
         assert asks_until_served(small)
         for wire in wires:
-            wire.send(a_post(1000)[1:])
+            wire.send(a_post(100_000)[50_000:])
             assert wire.answer().status == 201
     finally:
         for wire in wires:
@@ -89,8 +89,22 @@ def test_sz_16_who_does_nothing_makes_room(small: PostkeepServer, sent: bytes) -
         wire.send(sent)
         if sent:
             assert wire.answer().status == 200
+    # Whoever has only just come is waited for, a second at most.
+    assert asks_until_served(small)
     assert [asks(small)[0] for _ in range(3)] == [200] * 3
     assert wires[0].is_closed()
+    for wire in wires:
+        wire.close()
+
+
+def test_sz_16_whose_body_does_not_come_makes_room(small: PostkeepServer) -> None:
+    """A stranger who announces bodies on all connections, and sends a byte of each, is told that it was too slow."""
+    head = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    wires = [Wire(small) for _ in range(5)]
+    for wire in wires:
+        wire.send(head)
+    assert asks_until_served(small)
+    assert wires[0].answer().status == 408
     for wire in wires:
         wire.close()
 
@@ -144,7 +158,7 @@ def test_where_the_system_allows_no_more_what_fits_is_used(tmp_path: Path) -> No
         (event,) = server.events("connections_bounded")
         assert (event["wanted"], event["connections"], event["open_files"]) == (2000, 44, 300)
         person = Person.signs_up(server.http)
-        wires = [busy(server, person) for _ in range(60)]
+        wires = [busy(server, person, size=20_000, sent=10_000) for _ in range(60)]
         refused = [wire for wire in wires if is_refused(wire)]
         assert 16 <= len(refused) <= 18
         for wire in wires:
@@ -159,17 +173,18 @@ def test_sv_10_beyond_two_thousand_connections_the_answer_is_no(tmp_path: Path) 
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, allowed[1]), allowed[1]))
     wires: list[Wire] = []
     try:
-        with PostkeepServer(tmp_path, {**settings_for(), "POSTKEEP_BODY_SECONDS": "300"}).running() as server:
+        settings = {"POSTKEEP_BODY_SECONDS": "300", "POSTKEEP_BODIES_BYTES": str(1024 * MEBIBYTE)}
+        with PostkeepServer(tmp_path, {**settings_for(), **settings}).running() as server:
             person = Person.signs_up(server.http)
             server.http.close()
             del server.__dict__["http"]
-            wires += [busy(server, person, size=100) for _ in range(2000)]
+            wires += [busy(server, person, size=50_000, sent=40_000) for _ in range(2000)]
             assert [asks(server) for _ in range(100)] == [(503, "1")] * 100
             resident = server.resident_bytes()
             assert [asks(server) for _ in range(300)] == [(503, "1")] * 300
             assert server.resident_bytes() - resident < 4 * MEBIBYTE
             for wire in wires[::400]:
-                wire.send(a_post(100)[1:])
+                wire.send(a_post(50_000)[40_000:])
                 assert wire.answer().status == 201
             assert asks_until_served(server)
     finally:

@@ -1,6 +1,7 @@
 """A connection as it is watched: what it is at, what waits for its client, and how it is ended."""
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
@@ -68,3 +69,28 @@ class Connection(Protocol):
     def cut(self) -> None:
         """End it at once, with what waits to be sent."""
         ...
+
+
+@dataclass(slots=True)
+class Watch:
+    """What was seen of a connection.
+
+    Attributes:
+        phase: What it was at.
+        waited: For how long it has been at that, waiting for the client.
+        answer: What was on its way.
+        unsent: How much of it was waiting for the client to take it.
+        untaken: For how long something of it has been waiting.
+        stalled: For how long none of it was seen to be taken.
+        counted: Up to where in `waited` a long body was seen to come fast enough.
+        come: How much of it had come by then.
+    """
+
+    phase: tuple[Phase, object] | None = None
+    waited: float = 0
+    answer: object = None
+    unsent: int = 0
+    untaken: float = 0
+    stalled: float = 0
+    counted: float = 0
+    come: int = 0

@@ -10,7 +10,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from postkeep.server.connection import Connection, Phase
+from postkeep.server import room
+from postkeep.server.connection import Connection, Phase, Watch
 
 log = logging.getLogger(__name__)
 
@@ -64,33 +65,8 @@ class Deadlines:
         return min(1.0, min(self.head, self.body, self.answer, self.idle) / _LOOKS_PER_DEADLINE)
 
 
-@dataclass(slots=True)
-class _Watch:
-    """What was seen of a connection.
-
-    Attributes:
-        phase: What it was at.
-        waited: For how long it has been at that, waiting for the client.
-        answer: What was on its way.
-        unsent: How much of it was waiting for the client to take it.
-        untaken: For how long something of it has been waiting.
-        stalled: For how long none of it was seen to be taken.
-        counted: Up to where in `waited` a long body was seen to come fast enough.
-        come: How much of it had come by then.
-    """
-
-    phase: tuple[Phase, object] | None = None
-    waited: float = 0
-    answer: object = None
-    unsent: int = 0
-    untaken: float = 0
-    stalled: float = 0
-    counted: float = 0
-    come: int = 0
-
-
 class Connections:
-    """Those that are open, the oldest first.
+    """Those that are open, first those that have been at the same thing for the longest, as far as was seen.
 
     Attributes:
         is_draining: Whether each ends with its next answer.
@@ -107,7 +83,7 @@ class Connections:
         self._deadlines = deadlines
         self._limit = limit
         self._most_unsent = most_unsent
-        self._watches: dict[Connection, _Watch] = {}
+        self._watches: dict[Connection, Watch] = {}
         self._searches_to_spare = 0
         self.is_draining = False
 
@@ -116,10 +92,10 @@ class Connections:
         return len(self._watches)
 
     def admit(self, connection: Connection) -> bool:
-        """Take one in, if need be in the place of the oldest one that has nothing under way; tell whether it is in."""
+        """Take one in, if need be in the place of another that has nothing to lose by it; tell whether it is in."""
         if len(self._watches) >= self._limit and not self._make_room():
             return False
-        self._watches[connection] = _Watch()
+        self._watches[connection] = Watch()
         return True
 
     def leave(self, connection: Connection) -> None:
@@ -210,7 +186,7 @@ class Connections:
         watches = [(connection.last_answer(), self._watches[connection]) for connection in connections]
         return min(watch.stalled if answer is watch.answer else self._deadlines.look for answer, watch in watches)
 
-    def _look_at(self, connection: Connection, watch: _Watch) -> bool:
+    def _look_at(self, connection: Connection, watch: Watch) -> bool:
         """Count the time since the last look for what one is at; tell whether that ended it."""
         self._count_untaken(connection, watch)
         if watch.untaken > self._deadlines.answer:
@@ -221,6 +197,7 @@ class Connections:
         # The time for the first head began with the connection, not with its first byte.
         if phase != last and not (last and last[0] is Phase.SILENT and phase[0] is Phase.HEAD):
             watch.waited = watch.counted = watch.come = 0
+            self._watches[connection] = self._watches.pop(connection)
         elif connection.waits_for_client() and not (watch.untaken and phase[0] is Phase.IDLE):
             watch.waited += self._deadlines.look
             if self._is_over(phase[0], watch, connection):
@@ -228,7 +205,7 @@ class Connections:
                 return True
         return False
 
-    def _count_untaken(self, connection: Connection, watch: _Watch) -> None:
+    def _count_untaken(self, connection: Connection, watch: Watch) -> None:
         """Count the time since the last look for what the client lets wait: of each answer, for itself."""
         answer, unsent = connection.last_answer(), connection.unsent()
         if answer is not watch.answer:
@@ -239,7 +216,7 @@ class Connections:
         watch.stalled = watch.stalled + self._deadlines.look if unsent and not was_taken else 0
         watch.unsent = unsent
 
-    def _is_over(self, phase: Phase, watch: _Watch, connection: Connection) -> bool:
+    def _is_over(self, phase: Phase, watch: Watch, connection: Connection) -> bool:
         """Tell whether a connection has been at something for too long."""
         waited, limit = watch.waited, self._deadlines.body
         if phase is Phase.BODY and connection.takes_long_body():
@@ -254,7 +231,7 @@ class Connections:
         }
         return phase in limits and waited > limits[phase]
 
-    def _has_stalled(self, watch: _Watch, connection: Connection) -> bool:
+    def _has_stalled(self, watch: Watch, connection: Connection) -> bool:
         """Tell whether a long body has come too slowly since it was counted last; at first, after a sixth of a time."""
         waited, received = watch.waited - watch.counted, connection.received()
         if waited <= (self._deadlines.body if watch.counted else self._deadlines.body / _GRACE_PART):
@@ -264,37 +241,17 @@ class Connections:
         return is_slow
 
     def _make_room(self) -> bool:
-        """End the oldest connection with nothing under way, or one whose client has done nothing for the longest.
+        """End one connection in another's favour; tell whether there was any that makes room.
 
-        That is the one whose head has been coming for the longest, or else who has taken nothing of an answer for that
-        long, and for more than a sixth of a body's time: a head comes at once, and who is slow takes something now and
-        then, or it is somebody who means to keep others out. Tell whether there was any. Where there was none, the next
-        few are not searched for: a crowd at the door must not cost a search each.
+        Where there was none, the next few are not searched for: a crowd at the door must not cost a search each.
         """
         if self._searches_to_spare > 0:
             self._searches_to_spare -= 1
             return False
-        for connection in self._watches:
-            if connection.phase()[0] in {Phase.SILENT, Phase.IDLE} and not connection.unsent():
-                return self._end(connection, Phase.IDLE)
-        # Not where an answer is still on its way: nobody would watch over it any more.
-        begun = [
-            each
-            for each, watch in self._watches.items()
-            if watch.waited and each.phase()[0] is Phase.HEAD and not each.is_answering() and not each.unsent()
-        ]
-        if begun:
-            return self._end(max(begun, key=lambda each: self._watches[each].waited), Phase.HEAD)
-        stalled = max(self._watches, key=lambda each: self._watches[each].stalled, default=None)
-        if stalled is not None and self._watches[stalled].stalled > self._deadlines.body / _GRACE_PART:
-            self.leave(stalled)
-            stalled.cut()
-            return True
-        self._searches_to_spare = len(self._watches) // _SEARCHED_FOR_EACH
-        return False
-
-    def _end(self, connection: Connection, phase: Phase) -> bool:
-        """End one in another's favour."""
-        self.leave(connection)
-        connection.expire(phase)
+        found = room.find(self._watches, patience=self._deadlines.body / _GRACE_PART, least_rate=LEAST_BODY_RATE)
+        if found is None:
+            self._searches_to_spare = len(self._watches) // _SEARCHED_FOR_EACH
+            return False
+        self.leave(found.connection)
+        found.end()
         return True

@@ -248,7 +248,8 @@ def test_one_that_still_takes_its_answer_makes_no_room() -> None:
 
 def test_beyond_the_limit_the_head_that_takes_longest_makes_room() -> None:
     """Whoever opens all connections there may be and begins a request on each keeps nobody out."""
-    fakes = [Fake(Phase.BODY), Fake(Phase.ANSWER), Fake(Phase.HEAD), Fake(Phase.IDLE), Fake(Phase.HEAD)]
+    body = Fake(Phase.BODY, come=10**9)
+    fakes = [body, Fake(Phase.ANSWER), Fake(Phase.HEAD), Fake(Phase.IDLE), Fake(Phase.HEAD)]
     connections = watched(*fakes, limit=5)
     look(connections, 2)
     fakes[3].at = Phase.HEAD
@@ -260,6 +261,45 @@ def test_beyond_the_limit_the_head_that_takes_longest_makes_room() -> None:
     assert [fake.ended for fake in fakes] == [[], [], [Phase.HEAD], [Phase.HEAD], []]
     # Those that have only just come keep their places.
     assert not connections.admit(Fake())
+
+
+def test_beyond_the_limit_the_body_that_does_not_come_makes_room() -> None:
+    """Whoever announces one on each connection there may be, and sends a byte of it, keeps nobody out."""
+    begun = {"request": 1, "answer": 1, "answering": True}
+    fakes = [Fake(Phase.BODY, **begun) for _ in range(3)] + [Fake(Phase.BODY, request=2, answer=1, answering=True)]
+    connections = watched(*fakes, limit=4)
+    # Those that have only just come keep their places, and so do those that go on coming.
+    assert not connections.admit(Fake())
+    for second in range(1, 4):
+        fakes[0].come, fakes[1].come = LEAST_BODY_RATE * second, LEAST_BODY_RATE * second - 1
+        look(connections, 1)
+    assert connections.admit(Fake(Phase.ANSWER))
+    assert connections.admit(Fake(Phase.ANSWER))
+    assert not connections.admit(Fake())
+    # The last one is behind an answer that nobody would watch over any more.
+    assert [fake.ended for fake in fakes] == [[], [Phase.BODY], [Phase.BODY], []]
+
+
+def test_who_has_only_just_come_is_not_ended_unheard() -> None:
+    """A crowd comes in the same moment: what the first of them ask has not been read when the last of them come."""
+    connections, crowd = Connections(DEADLINES, 3), [Fake(Phase.SILENT) for _ in range(5)]
+    assert [connections.admit(fake) for fake in crowd] == [True] * 3 + [False] * 2
+    crowd[1].at = Phase.IDLE
+    assert connections.admit(Fake())
+    assert [fake.ended for fake in crowd] == [[], [Phase.IDLE], [], [], []]
+    look(connections, LOOK)
+    assert connections.admit(Fake())
+    assert [len(fake.ended) for fake in crowd] == [1, 1, 0, 0, 0]
+
+
+def test_who_asks_now_and_then_keeps_the_place_of_who_does_not() -> None:
+    """A proxy keeps connections for days, and uses them all the time: it may just have sent a request on one."""
+    used, unused = Fake(Phase.IDLE, request=1), Fake(Phase.IDLE, request=1)
+    connections = watched(used, unused, limit=2)
+    used.request = 2
+    look(connections, LOOK)
+    assert connections.admit(Fake())
+    assert (used.ended, unused.ended) == ([], [Phase.IDLE])
 
 
 def test_beyond_the_limit_who_takes_nothing_makes_room() -> None:
