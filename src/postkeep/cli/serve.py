@@ -16,6 +16,9 @@ from postkeep.settings import Settings, load_settings
 
 _APP: Final = "postkeep.main:app"
 
+_ALL_ADDRESSES: Final = "::"
+"""Those of IPv6, and those of IPv4 where the system has it so, as Linux does."""
+
 
 def serve(
     *,
@@ -63,7 +66,8 @@ def _refuse_taken_port(settings: Settings) -> None:
     """Say in one line that nobody can listen there, before anything is made or said."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        socket.create_server((settings.host, settings.port), family=family).close()
+        is_both = family is socket.AF_INET6 and socket.has_dualstack_ipv6()
+        socket.create_server((settings.host, settings.port), family=family, dualstack_ipv6=is_both).close()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         message = f"Nothing can listen on {settings.host} port {settings.port}: {reason}."
@@ -76,7 +80,7 @@ def _refuse_taken_port(settings: Settings) -> None:
 
 def _welcome(settings: Settings) -> None:
     """Say in a few lines where everything is."""
-    # Whoever listens on all addresses listens on loopback; on those of IPv6 alone, perhaps, on no other.
+    # Whoever listens on all addresses listens on loopback; of IPv4, too, unless the system has it otherwise.
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not listened on
     base = f"http://{f'[{shown}]' if ':' in shown else shown}:{settings.port}"
     lines = [("Postkeep", base)]
@@ -106,6 +110,7 @@ def _place(settings: Settings) -> str:
 def _run(settings: Settings, *, reload: bool) -> None:
     """Run uvicorn until it is told to end; what it would log or say of itself stays off, because we do that."""
     import uvicorn
+    from uvicorn.main import STARTUP_FAILURE
 
     options: dict[str, Any] = {
         "host": settings.host,
@@ -127,6 +132,14 @@ def _run(settings: Settings, *, reload: bool) -> None:
 
         config = uvicorn.Config(_APP, **options)
         Workers(config, drain_seconds=settings.drain_seconds, shutdown_seconds=settings.shutdown_seconds).run()
+    elif settings.host == _ALL_ADDRESSES:
+        # By itself one process would listen on those of IPv6 alone, which several do not.
+        _end_in_good_order()
+        config = uvicorn.Config(_APP, **options)
+        server = uvicorn.Server(config)
+        with suppress(KeyboardInterrupt):
+            server.run([config.bind_socket()])
+        sys.exit(0 if server.started else STARTUP_FAILURE)
     else:
         _end_in_good_order()
         uvicorn.run(_APP, **options)
