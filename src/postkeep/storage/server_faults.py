@@ -23,9 +23,10 @@ _COLLIDED: Final = frozenset({1020, 1205, 1213, 3101})
 _REFUSED: Final = frozenset(
     {3, 5, 1021, 1026, 1028, 1030, 1034, 1037, 1038, 1041, 1044, 1045, 1049, 1114, 1129, 1130, 1142, 1143, 1146}
     | {1180, 1203, 1206, 1226, 1227, 1317, 1637, 1665, 1698, 1969, 3024, 3169, 3170, 3572}
+    | {1016, 1017, 1024, 1033, 1194, 1195, 1296, 1297, 1712, 1812, 1814, 1877, 1878, 1881, 1932}
 )
 """The server cannot do it now: no room on its disk or in its memory, no right any more, a limit of its own, no table, a
-log that cannot take it.
+log that cannot take it; and, in the last line, files of its own that are damaged, gone, or more than it may open.
 
 Source: MySQL's and MariaDB's error references.
 """

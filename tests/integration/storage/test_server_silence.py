@@ -232,9 +232,9 @@ async def test_db_14_those_who_leave_do_not_leave_connections_behind(server: Ope
         assert proxy.open_connections <= 2 * POOL + 1
 
 
-@pytest.mark.parametrize("number", [1021, 1030, 1041, 1114, 1142, 1146, 1203, 1226, 1317, 1665])
+@pytest.mark.parametrize("number", [1021, 1030, 1041, 1114, 1142, 1146, 1203, 1226, 1317, 1665, 1814, 1877])
 async def test_db_16_a_server_that_cannot_is_unavailable(fresh: Opened, number: int) -> None:
-    """A full disk, no memory, no right any more: 503 and not 500, at once, with nothing half-done."""
+    """A full disk, no memory, no right any more, a damaged table: 503 and not 500, at once, with nothing half-done."""
     account = await keep_account(fresh.storage)
     with failing_statements(fresh, "INSERT INTO posts", (number, "no")) as tried, pytest.raises(StorageUnavailable):
         await add(fresh, account)
