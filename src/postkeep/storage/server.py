@@ -68,7 +68,7 @@ class ServerStorage:
         self._units = Connections(url, size=pool_size, autocommit=False)
         self._queries = Connections(url, size=pool_size, autocommit=True)
         self._streams = Streams()
-        self._reading = Connections(url, size=STREAMS, autocommit=True)
+        self._reading = Connections(url, size=STREAMS, autocommit=True, statement_seconds=0)
         self._search = ServerSearch(url)
         self._search_turns = AccountTurns(SEARCHES)
         self._heavy_turns = AccountTurns(max(1, min(HEAVY_QUERIES, pool_size // 2)))

@@ -35,6 +35,8 @@ _READING: Final = (
 _ANSWER_SECONDS: Final = 60
 """How long the server is waited for at each step: nobody waits for this who would rather be told to come again."""
 
+_PATIENT: Final = f"SET SESSION lock_wait_timeout = {_ANSWER_SECONDS}"
+
 _TURN_SECONDS: Final = 10
 
 # It ends with the connection; so whoever has it knows that nothing of an earlier restoring is under way any more.
@@ -90,6 +92,7 @@ class ServerArchive:
         connections = Connections(self._url, size=1, autocommit=autocommit)
         try:
             async with connections.lent() as connection:
+                await connection.query(_PATIENT)
                 yield connection
         finally:
             await connections.close()

@@ -48,6 +48,13 @@ ORPHAN_SECONDS: Final = 60
 Where packets are dropped, the server does not hear that its client has left, and by default waits for eight hours.
 """
 
+_TABLE_SECONDS: Final = 1
+"""So long a server has a statement wait for a table that somebody changes, or locks for a backup: MySQL does not hear
+that its client has left, and all who are told to come again would leave it a connection, until there are no more."""
+
+_TAKING_SECONDS: Final = 3600
+"""How long a server waits for its rows to be taken: whoever reads a long list has a deadline elsewhere."""
+
 _RECYCLE_SECONDS: Final = 45
 """A connection that was idle for as long is replaced, before the server ends it."""
 
@@ -98,11 +105,12 @@ class Connections:
             size: How many at most.
             autocommit: For single statements without a transaction around each.
             isolation: What a transaction sees of others.
-            statement_seconds: After how many the server ends a SELECT by itself, if after any.
+            statement_seconds: After how many the server ends a SELECT by itself; 0 for never, None for as it likes.
         """
         _, named = _DIALECT.create_connect_args(_driver_url(url))
         options: dict[str, Any] = {**named, **_options(url), "autocommit": autocommit}
-        options["init_command"] += f", wait_timeout = {ORPHAN_SECONDS}"
+        options["init_command"] += f", wait_timeout = {ORPHAN_SECONDS}, net_write_timeout = {_TAKING_SECONDS}"
+        options["init_command"] += f", lock_wait_timeout = {_TABLE_SECONDS}"
         if statement_seconds is not None:
             options["init_command"] += _ENDING.format(statement_seconds, round(statement_seconds * 1000))
         self._pool = Pool(lambda: _open(options, isolation), size=size, idle_seconds=_RECYCLE_SECONDS)

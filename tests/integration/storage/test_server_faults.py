@@ -82,6 +82,12 @@ async def waiting(server: Opened) -> int:
     return int(row["Value"])
 
 
+async def waiting_for_tables(server: Opened) -> int:
+    """Return how many connections wait for a table that somebody else holds."""
+    states = [row["State"] or "" for row in await server.rows("SHOW PROCESSLIST")]
+    return sum("metadata lock" in state for state in states)
+
+
 @contextmanager
 def failing_statements(opened: Opened, begin: str, *errors: tuple[int, str]) -> Generator[list[str]]:
     """Have the next statements that begin so fail, one with each error, unexecuted; collect those that were tried."""
@@ -340,6 +346,44 @@ class TestLocks:
             await connection.commit()
         await deleting
         await assert_counted(server.storage, account)
+
+    async def test_a_table_that_somebody_holds_is_not_waited_for_by_those_who_left(self, server: Opened) -> None:
+        """MySQL does not hear that they did, and each keeps a connection for as long as the table is held."""
+        account = await keep_account(server.storage)
+        post = a_post(author=account.id)
+        async with another(server) as connection:
+            await run(connection, "LOCK TABLES posts WRITE")
+            with pytest.raises(StorageUnavailable):
+                await keep_posts(server.storage, post)
+            async with asyncio.timeout(20):
+                while await waiting_for_tables(server):  # noqa: ASYNC110 - only the server can tell
+                    await asyncio.sleep(0.05)
+        await assert_counted(server.storage, account)
+        await keep_posts(server.storage, post)
+        await assert_counted(server.storage, account, post)
+
+    # Everybody's tables are locked, and a server from outside may have others.
+    @pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+    async def test_a_commit_that_waits_for_somebody_s_backup_is_done_once(self, server: Opened) -> None:
+        """The server takes it back after a second, and the unit runs again when the backup is over."""
+        account = await keep_account(server.storage)
+        post, runs = a_post(author=account.id), list[int]()
+        async with another(server) as connection:
+
+            async def unit(work: UnitOfWork) -> None:
+                runs.append(1)
+                await work.posts.add(post)
+                if len(runs) == 1:
+                    await run(connection, "FLUSH TABLES WITH READ LOCK")
+
+            adding = asyncio.create_task(server.storage.transact(account.id, unit))
+            async with asyncio.timeout(20):
+                while len(runs) < 2:  # noqa: ASYNC110 - a second run is all there is to see
+                    await asyncio.sleep(0.01)
+            await run(connection, "UNLOCK TABLES")
+            await adding
+        await assert_counted(server.storage, account, post)
+        assert (await account_by_now(server.storage, account)).posts_version == account.posts_version + 1
 
     async def test_a_writer_waits_for_its_account_only(self, server: Opened) -> None:
         """Somebody else's account, held by a slow transaction, holds nobody else up."""

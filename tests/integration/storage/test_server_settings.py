@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 
 import pytest
 from sqlalchemy import URL, text
@@ -171,13 +171,14 @@ async def test_a_server_that_lets_nobody_in_is_unavailable(
 
 
 async def test_every_connection_is_set(hostile_url: URL, administrator: AsyncConnection) -> None:
-    """Those of units and those of queries: zone, mode, character sets, isolation, and that what is unique is."""
+    """Those of units and those of queries: zone, mode, character sets, isolation, patience, what is unique."""
     names = (
         "time_zone",
         "character_set_client",
         "character_set_connection",
         "character_set_results",
         "unique_checks",
+        "lock_wait_timeout",
         "tx_isolation",
         "sql_mode",
     )
@@ -198,9 +199,9 @@ async def test_every_connection_is_set(hostile_url: URL, administrator: AsyncCon
             await opened.storage.read(look)
     finally:
         await administrator.execute(text("SET GLOBAL unique_checks = 1"))
-    assert [answer[:5] for answer in answers] == [["+00:00", "utf8mb4", "utf8mb4", "utf8mb4", 1]] * 2
-    assert all("STRICT_TRANS_TABLES" in str(answer[6]) for answer in answers)
-    assert answers[0][5] == "READ-COMMITTED"
+    assert [answer[:6] for answer in answers] == [["+00:00", "utf8mb4", "utf8mb4", "utf8mb4", 1, 1]] * 2
+    assert all("STRICT_TRANS_TABLES" in str(answer[7]) for answer in answers)
+    assert answers[0][6] == "READ-COMMITTED"
 
 
 async def test_db_18_a_packet_too_small_is_refused_at_start(hostile_url: URL) -> None:
@@ -310,3 +311,25 @@ async def test_a_session_comes_back_from_there(opened: Opened) -> None:
     session = a_session(account_id=account.id, salt=bytes(range(128, 160)))
     await keep_sessions(opened.storage, session)
     assert await find_session(opened.storage, session.id) == session
+
+
+async def test_a_long_list_takes_longer_than_the_server_gives_others(
+    hostile_url: URL, administrator: AsyncConnection
+) -> None:
+    """Neither its limit of a statement nor its patience with readers ends it: its reader has a deadline elsewhere."""
+    limits = ("max_statement_time", "net_write_timeout")
+    for limit in limits:
+        await administrator.execute(text(f"SET GLOBAL {limit} = 1"))
+    try:
+        async with open_server("mariadb", hostile_url) as opened:
+            account = await keep_account(opened.storage)
+            # More than all buffers on the way hold.
+            posts = [a_post(author=account.id, text=Text("x" * 500_000)) for _ in range(30)]
+            await keep_posts(opened.storage, *posts)
+            async with aclosing(opened.storage.stream(account.id)) as parts:
+                count = len(await anext(parts))
+                await asyncio.sleep(2.5)
+                assert count + sum([len(part) async for part in parts]) == len(posts)
+    finally:
+        for limit in limits:
+            await administrator.execute(text(f"SET GLOBAL {limit} = DEFAULT"))
