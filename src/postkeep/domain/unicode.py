@@ -1,4 +1,10 @@
-"""One question about text that every noun asks."""
+"""Questions about text that more than one noun asks."""
+
+import unicodedata
+from typing import Final
+
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"})
+"""Categories of characters of which nothing is seen by themselves: controls, joiners, marks on others, space."""
 
 
 def is_encodable(text: str) -> bool:
@@ -8,3 +14,8 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_visible(text: str) -> bool:
+    """Whether a text has a character that can be seen: a zero-width space is no white space, but nothing else either."""
+    return any(unicodedata.category(character) not in _UNSEEN for character in text)

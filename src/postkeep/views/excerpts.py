@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Self
 
 from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query, Snippet
+from postkeep.domain.unicode import is_visible
 
 _LOOKED_AT: Final = 2000
 _HEADING_LENGTH: Final = 60
@@ -29,7 +30,7 @@ class Excerpt(NamedTuple):
 
     Attributes:
         id: Of the post.
-        heading: Its title, or else how its text begins.
+        heading: Its title, or else how its text begins; empty where nothing of that can be seen.
         pieces: How its text begins, or goes on behind the heading; or else where the words stand in it that were
             searched for. Each with whether it is such a word.
         status: Draft, published or archived.
@@ -52,13 +53,18 @@ class Excerpt(NamedTuple):
         else:
             heading = _shortened(first, _HEADING_LENGTH) or post.text.strip()[:_HEADING_LENGTH]
             beginning = _shortened(first if heading.endswith("…") else rest, _LENGTH)
-        return cls(post.id, heading, _plain(beginning), post.status, post.created_date)
+        return cls(post.id, seen(heading), _plain(beginning), post.status, post.created_date)
 
     @classmethod
     def found(cls, post: ListedPost, query: Query) -> Self:
         """Take what is shown of a post that was searched for."""
         snippet = Snippet.of(post.text, query)
         return cls.of(post)._replace(pieces=list(_pieces(snippet)))
+
+
+def seen(text: str | None) -> str:
+    """Return a text if there is something to be seen of it: a heading is also what a link is called."""
+    return text if text and is_visible(text) else ""
 
 
 def found_excerpts(posts: Iterable[ListedPost], query: Query) -> list[Excerpt]:

@@ -12,12 +12,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Scope
 
 from postkeep.domain.accounts import PASSWORD_MAX_LENGTH
-from postkeep.domain.posts import MAX_BODY_BYTES, TITLE_MAX_LENGTH, Status
+from postkeep.domain.posts import MAX_BODY_BYTES, Status
 from postkeep.services.sessions import Caller
 from postkeep.views import languages
 from postkeep.views.assets import Assets
 from postkeep.views.cookies import CookieInvalid, read_cookie, session_cookie_name, set_cookie
 from postkeep.views.devices import device_name
+from postkeep.views.excerpts import seen
 from postkeep.views.figures import Figures
 from postkeep.views.languages import LANGUAGES, Language, choose_language, translations
 from postkeep.views.messages import EXPLANATIONS, SENTENCES, TITLES
@@ -58,7 +59,6 @@ class Pages:
             "limits": {
                 "password_least": password_min_length,
                 "password_most": PASSWORD_MAX_LENGTH,
-                "title_most": TITLE_MAX_LENGTH,
                 "bytes_most": MAX_BODY_BYTES,
             },
             "sentences": SENTENCES,
@@ -142,7 +142,12 @@ class Pages:
             said = translations(language)
             environment.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]  # the extension's
             figures = Figures(said)
-            environment.filters |= {"date": figures.date, "number": figures.number, "size": figures.size}
+            environment.filters |= {
+                "date": figures.date,
+                "number": figures.number,
+                "seen": seen,
+                "size": figures.size,
+            }
             environment.globals |= self._globals
             self._environments[language] = environment
         return self._environments[language]

@@ -399,6 +399,14 @@ class TestPosts:
         shown = ann.get(paths[0]).text
         assert 'class="prose verbatim">begin 0 word' in shown
 
+    @pytest.mark.parametrize("title", ["", "\u200b\u2060"])
+    def test_a_post_of_which_nothing_can_be_seen_can_be_opened(self, ann: Visitor, title: str) -> None:
+        """Zero-width characters are no white space, but a link of nothing else is there for nobody."""
+        path = ann.write("\u200b\u200d", title=title)
+        assert ann.headings() == ["Without a title"]
+        assert ">Without a title</h1>" in ann.get(path).text
+        assert "<title>A post " in ann.get(path).text
+
     def test_deleting_asks_first(self, ann: Visitor) -> None:
         """A link alone deletes nothing."""
         path = ann.write(a_text(), title="Going")
