@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, Locator
+from playwright.sync_api import Browser, FloatRect, Locator, ViewportSize
 
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.web.visitors import Visitor
@@ -26,6 +26,10 @@ CONTRAST = """field => {
 LETTERS = (
     "element => { const { fontFamily, fontWeight } = getComputedStyle(element); return [fontFamily, fontWeight]; }"
 )
+
+COLOUR = "element => getComputedStyle(element).color.match(/[0-9]+/g).map(Number)"
+PAPER: ViewportSize = {"width": 718, "height": 1047}
+"""A4 between usual margins."""
 
 SIDE = """element => {
     const words = document.createRange();
@@ -144,3 +148,19 @@ def test_both_texts_of_a_conflict_begin_on_one_line(browser: Browser, sqlite_ser
         below = (box(page.locator("form.sheet")), box(page.locator("div.card")))
         assert below[0]["y"] == below[1]["y"]
         assert below[0]["width"] == below[1]["width"]
+
+
+def test_all_of_a_post_is_on_paper_and_dark_on_white(browser: Browser, sqlite_server: PostkeepServer) -> None:
+    """Paper is not scrolled, and no printer has the night in it, whatever its owner's screen shows."""
+    visitor = Visitor.signs_up(sqlite_server.url)
+    path = visitor.write(f"```\n{'code ' * 60}\n```\n\n|{'cell|' * 30}\n|{'---|' * 30}\n|{'cell|' * 30}")
+    with window(browser, sqlite_server.url, Look(scheme="dark")) as seen:
+        seen.enter(visitor)
+        seen.page.goto(path)
+        by_night = seen.page.locator("body").evaluate(COLOUR)
+        seen.page.emulate_media(media="print")
+        seen.page.set_viewport_size(PAPER)
+        assert sum(seen.page.locator("body").evaluate(COLOUR)) < sum(by_night)
+        for wide in seen.page.locator(".prose > pre, .prose > table").all():
+            assert box(wide)["width"] <= box(seen.page.locator(".prose"))["width"]
+            assert wide.evaluate("wide => wide.scrollWidth <= wide.clientWidth")
