@@ -203,7 +203,13 @@ class _Photographer:
 
     def _of_the_account(self) -> None:
         """One's own account."""
-        for name, path in (("account", "/account"), ("password", "/account/password"), ("leave", "/account/delete")):
+        pages = {
+            "account": "/account",
+            "password": "/account/password",
+            "import": "/account/import",
+            "leave": "/account/delete",
+        }
+        for name, path in pages.items():
             self._take(name, path)
 
     def _of_refusals(self) -> None:

@@ -27,6 +27,7 @@ from postkeep.controllers.spools import Spools
 from postkeep.controllers.web import accounts as account_pages
 from postkeep.controllers.web import edits as edit_pages
 from postkeep.controllers.web import exports as export_pages
+from postkeep.controllers.web import imports as import_pages
 from postkeep.controllers.web import language as language_pages
 from postkeep.controllers.web import lists as list_pages
 from postkeep.controllers.web import pages
@@ -69,7 +70,16 @@ TAGS: Final = [
 ]
 
 _API: Final = (lists, posts, edits, by_name, accounts, sessions, transfer, health)
-_PAGES: Final = (list_pages, post_pages, edit_pages, session_pages, account_pages, export_pages, language_pages)
+_PAGES: Final = (
+    list_pages,
+    post_pages,
+    edit_pages,
+    session_pages,
+    account_pages,
+    export_pages,
+    import_pages,
+    language_pages,
+)
 
 
 class Postkeep(FastAPI):

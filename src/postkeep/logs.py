@@ -33,6 +33,8 @@ def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
     root.setLevel(level.upper())
     # asyncmy tells every notice of the server as a warning; what uvicorn tells of itself, our events say, too.
     logging.getLogger("asyncmy").setLevel(logging.ERROR)
+    # A form that is none is refused, which is told like any refusal.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     for name in ("uvicorn", "uvicorn.error", "alembic"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))

@@ -124,6 +124,16 @@ def test_what_is_brought_in_passes(nginx: Nginx, http: httpx2.Client, *, is_chun
     assert list((nginx.folder / "body").iterdir()) == []
 
 
+def test_what_is_brought_in_by_a_form_passes_likewise(nginx: Nginx) -> None:
+    """A page takes the same files as the API."""
+    lines = b"".join(json.dumps({"text": f"{number} " + "x" * 1_000_000}).encode() + b"\n" for number in range(6))
+    with nginx.reader() as browser:
+        browser.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
+        browser.post("/sign-up", data={"email": an_address(), "password": a_password()})
+        assert "6 posts are added." in browser.post("/account/import", files={"file": ("posts.jsonl", lines)}).text
+    assert list((nginx.folder / "body").iterdir()) == []
+
+
 def test_a_stranger_with_a_large_body_is_told_so(http: httpx2.Client) -> None:
     """401 comes before anything of the body is read; nginx must not make a 502 of the connection that ends then."""
     stranger = Person(http, access="nonsense")

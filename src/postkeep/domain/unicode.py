@@ -17,5 +17,5 @@ def is_encodable(text: str) -> bool:
 
 
 def is_visible(text: str) -> bool:
-    """Whether a text has a character that can be seen: a zero-width space is no white space, but nothing else either."""
+    """Whether a text has a character that can be seen; a zero-width space is none, though it is no white space."""
     return any(unicodedata.category(character) not in _UNSEEN for character in text)

@@ -51,5 +51,5 @@ class Figures:
             return self._say_many("%(number)s byte", "%(number)s bytes", size) % {"number": size}
         unit, of = (mark("KB"), _KIB) if size < _KIB * _KIB else (mark("MB"), _KIB * _KIB)
         # Translators: what stands before tenths.
-        amount = f"{size / of:.1f}".replace(".", self._say(mark(".")))
+        amount = f"{size / of:.1f}".removesuffix(".0").replace(".", self._say(mark(".")))
         return f"{amount}\N{NO-BREAK SPACE}{self._say(unit)}"

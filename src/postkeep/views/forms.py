@@ -37,7 +37,15 @@ MAX_PREVIEW_BYTES: Final = 3 * MAX_BYTES + 1024
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
-_FIELDS: Final = {"email_taken": "email", "wrong_password": "password", "text_too_long": "text"}
+_FIELDS: Final = {
+    "body_too_large": "file",
+    "email_taken": "email",
+    "line_invalid": "file",
+    "text_too_long": "text",
+    "wrong_password": "password",
+    "zip_bomb": "file",
+    "zip_invalid": "file",
+}
 """Which field a refusal is about that does not say so itself."""
 
 

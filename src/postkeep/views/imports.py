@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from postkeep.domain.errors import PostkeepError
@@ -54,6 +55,40 @@ REPORT_LINE: Final[dict[str, Any]] = {
     },
 }
 """What a report's line holds, likewise."""
+
+
+MOST_SHOWN: Final = 100
+"""A page says of so many entries why they were not added."""
+
+
+@dataclass
+class Report:
+    """What became of what was brought in, as a page shows it.
+
+    Attributes:
+        counts: How many entries of each kind there were.
+        remarks: Those of which there is something to say, the first ones.
+        unsaid: How many more of those there are.
+    """
+
+    counts: Counter[Kind] = field(default_factory=Counter[Kind])
+    remarks: list[Outcome] = field(default_factory=list[Outcome])
+    unsaid: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many entries there were."""
+        return self.counts.total()
+
+    async def take_all(self, outcomes: AsyncGenerator[Sequence[Outcome]]) -> None:
+        """Note what becomes of all entries, or of those until something is in the way of the rest."""
+        async with aclosing(outcomes):
+            async for some in outcomes:
+                self.counts.update(outcome.kind for outcome in some)
+                told = [outcome for outcome in some if outcome.code is not None]
+                shown = told[: MOST_SHOWN - len(self.remarks)]
+                self.remarks += shown
+                self.unsaid += len(told) - len(shown)
 
 
 async def report_lines(outcomes: AsyncGenerator[Sequence[Outcome]], *, dry_run: bool) -> AsyncGenerator[bytes]:

@@ -57,7 +57,10 @@ SENTENCES: Final = {
     "entries_refused": mark("Look at the marked fields."),
     "hashing_busy": mark("Too many people are logging in at this moment. Try again in a moment."),
     "idempotency_key_in_use": mark("This is being saved at this moment. Try again in a moment."),
+    "import_under_way": mark("Another file of yours is being brought in just now. Try again when that is done."),
     "invalid_credentials": mark("The address or the password is wrong."),
+    "invalid_form": mark("Your browser sent something that makes no sense here. Go back and try again."),
+    "no_room": mark("There is no room for so large a file just now. Try again in a moment."),
     "password_compromised": mark(
         "Others would guess this password: it is common, or your own address, or the name of this site."
     ),
@@ -80,9 +83,37 @@ SENTENCES: Final = {
     ),
     "token_invalid": mark("You are not logged in any more."),
     "too_many_attempts": mark("There were too many attempts. Wait a little before the next one."),
+    "too_many_imports": mark("Too many are bringing posts in just now. Try again in a moment."),
     "too_many_bodies": mark("Too much is being sent just now. Try again in a moment."),
+    "unsupported_media_type": mark("Your browser sent something that makes no sense here. Go back and try again."),
     "untrusted_host": mark("This server does not go by the name in the address."),
     "version_conflict": mark("This post was changed elsewhere since you opened it. Nothing is lost: choose below."),
     "version_invalid": mark("Your browser sent something that makes no sense here. Go back and try again."),
     "wrong_password": mark("This is not your password."),
 }
+
+REASONS: Final = {
+    "body_too_large": mark("This file is larger than that."),
+    "line_invalid": mark("This is neither a ZIP nor a file of JSON Lines."),
+    "zip_bomb": mark("What is packed in this ZIP is more than can be brought in at once."),
+    "zip_invalid": mark("This ZIP cannot be read. Perhaps not all of it has come along."),
+    "date_invalid": mark("Its date cannot be read, or lies in the future."),
+    "differs": mark("There is a post with this id already that says something else. It stays as it is."),
+    "extra_forbidden": mark("It holds something that no post has."),
+    "file_damaged": mark("It is damaged."),
+    "file_not_utf8": mark("Its letters are written in an old way. Save it as UTF-8."),
+    "file_unreadable": mark("It is encrypted, or packed in an unusual way."),
+    "front_matter_invalid": mark("What stands between the dashes at its beginning cannot be read."),
+    "id_invalid": mark("Its id cannot be read."),
+    "name_repeated": mark("Another file of this ZIP has the same name."),
+    "name_unsafe": mark("Its name leads out of the ZIP."),
+    "not_markdown": mark("It is no Markdown file: those end with .md."),
+    "post_too_large": mark("It is longer than 1 MB."),
+    "quota_exceeded": mark("You have kept as much as fits."),
+    "status_invalid": mark("Its status is none of draft, published and archived."),
+    "text_invalid": mark("There is no text in it."),
+    "title_invalid": mark("Its title is longer than 200 characters, or cannot be seen."),
+    "too_many_entries": mark("No more than 200,000 posts come in at once. Bring in the rest with another file."),
+    "version_invalid": mark("Its version cannot be read."),
+}
+"""Why a file cannot be brought in, or something in it."""

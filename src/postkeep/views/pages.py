@@ -21,7 +21,7 @@ from postkeep.views.devices import device_name
 from postkeep.views.excerpts import seen
 from postkeep.views.figures import Figures
 from postkeep.views.languages import LANGUAGES, Language, choose_language, translations
-from postkeep.views.messages import EXPLANATIONS, SENTENCES, TITLES
+from postkeep.views.messages import EXPLANATIONS, REASONS, SENTENCES, TITLES
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -61,6 +61,7 @@ class Pages:
                 "password_most": PASSWORD_MAX_LENGTH,
                 "bytes_most": MAX_BODY_BYTES,
             },
+            "reasons": REASONS,
             "sentences": SENTENCES,
             "statuses": [status.value for status in Status],
             "titles": TITLES,

@@ -15,7 +15,7 @@ from tests.e2e.raw import Wire
 from tests.e2e.servers import PostkeepServer
 from tests.e2e.web.visitors import ACCEPT, Visitor, connect_browser, told
 
-PATHS = ("/", "/posts/new", "/account", "/account/password", "/account/delete", "/nothing")
+PATHS = ("/", "/posts/new", "/account", "/account/password", "/account/import", "/account/delete", "/nothing")
 FORMS = ("/sign-up", "/log-in", "/log-out", "/language", "/posts/new", "/account/password", "/account/delete")
 
 
@@ -340,6 +340,8 @@ class TestPosts:
         assert "<textarea" in answer.text
         assert ">\n\n kept &lt;i&gt;\n</textarea>" in answer.text
         assert f'value="{"t" * 201}"' in answer.text
+        # Whoever hears the page hears that first.
+        assert "<title>Error: A new post " in answer.text
         assert 'value="draft" checked' in answer.text
 
     @pytest.mark.parametrize(

@@ -176,7 +176,9 @@ class TestDrafts:
         page.locator("#title").focus()
         page.keyboard.insert_text(longest + DUCK)
         save(page)
-        expect(page.locator("#title-error")).to_have_text("A title has at most 200 characters, and one that can be seen.")
+        expect(page.locator("#title-error")).to_have_text(
+            "A title has at most 200 characters, and one that can be seen."
+        )
         expect(page.locator("#title")).to_have_value(longest + DUCK)
         page.locator("#title").press("End")
         page.locator("#title").press("Backspace")

@@ -133,7 +133,14 @@ class Tour:
         searches = ("/?q=title", "/?q=nothing+like+it", f"/?q={'a+' * 17}")
         lists = ("/", "/?done=deleted", "/?status=draft", "/?status=archived", *searches)
         posts = (post, f"{post}?done=added", f"{post}?done=outdated", f"{post}/edit", f"{post}/delete", self.long_post)
-        own = ("/posts/new", "/account", "/account?done=sessions", "/account/password", "/account/delete")
+        own = (
+            "/posts/new",
+            "/account",
+            "/account?done=sessions",
+            "/account/password",
+            "/account/import",
+            "/account/delete",
+        )
         following = self.owner.get("/").text.partition('rel="next" href="')[2].partition('"')[0]
         for path in (*lists, following.replace("&amp;", "&"), *posts, *own):
             yield Stop(path.partition("cursor")[0].replace(post, "/post"), self.owner, path)
@@ -154,11 +161,16 @@ class Tour:
         wrong = {"password": a_password(), "new_password": "short"}
         yield _answered("password refused", owner, owner.submit("/account/password", **wrong), 422)
         yield _answered("leaving refused", owner, owner.submit("/account/delete", password=a_password()), 403)
+        yield _answered("import with remarks", owner, self._brings(b'{"text": " "}\n{"text": "good"}'), 200)
+        yield _answered("import refused", owner, self._brings(b"no posts"), 422)
         yield Stop("404", None, f"/{'nothing' * 30}")
         yield _answered("413", owner, owner.submit("/account/password", password="x" * 100_000), 413)
         yield _answered("429", None, self._many(), 429)
         for status, code in _RARE.items():
             yield Stop(f"{status}", None, html=drawn_refusal(self.look.language, status, code))
+
+    def _brings(self, content: bytes) -> httpx2.Response:
+        return self.owner.http.post("/account/import", files={"file": (f"{LONG_WORD}.jsonl", content)})
 
     def _many(self) -> httpx2.Response:
         visitor = Visitor.signs_up(self.hurried, **self._headers)

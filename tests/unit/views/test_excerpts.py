@@ -58,7 +58,9 @@ def test_marks_are_not_shown_around_what_was_found_either() -> None:
     assert ("**bold**", True) in Excerpt.found(post, parse_query("**bold**")).pieces
 
 
-@pytest.mark.parametrize(("text", "heading"), [("\u200b\u200d", ""), ("\ufe0f\nmore", ""), ("\u200bseen", "\u200bseen"), ("**", "**")])
+@pytest.mark.parametrize(
+    ("text", "heading"), [("\u200b\u200d", ""), ("\ufe0f\nmore", ""), ("\u200bseen", "\u200bseen"), ("**", "**")]
+)
 def test_a_heading_of_which_nothing_can_be_seen_is_none(text: str, heading: str) -> None:
     """It is what the link to the post is called."""
     assert excerpt(text).heading == heading

@@ -92,4 +92,5 @@ def test_figures_are_written_as_people_write_them() -> None:
     assert russian.date("2026-05-01T23:59:59.000000Z") == "1\u00a0мая 2026, 23:59"
     assert (english.number(1234567), russian.number(1234567)) == ("1,234,567", "1\u00a0234\u00a0567")
     assert [russian.size(size) for size in (1, 2, 5, 21, 112)] == ["1 байт", "2 байта", "5 байт", "21 байт", "112 байт"]
-    assert (english.size(1536), russian.size(3 * 1024**2)) == ("1.5\u00a0KB", "3,0\u00a0МБ")
+    assert (english.size(1536), russian.size(7 * 1024**2 // 2)) == ("1.5\u00a0KB", "3,5\u00a0МБ")
+    assert english.size(256 * 1024**2) == "256\u00a0MB"

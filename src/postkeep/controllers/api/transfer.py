@@ -1,9 +1,9 @@
 """Taking posts out and bringing them in: exportPosts, importPosts."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
-from typing import Annotated, Any, BinaryIO, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import BeforeValidator
@@ -13,18 +13,15 @@ from starlette.types import Message, Receive, Scope, Send
 from postkeep.controllers.dependencies import CurrentCaller, Exports, Imports
 from postkeep.controllers.downloads import SLOWEST, download
 from postkeep.controllers.errors import BodyTooLarge, MediaTypeUnsupported, RequestInvalid, Responses, documented
-from postkeep.controllers.incoming import Incoming, in_turn, slices
-from postkeep.controllers.incoming_files import IncomingFiles
-from postkeep.controllers.incoming_lines import IncomingLines, LineInvalid
+from postkeep.controllers.incoming_kinds import begun
+from postkeep.controllers.incoming_lines import LineInvalid
 from postkeep.controllers.long_answer import LongAnswer
 from postkeep.controllers.route import Route, plain_media_type
 from postkeep.controllers.shared import shared_of
 from postkeep.controllers.spools import ImportUnderWay, NoRoom, TooManyImports
 from postkeep.controllers.zip_reading import ZipBomb, ZipInvalid
 from postkeep.domain.sessions import TokenInvalid, TokenMissing
-from postkeep.services.entries import Entry
 from postkeep.services.ports import StorageUnavailable
-from postkeep.services.streaming import with_first
 from postkeep.views.bodies import LONG_BODY, declared_length
 from postkeep.views.exports import JSON_LINES, ZIP, Format
 from postkeep.views.imports import report_lines
@@ -106,7 +103,7 @@ async def import_posts(caller: CurrentCaller, imports: Imports, request: Request
         # Only now: who is refused before has no more time than anybody else.
         setattr(request.state, LONG_BODY, True)
         await spools.fill(file, request.stream(), declared_length(request.headers))
-        parts = await _begun(file, media_type, spools.turns)
+        parts = await begun(file, media_type, spools.turns)
         outcomes = await imports.begin(caller.account_id, parts, dry_run=dry_run)
         patience = shared_of(request).answer_seconds
         return _Report(report_lines(outcomes, dry_run=dry_run), held.pop_all(), patience=patience)
@@ -172,30 +169,3 @@ def _media_type(request: Request) -> str:
         message = f"This operation takes {', '.join(_LINES)} in UTF-8 and {ZIP}, uncompressed."
         raise MediaTypeUnsupported(message)
     return kind
-
-
-async def _begun(file: BinaryIO, media_type: str, turns: asyncio.Semaphore) -> AsyncGenerator[Sequence[Entry]]:
-    """Read the first part of what is brought in, which says whether there is anything to be read at all.
-
-    Args:
-        file: What is brought in.
-        media_type: Of which kind it is.
-        turns: To be entered for reading.
-
-    Raises:
-        ZipInvalid: It is no ZIP that can be read.
-        ZipBomb: It would be too much.
-        LineInvalid: None of the first lines is one of JSON.
-    """
-    incoming = await in_turn(turns, lambda: _opened(file, media_type))
-    parts = slices(incoming.parts(), turns)
-    first, whole = await with_first(parts)
-    if first and all(isinstance(entry.post, LineInvalid) for entry in first):
-        await parts.aclose()
-        raise LineInvalid
-    return whole
-
-
-def _opened(file: BinaryIO, media_type: str) -> Incoming:
-    """Look at what is brought in as a whole; of a ZIP that takes a while."""
-    return IncomingFiles(file) if media_type == ZIP else IncomingLines(file)
