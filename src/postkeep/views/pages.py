@@ -21,6 +21,7 @@ from postkeep.views.devices import device_name
 from postkeep.views.excerpts import seen
 from postkeep.views.figures import Figures
 from postkeep.views.languages import LANGUAGES, Language, choose_language, translations
+from postkeep.views.long_lines import LONGEST, has_long_line
 from postkeep.views.messages import EXPLANATIONS, REASONS, SENTENCES, TITLES
 
 HEADERS: Final = {
@@ -54,7 +55,9 @@ class Pages:
             "device_name": device_name,
             "explanations": EXPLANATIONS,
             "has_docs": has_docs,
+            "has_long_line": has_long_line,
             "languages": LANGUAGES,
+            "longest_line": LONGEST,
             "new_key": lambda: secrets.token_urlsafe(16),
             "limits": {
                 "password_least": password_min_length,

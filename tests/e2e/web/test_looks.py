@@ -27,6 +27,7 @@ LETTERS = (
     "element => { const { fontFamily, fontWeight } = getComputedStyle(element); return [fontFamily, fontWeight]; }"
 )
 
+BIDI = "element => { const { unicodeBidi, direction } = getComputedStyle(element); return [unicodeBidi, direction]; }"
 COLOUR = "element => getComputedStyle(element).color.match(/[0-9]+/g).map(Number)"
 PAPER: ViewportSize = {"width": 718, "height": 1047}
 """A4 between usual margins."""
@@ -164,3 +165,30 @@ def test_all_of_a_post_is_on_paper_and_dark_on_white(browser: Browser, sqlite_se
         for wide in seen.page.locator(".prose > pre, .prose > table").all():
             assert box(wide)["width"] <= box(seen.page.locator(".prose"))["width"]
             assert wide.evaluate("wide => wide.scrollWidth <= wide.clientWidth")
+
+
+def test_a_line_without_an_end_is_not_looked_at_again_and_again(browser: Browser, sqlite_server: PostkeepServer) -> None:
+    """Chromium froze for half a minute at a megabyte on one line, and for seconds at each key."""
+    visitor = Visitor.signs_up(sqlite_server.url)
+    path = visitor.write("x" * 70_000)
+    with window(browser, sqlite_server.url) as seen:
+        page, text = seen.page, seen.page.locator("#text")
+        seen.enter(visitor)
+        page.goto(path)
+        assert page.locator(".verbatim").evaluate(BIDI) == ["isolate", "ltr"]
+        page.goto(f"{path}/edit")
+        assert text.evaluate(BIDI) == ["isolate", "ltr"]
+        text.fill("short")
+        assert text.evaluate(BIDI)[0] == "plaintext"
+        text.fill("x" * 17_000)
+        assert text.evaluate(BIDI)[0] == "isolate"
+
+
+def test_without_scripts_the_sheet_of_such_a_post_comes_so(sqlite_server: PostkeepServer) -> None:
+    """What was written comes back so, too."""
+    visitor = Visitor.signs_up(sqlite_server.url)
+    path = visitor.write("x" * 70_000)
+    assert visitor.get(f"{path}/edit").text.count(' dir="auto"') == 1
+    assert visitor.submit("/posts/new", text="x" * 70_000, title="t" * 201).text.count(' dir="auto"') == 1
+    assert visitor.submit(f"{path}/edit", text="short", version="1").status_code == 303
+    assert ' dir="auto"' not in visitor.get(f"{path}/edit").text

@@ -94,7 +94,7 @@
     form.reset();
     if (version) version.value = version.defaultValue;
     form.querySelector("[data-restored]").hidden = true;
-    count(form);
+    look(form);
     form.elements.text.focus();
   }
 
@@ -106,6 +106,20 @@
     shown.textContent = shown.dataset.says.replace("{kept}", number.format(kept)).replace("{most}", number.format(most));
     shown.classList.toggle("error", kept > most);
     shown.hidden = false;
+  }
+
+  // Browsers take long to find out the direction of a very long line: a text that has one goes one way.
+  function direct(form) {
+    const { text } = form.elements;
+    const most = Number(form.dataset.longestLine);
+    const isLong = text.value.length > most && text.value.split("\n").some((line) => line.length > most);
+    const direction = isLong ? "auto" : "";
+    if (text.dir !== direction) text.dir = direction;
+  }
+
+  function look(form) {
+    count(form);
+    direct(form);
   }
 
   function tell(form, text) {
@@ -184,14 +198,14 @@
     if ("refused" in form.dataset) keep();
     else restore(form);
     form.querySelector("[data-preview]").hidden = false;
-    count(form);
+    look(form);
   }
 
   document.addEventListener("input", ({ target }) => {
     if (!target.form || target.form !== sheet()) return;
     clearTimeout(timer);
     timer = setTimeout(keep, KEPT_AFTER_MS);
-    count(target.form);
+    look(target.form);
   });
   document.addEventListener("submit", (event) => {
     if (event.target.matches("[action='/log-out']")) {
