@@ -15,6 +15,8 @@ PRESS = """([key, code]) => document.activeElement.dispatchEvent(
     new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true }))"""
 UNDO_MS = 20_000
 DUCK = "\N{DUCK}"
+TOP = "element => element.getBoundingClientRect().top"
+STANDS_AT = "([element, top]) => Math.abs(element.getBoundingClientRect().top - top) < 2"
 
 
 def delete(page: Page, path: str, *, by_key: bool = False) -> None:
@@ -495,6 +497,26 @@ class TestFinding:
         desk.page.mouse.wheel(0, 10_000)
         expect(desk.page.get_by_role("article")).to_have_count(21)
         expect(desk.page.get_by_role("link", name="Older posts")).to_have_count(0)
+
+    def test_whoever_comes_back_from_a_post_is_where_they_were(self, desk: Desk) -> None:
+        """With ten thousand posts, nobody finds that place again by scrolling."""
+        page = desk.page
+        for number in range(60):
+            desk.visitor.write(f"post {number}")
+        page.goto("/")
+        for shown in (40, 60):
+            page.get_by_role("link", name="Older posts").scroll_into_view_if_needed()
+            expect(page.get_by_role("article")).to_have_count(shown)
+        link = page.get_by_role("link", name="post 10", exact=True)
+        link.scroll_into_view_if_needed()
+        top = link.evaluate(TOP)
+        link.click()
+        page.wait_for_url("**/posts/*")
+        page.go_back()
+        expect(page.get_by_role("article")).to_have_count(60)
+        page.wait_for_function(STANDS_AT, arg=[link.element_handle(), top])
+        page.get_by_role("searchbox").fill("post 10")
+        expect(page.get_by_role("article")).to_have_count(1)
 
 
 def test_keys_do_what_the_overlay_says(desk: Desk) -> None:

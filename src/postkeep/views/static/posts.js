@@ -3,6 +3,8 @@
 (() => {
   const TYPED_FOR_MS = 250;
   const UNDO_MS = 20_000;
+  // So many posts are brought back at once to whoever comes back to them.
+  const MOST_BACK = 500;
 
   const deleting = `postkeep:deleting:${document.body.dataset.account}`;
   const list = () => document.querySelector("#list");
@@ -69,28 +71,49 @@
     watch();
   }
 
+  const next = () => list()?.querySelector("[rel=next]");
+  const entries = () => document.querySelectorAll(".entries > li").length;
+
   // The link to the next page stays for whoever wants to press it.
   function watch() {
-    const next = list()?.querySelector("[rel=next]");
-    if (!next) return;
+    const link = next();
+    if (!link) return;
     const seen = new IntersectionObserver(async ([entry]) => {
       // A search that is under way brings a list of its own.
       if (!entry.isIntersecting || list().hasAttribute("aria-busy")) return;
       seen.disconnect();
-      const mine = list();
-      try {
-        const more = await load(next.href);
-        if (!more || mine !== list()) return;
-        mine.querySelector(".entries").append(...more.querySelectorAll(".entries > li"));
-        const following = more.querySelector("[rel=next]");
-        if (following) next.href = following.href;
-        else next.closest("nav").remove();
-        arrange();
-      } catch {
-        // The link is still there.
-      }
+      if (await extend(link)) arrange();
     }, { rootMargin: "400px" });
-    seen.observe(next);
+    seen.observe(link);
+  }
+
+  // Puts the next page behind this one, and tells whether it did.
+  async function extend(link) {
+    const mine = list();
+    try {
+      const more = await load(link.href);
+      if (!more || mine !== list()) return false;
+      mine.querySelector(".entries").append(...more.querySelectorAll(".entries > li"));
+      const following = more.querySelector("[rel=next]");
+      if (following) link.href = following.href;
+      else link.closest("nav").remove();
+      return true;
+    } catch {
+      // The link is still there.
+      return false;
+    }
+  }
+
+  // Whoever comes back from a post finds the list as long as it was, and the place where they were.
+  async function comeBack() {
+    const { length = 0, top = 0 } = history.state ?? {};
+    const before = entries();
+    while (entries() < Math.min(length, MOST_BACK) && next() && (await extend(next())));
+    if (entries() > before) scrollTo(0, top);
+  }
+
+  function remember() {
+    if (list()) history.replaceState({ length: entries(), top: scrollY }, "");
   }
 
   // A deletion is asked for on the post's own page, and waits on the list: there it can be taken back.
@@ -217,5 +240,6 @@
   if (form) search(form);
   if (link) deletion(link);
   if (notice) undoing(notice);
-  arrange();
+  addEventListener("pagehide", remember);
+  comeBack().then(arrange);
 })();
