@@ -99,15 +99,15 @@ class Pages:
         language = self.language(scope)
         visitor: Caller | None = scope["state"].get("visitor")
         template = self._environment(language).get_template(f"{name}.html")
-        html = template.render(
-            done=_query(scope).get("done", ""),
-            language=language,
-            path=scope["path"],
-            here=_address(scope),
-            signed_in=visitor is not None,
-            visitor_id="" if visitor is None else str(visitor.account_id),
-            **context,
-        )
+        usual = {
+            "done": _query(scope).get("done", ""),
+            "language": language,
+            "path": scope["path"],
+            "here": _address(scope),
+            "signed_in": visitor is not None,
+            "visitor_id": "" if visitor is None else str(visitor.account_id),
+        }
+        html = template.render({**usual, **context})
         return HTMLResponse(html, status, {**HEADERS, "Content-Language": language, **(headers or {})})
 
     def refuse(self, scope: Scope, status: int, code: str, *, headers: Mapping[str, str] | None = None) -> Response:
@@ -118,7 +118,13 @@ class Pages:
         return self.show(
             scope,
             "refused",
-            {"code": code, "refused_status": status, "request_id": scope["state"]["request_id"]},
+            {
+                # What a form was sent to may be no page.
+                "here": _address(scope) if scope["method"] == "GET" else "/",
+                "code": code,
+                "refused_status": status,
+                "request_id": scope["state"]["request_id"],
+            },
             status=status,
             headers={**(headers or {}), **given},
         )

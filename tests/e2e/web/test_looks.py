@@ -167,7 +167,9 @@ def test_all_of_a_post_is_on_paper_and_dark_on_white(browser: Browser, sqlite_se
             assert wide.evaluate("wide => wide.scrollWidth <= wide.clientWidth")
 
 
-def test_a_line_without_an_end_is_not_looked_at_again_and_again(browser: Browser, sqlite_server: PostkeepServer) -> None:
+def test_a_line_without_an_end_is_not_looked_at_again_and_again(
+    browser: Browser, sqlite_server: PostkeepServer
+) -> None:
     """Chromium froze for half a minute at a megabyte on one line, and for seconds at each key."""
     visitor = Visitor.signs_up(sqlite_server.url)
     path = visitor.write("x" * 70_000)

@@ -399,7 +399,7 @@ class TestPosts:
         assert [heading[:7] for heading in ann.headings()] == ["begin 2", "begin 1", "begin 0"]
         assert len(ann.get("/").content) < 20_000
         shown = ann.get(paths[0]).text
-        assert 'class="prose verbatim">begin 0 word' in shown
+        assert 'class="prose verbatim" dir="auto">begin 0 word' in shown
 
     @pytest.mark.parametrize("title", ["", "\u200b\u2060"])
     def test_a_post_of_which_nothing_can_be_seen_can_be_opened(self, ann: Visitor, title: str) -> None:
@@ -638,6 +638,14 @@ class TestLanguage:
         shown = ann.get("/?q=a+duck&status=draft&done=deleted")
         assert 'name="back" value="/?q=a+duck&amp;status=draft"' in shown.text
         assert 'name="back" value="/account"' in ann.get("/account?done=password").text
+
+    def test_on_a_refusal_of_a_button_it_leads_to_a_page_that_there_is(self, ann: Visitor) -> None:
+        """A button's address has none: choosing a language there was refused once more."""
+        path = ann.write(a_text())
+        ann.submit(f"{path}/delete")
+        refused = ann.submit(f"{path}/status", status="draft", version="1")
+        assert (refused.status_code, 'name="back" value="/"' in refused.text) == (404, True)
+        assert f'name="back" value="{path}"' in ann.get(path).text
 
     @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "", "/\\evil.example"])
     def test_br_16_choosing_one_leads_nowhere_else(self, ann: Visitor, back: str) -> None:
