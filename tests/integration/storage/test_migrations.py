@@ -230,6 +230,38 @@ async def test_db_30_all_run_again_over_what_people_keep_on_a_server(database_se
         await asyncio.to_thread(with_database.__exit__, None, None, None)
 
 
+async def test_a_migration_keeps_nobody_from_a_table_that_it_waits_for(database_server: Server) -> None:
+    """Somebody reads a long list, slowly. Others write meanwhile, and when that ends the migration is done."""
+    with_database = database_server.database()
+    url = await asyncio.to_thread(with_database.__enter__)
+    engine = create_server_engine(url, pool_size=1)
+    try:
+        await asyncio.to_thread(upgrade, url)
+        # What comes behind makes an index on posts.
+        await asyncio.to_thread(command.downgrade, alembic_config(url), "0008")
+        async with open_server("server", url) as opened:
+            account = await keep_account(opened.storage)
+            async with engine.connect() as reading:
+                await reading.execute(text("SELECT id FROM posts"))
+                migrating = asyncio.create_task(asyncio.to_thread(upgrade, url))
+                await until_waiting_for_a_table(opened)
+                await keep_posts(opened.storage, post := a_post(author=account.id))
+                assert not migrating.done()
+            await migrating
+            await assert_counted(opened.storage, account, post)
+            await opened.storage.check()
+    finally:
+        await engine.dispose()
+        await asyncio.to_thread(with_database.__exit__, None, None, None)
+
+
+async def until_waiting_for_a_table(opened: Opened) -> None:
+    """Wait until somebody waits for a table that others use."""
+    async with asyncio.timeout(30):
+        while not any("metadata lock" in (row["State"] or "") for row in await opened.rows("SHOW PROCESSLIST")):
+            await asyncio.sleep(0.01)
+
+
 async def keep_and_migrate_again(opened: Opened) -> None:
     """Keep something, forget all revisions, migrate, and look."""
     account = await keep_account(opened.storage)

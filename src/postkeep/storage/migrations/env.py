@@ -6,6 +6,7 @@ The database is handed in: as `target` by `postkeep migrate` and at start, or by
 
 import asyncio
 import pkgutil
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,16 @@ from postkeep.storage.server_tls import refuse_unverified
 from postkeep.storage.tables import Id, Row, UtcDateTime
 
 LOCK_SECONDS = 600
-"""How long a runner waits for another one on a server."""
+"""How long a runner waits for another one on a server, and for a table that others use."""
+
+TABLE_SECONDS = 1
+"""How long one statement waits for such a table: everybody who comes to it meanwhile waits behind that. So it is tried
+again and again, and whoever reads a long list slowly keeps nobody else from the table."""
+
+PAUSE_SECONDS = 2
+"""How long everybody else has it then."""
+
+_LOCK_WAIT_TIMEOUT = 1205
 
 
 def number(_context: object, _revision: object, directives: list[MigrationScript]) -> None:
@@ -106,7 +116,15 @@ async def migrate_server(url: URL) -> None:
 def migrate_in_turn(connection: Connection) -> None:
     """Migrate over a server's connection that is closed afterwards, and the lock with it."""
     take_turn(connection)
-    migrate(connection)
+    connection.execute(text(f"SET SESSION lock_wait_timeout = {TABLE_SECONDS}"))
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return migrate(connection)
+        except DBAPIError as error:
+            if error.orig is None or error.orig.args[:1] != (_LOCK_WAIT_TIMEOUT,) or time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)
 
 
 def main() -> None:
