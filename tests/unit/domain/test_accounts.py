@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from postkeep.domain.accounts import (
     EMAIL_MAX_LENGTH,
+    LABEL_MAX_LENGTH,
     Account,
     AccountStatus,
     Email,
@@ -108,6 +109,16 @@ class TestEmail:
         monkeypatch.setattr("postkeep.domain.accounts.validate_email", pytest.fail)
         with pytest.raises(EmailInvalid):
             Email.parse("\u0316\u0300" * 4 * EMAIL_MAX_LENGTH + "@ex.com")
+
+    def test_iv_06_a_label_that_is_too_long_is_refused_unread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The square of its length is what reading one would take; composed it may be as short as any other."""
+        assert Email.parse("u@" + "u\u0308" * 40 + ".example").key.startswith("u@xn--")
+        monkeypatch.setattr("postkeep.domain.accounts.validate_email", pytest.fail)
+        for label in ("x" * (LABEL_MAX_LENGTH + 1), "".join(chr(0x4E00 + 37 * number) for number in range(250))):
+            with pytest.raises(EmailInvalid):
+                Email.parse(f"u@{label}")
+            with pytest.raises(EmailInvalid):
+                Email.parse(f"u@mail.{label}.example")
 
     @pytest.mark.parametrize(
         "mark", ["\r", "\n", "\r\n", "\x00", "\x1b", "\t", "\u202e", "\u200b", "\u2028", "\x85", "\xad", "\ud800"]
