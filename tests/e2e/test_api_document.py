@@ -29,13 +29,13 @@ def commands() -> list[tuple[str, list[str]]]:
 
 
 def test_the_commands_work_as_printed(server: PostkeepServer, tmp_path: Path) -> None:
-    """Whoever copies and pastes them, as the page has them, gets what stands below each."""
+    """Whoever copies and pastes them, as the page has them, gets what stands below each; also east of UTC."""
     shown = commands()
     assert len([says for _, says in shown if says]) > 5
     given = {"URL": server.url, "JSON": "Content-Type: application/json", "TOKEN": Person.signs_up(server.http).access}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(f"{line}\necho '{MARK}'" for line, _ in shown)],
-        env={**environment(given), "NO_PROXY": "*"},
+        env={**environment(given), "NO_PROXY": "*", "TZ": "JST-9"},
         capture_output=True,
         text=True,
         check=False,

@@ -25,6 +25,7 @@ from postkeep.views import zip_writing
 from postkeep.views.zip_writing import ZipWriter
 
 THEN = datetime(2026, 11, 29, 9, 41, 58, tzinfo=UTC)
+LATER = datetime(2026, 11, 29, 18, 41, 59, tzinfo=UTC)
 MANY = 1000
 
 
@@ -106,6 +107,51 @@ def test_the_date_and_the_kind_of_a_file_are_told() -> None:
     at = archive.rindex(b"PK\1\2")
     archive[at + 12 : at + 16] = bytes(4)
     assert first(bytes(archive))[1].modified is None
+
+
+SECONDS = int(LATER.timestamp())
+FILE_TIME = (SECONDS + 11_644_473_600) * 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("extra", "modified"),
+    [
+        (struct.pack("<HHBl", 0x5455, 5, 1, SECONDS), LATER),
+        (struct.pack("<HHBll", 0x5455, 9, 3, SECONDS, 0), LATER),
+        (struct.pack("<HHll", 0x5855, 8, 0, SECONDS), LATER),
+        (struct.pack("<HHLHHQQQ", 0x000A, 32, 0, 1, 24, FILE_TIME, 0, 0), LATER),
+        (struct.pack("<HHBHHBl", 0x7875, 1, 0, 0x5455, 5, 1, SECONDS), LATER),
+        (struct.pack("<HHBl", 0x5455, 5, 2, SECONDS), THEN),
+        (struct.pack("<HHB", 0x5455, 1, 1), THEN),
+        (struct.pack("<HHBl", 0x5455, 5, 1, -1), THEN),
+        (struct.pack("<HHl", 0x5855, 4, SECONDS), THEN),
+        (struct.pack("<HHLHHQQQ", 0x000A, 32, 0, 2, 24, FILE_TIME, 0, 0), THEN),
+        (struct.pack("<HHLHHQQQ", 0x000A, 32, 0, 1, 24, 2**64 - 1, 0, 0), THEN),
+        (struct.pack("<HHLHHQQQ", 0x000A, 32, 0, 1, 24, 0, 0, 0), THEN),
+    ],
+    ids=[
+        "zip",
+        "zip with more",
+        "Finder",
+        "7-Zip",
+        "behind another",
+        "not the change",
+        "cut off",
+        "before 1970",
+        "one of two",
+        "another tag",
+        "beyond the calendar",
+        "none",
+    ],
+)
+def test_the_moment_of_a_change_counts_before_what_a_clock_of_some_zone_said(extra: bytes, modified: datetime) -> None:
+    """East of UTC that is in the future: a note of the last hours would be refused. What is no moment is passed over."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        info = zipfile.ZipInfo("a.md", THEN.timetuple()[:6])
+        info.extra = extra
+        archive.writestr(info, b"a")
+    assert first(file.getvalue())[1].modified == modified
 
 
 def test_a_name_may_be_one_of_an_old_pc() -> None:

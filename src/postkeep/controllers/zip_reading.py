@@ -9,9 +9,10 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import BinaryIO, Final, NamedTuple, Self
 
+from postkeep.controllers.zip_fields import extra_field, modified_date
 from postkeep.domain.errors import Invalid
 from postkeep.domain.posts import MAX_BODY_BYTES, PostTooLarge
 from postkeep.views.post_files import MAX_FRONT_BYTES
@@ -44,10 +45,6 @@ _ENCRYPTED: Final = 0x1
 _MOST_PACKED: Final = MAX_FILE_BYTES + 64 * 1024
 
 _MOST_COMMENT: Final = 0xFFFF
-_MOST_FIELDS: Final = 16
-"""Archivers write a handful; a line has room for 16,000, which would take as long to go through as posts to add."""
-
-_FIELD: Final = struct.Struct("<HH")
 _LONG: Final = struct.Struct("<Q")
 
 
@@ -86,25 +83,34 @@ class ZipEntry(NamedTuple):
         name: The file's name and folders.
         flags: The format's own.
         method: How it is packed.
-        modified: When it was changed, by a clock of some zone, here taken for UTC; None where that is no date.
+        date: When it was changed, as DOS has it.
+        time: Likewise.
         checksum: CRC-32.
         packed: How many bytes it has in the archive.
         size: How many it says that it has.
         mode: Its kind and rights, where it comes from Unix.
         offset: Where it begins.
         raw: The name as it stands there.
+        extra: What the line says further.
     """
 
     name: str
     flags: int
     method: int
-    modified: datetime | None
+    date: int
+    time: int
     checksum: int
     packed: int
     size: int
     mode: int
     offset: int
     raw: bytes
+    extra: bytes
+
+    @property
+    def modified(self) -> datetime | None:
+        """When it was changed, as far as that is told."""
+        return modified_date(self.date, self.time, self.extra)
 
     @property
     def is_folder(self) -> bool:
@@ -122,7 +128,7 @@ class ZipEntry(NamedTuple):
         made_by, _, flags, method, time, date, checksum, packed, size, *_, mode, offset = head
         size, packed, offset = _with_long_ones(extra, size, packed, offset)
         unix_mode = mode >> 16 if made_by >> 8 == UNIX else 0
-        return cls(_name(raw), flags, method, _moment(date, time), checksum, packed, size, unix_mode, offset, raw)
+        return cls(_name(raw), flags, method, date, time, checksum, packed, size, unix_mode, offset, raw, extra)
 
 
 class ZipReader:
@@ -260,26 +266,10 @@ def _name(raw: bytes) -> str:
         return raw.decode("cp437")
 
 
-def _moment(date: int, time: int) -> datetime | None:
-    """Read a date as DOS has it, to two seconds."""
-    try:
-        return datetime(
-            (date >> 9) + 1980,
-            date >> 5 & 15,
-            date & 31,
-            time >> 11,
-            time >> 5 & 63,
-            (time & 31) * 2,
-            tzinfo=UTC,
-        )
-    except ValueError:
-        return None
-
-
 def _with_long_ones(extra: bytes, *short: int) -> list[int]:
     """Return sizes and offset, those that do not fit into their places as they stand in the field for long ones."""
     found = list(short)
-    long_ones = _extra_field(extra, 1) if MOST_32 in short else b""
+    long_ones = extra_field(extra, 1) if MOST_32 in short else b""
     for place, value in enumerate(short):
         if value == MOST_32:
             if len(long_ones) < _LONG.size:
@@ -287,17 +277,3 @@ def _with_long_ones(extra: bytes, *short: int) -> list[int]:
             (found[place],) = _LONG.unpack_from(long_ones)
             long_ones = long_ones[_LONG.size :]
     return found
-
-
-def _extra_field(extra: bytes, wanted: int) -> bytes:
-    """Return one of a line's further fields, of the first few, or nothing."""
-    position = 0
-    for _ in range(_MOST_FIELDS):
-        if position + _FIELD.size > len(extra):
-            break
-        kind, size = _FIELD.unpack_from(extra, position)
-        position += _FIELD.size
-        if kind == wanted:
-            return extra[position : position + size]
-        position += size
-    return b""
