@@ -110,7 +110,7 @@ def _place(settings: Settings) -> str:
 def _run(settings: Settings, *, reload: bool) -> None:
     """Run uvicorn until it is told to end; what it would log or say of itself stays off, because we do that."""
     import uvicorn
-    from uvicorn.main import STARTUP_FAILURE
+    from uvicorn.config import STARTUP_FAILURE
 
     options: dict[str, Any] = {
         "host": settings.host,

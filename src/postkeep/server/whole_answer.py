@@ -113,7 +113,7 @@ class Cycle(RequestResponseCycle):
         if self.response_complete:
             close()
         else:
-            self.scope["state"]["abort"]()
+            self.scope.get("state", {})["abort"]()
 
     def _write(self, prepared: Prepared, added: Sequence[Header], body: bytes) -> None:
         """Write a whole answer."""

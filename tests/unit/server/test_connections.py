@@ -265,7 +265,7 @@ def test_beyond_the_limit_the_head_that_takes_longest_makes_room() -> None:
 
 def test_beyond_the_limit_the_body_that_does_not_come_makes_room() -> None:
     """Whoever announces one on each connection there may be, and sends a byte of it, keeps nobody out."""
-    begun = {"request": 1, "answer": 1, "answering": True}
+    begun: dict[str, Any] = {"request": 1, "answer": 1, "answering": True}
     fakes = [Fake(Phase.BODY, **begun) for _ in range(3)] + [Fake(Phase.BODY, request=2, answer=1, answering=True)]
     connections = watched(*fakes, limit=4)
     # Those that have only just come keep their places, and so do those that go on coming.

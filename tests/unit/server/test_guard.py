@@ -512,7 +512,7 @@ async def test_an_old_client_is_sent_no_chunks() -> None:
 async def test_an_old_client_does_not_take_half_an_answer_for_all_of_it() -> None:
     """The end of the connection says that it is whole, so what fails in the middle ends otherwise."""
 
-    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+    async def failing(_: Scope, __: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"one", "more_body": True})
         raise OSError
