@@ -18,6 +18,9 @@ _PROTO: Final = b"x-forwarded-proto"
 _REMEMBERED_LENGTH: Final = 200
 """Longer values are read anew each time, so that nobody fills the memory with them."""
 
+_MOST_HOPS: Final = 32
+"""More proxies than any request passes: who is inside a trusted network may write thousands, and each takes time."""
+
 
 class ClientAddress:
     """Puts the client's own address and scheme in place of the proxy's, where the proxy may be believed.
@@ -74,12 +77,12 @@ class ClientAddress:
         return address if address is not None and self._is_trusted(address) else None
 
     def _find_client(self, forwarded: bytes) -> str | None:
-        """Return the first that is no trusted proxy, from the right; or the last one before nonsense, if any.
+        """Return the first that is no trusted proxy, from the right; or the last one before nonsense or the end.
 
         What stands to the left of it was written by somebody whom nobody knows.
         """
         client = None
-        for hop in reversed(forwarded.decode("latin-1").split(",")):
+        for hop in reversed(forwarded.decode("latin-1").rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
             address = parse_address(hop)
             if address is None:
                 return client

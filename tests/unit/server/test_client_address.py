@@ -40,6 +40,8 @@ async def seen(*headers: tuple[str, str], peer: str = CLIENT[0]) -> tuple[str, s
         ([""], CLIENT[0]),
         ([], CLIENT[0]),
         (["1.1.1.1, " * 3000 + "203.0.113.9"], "203.0.113.9"),
+        (["203.0.113.9" + ", 10.0.0.1" * 31], "203.0.113.9"),
+        (["203.0.113.9" + ", 10.0.0.1" * 32], "10.0.0.1"),
     ],
 )
 async def test_op_09_the_client_is_the_rightmost_that_is_no_proxy_of_ours(lines: list[str], client: str) -> None:
