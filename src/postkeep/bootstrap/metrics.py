@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from postkeep.bootstrap.database_url import database_url, folder_of
+from postkeep.bootstrap.metrics_folder import folder_of_numbers, place_of_numbers
 from postkeep.domain.errors import Misconfigured, PostkeepError
 from postkeep.server.served import Served
 from postkeep.settings import Settings
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 _SAMPLE_SECONDS: Final = 1.0
 _READY_SECONDS: Final = 10.0
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
-
-_IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder that is made there is nobody else's
-"""Where Linux keeps files in memory. Source: shm_overview(7)."""
 
 
 class Metrics:
@@ -133,10 +130,8 @@ def gathered(settings: Settings) -> Generator[None]:
     if settings.metrics_token is None and settings.metrics_port is None:
         yield
         return
-    # The numbers are in files that are mapped: one on a full disk would end the process that writes to it (SIGBUS).
-    place = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="postkeep-metrics-", dir=place) as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    with folder_of_numbers(place_of_numbers()) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         with _shown(settings):
             yield
 
