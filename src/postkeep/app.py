@@ -53,6 +53,7 @@ from postkeep.server.security_headers import SecurityHeaders, StrictTransport
 from postkeep.server.served import Witness, unless_remembered
 from postkeep.server.trusted_hosts import TrustedHosts
 from postkeep.server.unread_body import UnreadBody
+from postkeep.services.threads import Threads
 from postkeep.settings import Settings, load_settings
 from postkeep.views.pages import Pages
 
@@ -148,6 +149,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[Mapping[str, object]]:
         give_back_large_blocks()
+        asyncio.get_running_loop().set_default_executor(Threads())
         async with AsyncExitStack() as going_on:
             if metrics is not None:
                 going_on.enter_context(metrics.events_counted())

@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final, TypeVar
 
@@ -17,6 +16,7 @@ from postkeep.adapters.hashing_turns import HashingTurns
 from postkeep.domain.accounts import Password
 from postkeep.domain.attempts import Network
 from postkeep.services.ports import HashingBusy
+from postkeep.services.threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Argon2Passwords:
         """
         self._hasher = PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         threads = threads or max(1, (os.cpu_count() or 1) - 1)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="postkeep-hasher", initializer=_give_way)
+        self._threads = Threads(threads, "postkeep-hasher", _give_way, refusal=_busy)
         self._turns = HashingTurns(threads, queue)
         self._today = memory_kib * passes
         self._decoy = self._hasher.hash(os.urandom(16))
@@ -162,8 +162,11 @@ class Argon2Passwords:
         await self._turns.take(network)
         try:
             hashing = asyncio.wrap_future(self._threads.submit(work))
+        except HashingBusy:
+            self._turns.end()
+            raise
         except RuntimeError as error:
-            # The system has no thread to spare, or the threads have ended.
+            # The threads have ended.
             self._turns.end()
             raise _busy(error) from error
         # The thread goes on when the caller is cancelled, so it is the thread's end that makes room.

@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from postkeep.domain.posts import ListedPost
 from postkeep.domain.search import Query
 from postkeep.services.ports import Found, Recall, StorageUnavailable, no_recall
 from postkeep.services.repositories import Unit, UnitOfWork
+from postkeep.services.threads import Threads
 from postkeep.storage.account_turns import AccountTurns
 from postkeep.storage.embedded_file import FileLock, FileReplaced, OpenedFile, connect_reader, create_embedded_engine
 from postkeep.storage.embedded_search import EmbeddedSearch
@@ -94,9 +94,9 @@ class EmbeddedStorage:
         self._writer = Writer(self._file.connection, self._turn, self._file.refuse_if_replaced)
         self._light = _Reader(path)
         self._heavy = _Reader(path)
-        self._heavy_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-reader")
+        self._heavy_thread = Threads(1, "postkeep-reader")
         # Parts are short: behind others' heavy queries each would wait longer than it takes, and a list has many.
-        self._list_thread = ThreadPoolExecutor(1, thread_name_prefix="postkeep-lists")
+        self._list_thread = Threads(1, "postkeep-lists")
         self._search = EmbeddedSearch(path)
         self._search_turns = AccountTurns(SEARCHES)
         self._heavy_turns = AccountTurns(HEAVY_QUERIES)
@@ -182,7 +182,7 @@ class EmbeddedStorage:
             yield
             self._log.begin_anew(self._file)
 
-    async def _in_thread(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _in_thread(self, thread: Threads, work: Callable[[], T]) -> T:
         """Do a slow thing in a thread for such things."""
         if self._closed:
             raise StorageUnavailable

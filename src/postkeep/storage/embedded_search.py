@@ -5,12 +5,12 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from postkeep.services.ports import Found, SearchUnavailable
+from postkeep.services.threads import Threads
 from postkeep.storage.embedded_file import connect_reader
 from postkeep.storage.embedded_statements import read_rows, unavailable
 from postkeep.storage.limits import SEARCH_SECONDS, SEARCHES
@@ -36,7 +36,7 @@ class EmbeddedSearch:
         """
         self._seconds = seconds
         self._idle = [connect_reader(path) for _ in range(SEARCHES)]
-        self._threads = ThreadPoolExecutor(SEARCHES, thread_name_prefix="postkeep-search")
+        self._threads = Threads(SEARCHES, "postkeep-search")
 
     async def run(
         self, statement: Statement, values: Parameters, finds: Finds, has_to_end: Callable[[], bool]
