@@ -194,6 +194,20 @@ def test_a_data_directory_that_nobody_may_enter_is_a_finding(folder: Path, monke
         assert "Permission denied" in said
 
 
+def test_a_database_that_may_only_be_read_is_a_finding(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start is refused. Root may write to all, so the system's word is a fake."""
+    path = leave_a_database(folder)
+    open_it = os.open
+
+    def refuse(name: Path, flags: int, mode: int = 0o777) -> int:
+        if name == path.relative_to(folder.parent) and flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied", str(name))
+        return open_it(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert found()["writing"] == (Verdict.ERROR, "postkeep-data/postkeep.db: Permission denied")
+
+
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1:99999", "127.0.0.1:-1", "x" * 64 + ".example", "a..b"],

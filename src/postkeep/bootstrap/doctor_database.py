@@ -1,5 +1,6 @@
 """The doctor's look at the database."""
 
+import os
 import re
 import shutil
 import sqlite3
@@ -119,7 +120,9 @@ def _take_lock(path: Path) -> str:
 
     Raises:
         Misconfigured: Somebody keeps it, nobody may write, or there is no room for what they write.
+        OSError: The file may not be written. SQLite opens it to read then, and says nothing.
     """
+    os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
     if shutil.disk_usage(path.parent).free < FULL:
         message = f"Nothing can be added to {path}: its disk is full. Make room."
         raise Misconfigured(message)
