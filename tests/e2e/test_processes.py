@@ -33,7 +33,7 @@ def another(server: PostkeepServer) -> Iterator[PostkeepServer]:
 
 def eventually(holds: Callable[[], bool]) -> bool:
     """Whether something comes true; on a busy machine a process may take its time to start."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not holds():
         if time.monotonic() > deadline:
             return False

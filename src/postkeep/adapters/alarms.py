@@ -29,6 +29,7 @@ ALARMS: Final[Mapping[str, Sequence[str]]] = {
         "untrusted_host",
         "untrusted_proxy",
         "waiting_for_database",
+        "worker_not_started",
     ),
     "error": (
         "connection_unwatched",

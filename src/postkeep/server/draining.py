@@ -68,14 +68,17 @@ def sigterm_delayed(seconds: float, begin: Callable[[], None]) -> Generator[None
 
 @contextmanager
 def sigterm_after_parent() -> Generator[None]:
-    """Have the end of whoever started this process, killed perhaps, be a SIGTERM.
+    """Have the end of whoever started this process, killed perhaps, be a SIGTERM, and no closed terminal its end.
 
-    Nobody else would tell it to end; it would serve on, and its port stay taken. Without such a parent nothing is done.
+    Nobody else would tell it to end; it would serve on, and its port stay taken. A terminal tells all its processes
+    (SIGHUP), and the one that started them knows what to do. Without such a parent nothing is done.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
         yield
         return
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     loop = asyncio.get_running_loop()
 
     def end() -> None:
