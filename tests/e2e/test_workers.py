@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,27 @@ def two(tmp_path: Path) -> Iterator[PostkeepServer]:
     with PostkeepServer(tmp_path, settings, options=("--workers", "2")).running() as server:
         assert eventually(lambda: len(server.events("started")) == 2)
         yield server
+
+
+def test_a_worker_that_comes_later_has_the_settings_of_the_others(tmp_path: Path) -> None:
+    """Else two databases are served, and who is known to one process is unknown to the other."""
+    env_file, settings = tmp_path / ".env", settings_for()
+    del settings["POSTKEEP_SECRET_KEY"]
+    env_file.write_text("POSTKEEP_DATA_DIR=one\n", "utf-8")
+    with PostkeepServer(tmp_path, settings, options=("--workers", "2")).running() as server:
+        person = Person.signs_up(server.http)
+        assert eventually(lambda: len(server.events("started")) == 2)
+        env_file.write_text("POSTKEEP_DATA_DIR=two\n", "utf-8")
+        (tmp_path / "one/secret.key").unlink()
+        for worker in workers_of(server):
+            os.kill(worker, signal.SIGKILL)
+        assert eventually(lambda: len(server.events("started")) == 4)
+        with ExitStack() as stack:
+            clients = [stack.enter_context(connect(server.url, connections=1)) for _ in range(8)]
+            ids = [person.at(client).add("kept") for client in clients]
+            assert [len(person.at(client).posts()) for client in clients] == [len(ids)] * 8
+        assert len({event["key"] for event in server.events("started")}) == 1
+    assert not (tmp_path / "two").exists()
 
 
 def test_a_second_sigterm_does_not_wait_for_workers_either(two: PostkeepServer) -> None:

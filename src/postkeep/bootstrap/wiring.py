@@ -8,6 +8,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlalchemy import URL
 
 from postkeep import logs
@@ -126,24 +127,28 @@ async def wire(settings: Settings, tracing: Tracing | None = None) -> AsyncGener
         await opened.close()
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings) -> Settings:
     """Do what must be done once before any process serves: find the secret, await the database, bring its schema up.
+
+    Returns:
+        The settings for all of them, with the secret that was found: a file of it may be gone when a later one starts.
 
     Raises:
         Misconfigured: Something must be changed before this can work.
     """
     refuse_foreign_file(database_url(settings))
-    find_secret(settings)
+    secret = find_secret(settings)
     find_previous_secrets(settings)
     if is_in_memory(database_url(settings)):
         if settings.workers > 1:
             refuse_in_memory(settings)
-        return
+        return settings
 
     async def open_and_close() -> None:
         await (await open_storage(settings)).close()
 
     asyncio.run(open_and_close())
+    return settings.model_copy(update={"secret_key": SecretStr(secret.decode())})
 
 
 def open_backups(settings: Settings, *, fills: bool) -> BackupService:

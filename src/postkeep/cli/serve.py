@@ -5,14 +5,18 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from postkeep.cli import open_files
 from postkeep.domain.errors import Misconfigured
 from postkeep.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from postkeep.app import Postkeep
 
 _APP: Final = "postkeep.main:app"
 
@@ -42,7 +46,7 @@ def serve(
         postkeep serve --host 0.0.0.0 --port 80 --workers 4
     """
     given = {"host": host, "port": port, "workers": workers, "log_level": log_level}
-    # Options are settings: the worker processes, which read the environment, get them that way.
+    # Options are settings.
     os.environ.update({f"POSTKEEP_{name}".upper(): str(value) for name, value in given.items() if value is not None})
     settings = load_settings()
 
@@ -52,12 +56,13 @@ def serve(
     from postkeep.bootstrap.wiring import prepare
 
     logs.configure(settings.log_level, settings.log_format)
-    # The worker processes, which read the environment, get that way what fits.
-    os.environ["POSTKEEP_CONNECTIONS"] = str(open_files.make_room(settings.connections))
+    settings = settings.model_copy(update={"connections": open_files.make_room(settings.connections)})
+    # With --reload whatever serves reads the environment anew.
+    os.environ["POSTKEEP_CONNECTIONS"] = str(settings.connections)
     _refuse_taken_port(settings)
     refuse_unknown_propagators()
     with gathered(settings):
-        prepare(settings)
+        settings = prepare(settings)
         _welcome(settings)
         _run(settings, reload=reload)
 
@@ -108,7 +113,11 @@ def _place(settings: Settings) -> str:
 
 
 def _run(settings: Settings, *, reload: bool) -> None:
-    """Run uvicorn until it is told to end; what it would log or say of itself stays off, because we do that."""
+    """Run uvicorn until it is told to end; what it would log or say of itself stays off, because we do that.
+
+    All processes get these settings, also those that take a dead one's place later on, whatever .env says by then: else
+    two databases would be served, or tokens of one process refused by the other.
+    """
     import uvicorn
     from uvicorn.config import STARTUP_FAILURE
 
@@ -125,24 +134,32 @@ def _run(settings: Settings, *, reload: bool) -> None:
         "proxy_headers": False,
         "timeout_graceful_shutdown": settings.shutdown_seconds,
     }
+    app = partial(_app_of, settings)
     if reload:
         uvicorn.run(_APP, **options, reload=True, reload_dirs=[str(Path(__file__).parent.parent)])
     elif settings.workers > 1:
         from postkeep.server.workers import Workers
 
-        config = uvicorn.Config(_APP, **options)
+        config = uvicorn.Config(app, **options, factory=True)
         Workers(config, drain_seconds=settings.drain_seconds, shutdown_seconds=settings.shutdown_seconds).run()
     elif settings.host == _ALL_ADDRESSES:
         # By itself one process would listen on those of IPv6 alone, which several do not.
         _end_in_good_order()
-        config = uvicorn.Config(_APP, **options)
+        config = uvicorn.Config(app, **options, factory=True)
         server = uvicorn.Server(config)
         with suppress(KeyboardInterrupt):
             server.run([config.bind_socket()])
         sys.exit(0 if server.started else STARTUP_FAILURE)
     else:
         _end_in_good_order()
-        uvicorn.run(_APP, **options)
+        uvicorn.run(app, **options, factory=True)
+
+
+def _app_of(settings: Settings) -> "Postkeep":
+    """Make the application, in the process that serves: its modules are large."""
+    from postkeep.app import create_app
+
+    return create_app(settings)
 
 
 def _end_in_good_order() -> None:
