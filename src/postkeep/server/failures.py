@@ -1,5 +1,6 @@
 """The last resort: whatever nobody caught is logged here, and answered without a word of it."""
 
+import asyncio
 import logging
 
 from starlette.requests import ClientDisconnect
@@ -11,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Failures:
-    """Answers 500 for an error that nobody expected; the process lives on."""
+    """Answers 500 for an error that nobody expected; the process lives on. Whoever outstays its end hears of that."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Stand in front of an application."""
@@ -34,6 +35,11 @@ class Failures:
         except ClientDisconnect:
             # Nobody is left to answer; what was begun goes on or not, as it would have.
             log.info("client_left")
+        except asyncio.CancelledError:
+            # Only the server does that, when it has waited in its end for as long as it may.
+            log.warning("answer_cut", extra={"reason": "the server ends"})
+            if not begun:
+                await refused(scope, 503, "server_ending", headers={"Retry-After": "1"})(scope, receive, send)
         except Exception:
             log.exception("failed")
             if begun:

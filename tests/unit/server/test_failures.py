@@ -1,5 +1,6 @@
 """The last resort: what nobody expected is answered, and the process lives on (CASES.md: SV-07)."""
 
+import asyncio
 import json
 import logging
 
@@ -41,6 +42,24 @@ async def test_sv_07_an_error_that_nobody_expected_is_a_problem_without_a_word_o
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (logging.ERROR, "failed")
     assert (await ask(Failures(Behind()), a_scope()))[0]["status"] == 200
+
+
+@pytest.mark.parametrize("said", [0, 1])
+async def test_whoever_outstays_the_end_of_the_server_hears_of_it(said: int, caplog: pytest.LogCaptureFixture) -> None:
+    """What was done is left open, as by any 503; it was a 500 in plain text, and a trace in the log."""
+
+    async def cancelled(scope: Scope, receive: Receive, send: Send) -> None:
+        await Behind(Behind().answer[:said])(scope, receive, send)
+        raise asyncio.CancelledError
+
+    answer = await ask(Failures(cancelled), a_scope())
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [(logging.WARNING, "answer_cut")]
+    if said:
+        assert answer == list(Behind().answer[:said])
+    else:
+        start, body = answer
+        assert (start["status"], json.loads(body["body"])["code"]) == (503, "server_ending")
+        assert (b"retry-after", b"1") in start["headers"]
 
 
 async def test_sv_07_half_an_answer_is_cut_off() -> None:
