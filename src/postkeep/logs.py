@@ -2,15 +2,21 @@
 
 import json
 import logging
+import select
 import sys
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TextIO
 from uuid import UUID
 
 from postkeep.server.request_id import current_request_id
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _PACKAGE: Final = "postkeep"
+
+_STANDARD_ERROR: Final = 2
+_PATIENCE_MILLISECONDS: Final = 1000
+
+log = logging.getLogger(__name__)
 
 
 def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
@@ -21,7 +27,7 @@ def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
         form: "auto" is text on a terminal and JSON otherwise.
     """
     readable = form == "text" or (form == "auto" and sys.stderr.isatty())
-    handler = logging.StreamHandler()
+    handler = _Lines()
     handler.setFormatter(_Text() if readable else _Json())
     handler.setLevel(level.upper())
     # Nobody asks which line of which thread said it, and finding out costs more than writing the line.
@@ -39,6 +45,33 @@ def configure(level: str, form: Literal["auto", "json", "text"]) -> None:
         logging.getLogger(name).handlers = []
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
     logging.getLogger("uvicorn.access").disabled = True
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Writes lines, but those that nobody takes in a second: whoever waits for that serves nobody and hears no signal.
+
+    A terminal may be held (Ctrl-S), or what reads a pipe be frozen. Then lines are left out until there is room again.
+
+    Source: pipe(7), for what is no longer than PIPE_BUF, which only a trace may be.
+    """
+
+    def __init__(self) -> None:
+        """Write to standard error."""
+        super().__init__()
+        self._room = select.poll()
+        self._room.register(_STANDARD_ERROR, select.POLLOUT)
+        self._left_out = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line if there is room, and before it how many had none."""
+        if not self._room.poll(0 if self._left_out else _PATIENCE_MILLISECONDS):
+            self._left_out += 1
+        elif self._left_out:
+            lines, self._left_out = self._left_out, 0
+            log.warning("log_lines_left_out", extra={"lines": lines})
+            self.emit(record)
+        else:
+            super().emit(record)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from io import StringIO
 from typing import Any, Literal
 
@@ -164,3 +166,36 @@ def test_values_of_any_kind_are_written(monkeypatch: pytest.MonkeyPatch) -> None
     for form in ("json", "text"):
         (line,) = lines_of(form, monkeypatch, nothing=None, words=["a", "b"], error=ValueError("x"), number=1.5)
         assert "something_happened" in line
+
+
+@contextmanager
+def full_pipe(monkeypatch: pytest.MonkeyPatch) -> Generator[int]:
+    """Have standard error be a pipe that is full, and give its other end."""
+    kept, (reads, writes) = os.dup(2), os.pipe()
+    os.dup2(writes, 2)
+    os.set_blocking(writes, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writes, bytes(4096))
+    os.set_blocking(writes, True)
+    with open(2, "w", encoding="utf-8", closefd=False) as stream, monkeypatch.context() as changed:
+        changed.setattr(sys, "stderr", stream)
+        yield reads
+    os.dup2(kept, 2)
+    for each in (reads, writes, kept):
+        os.close(each)
+
+
+def test_whoever_stops_reading_the_log_does_not_stop_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waited for that, and did not even hear SIGTERM; what is not in the log is said there at least."""
+    monkeypatch.setattr(logs, "_PATIENCE_MILLISECONDS", 10)
+    log = logging.getLogger("postkeep.tests")
+    with full_pipe(monkeypatch) as pipe:
+        logs.configure("info", "json")
+        log.info("lost")
+        log.info("lost")
+        os.read(pipe, 1 << 20)
+        log.info("kept")
+        first, second = (json.loads(line) for line in os.read(pipe, 1 << 20).splitlines())
+    assert (first["event"], first["lines"]) == ("log_lines_left_out", 2)
+    assert second["event"] == "kept"

@@ -11,6 +11,7 @@ ALARMS: Final[Mapping[str, Sequence[str]]] = {
         "connections_bounded",
         "database_absent",
         "housekeeping_put_off",
+        "log_lines_left_out",
         "login_failed",
         "login_refused",
         "password_refused",
