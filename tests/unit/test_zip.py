@@ -145,7 +145,7 @@ FILE_TIME = (SECONDS + 11_644_473_600) * 10_000_000
     ],
 )
 def test_the_moment_of_a_change_counts_before_what_a_clock_of_some_zone_said(extra: bytes, modified: datetime) -> None:
-    """East of UTC that is in the future: a note of the last hours would be refused. What is no moment is passed over."""
+    """East of UTC that is in the future: a note of the last hours would be refused. No moment is passed over."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         info = zipfile.ZipInfo("a.md", THEN.timetuple()[:6])

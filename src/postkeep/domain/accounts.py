@@ -19,7 +19,10 @@ PASSWORD_MIN_LENGTH: Final = 8
 PASSWORD_MAX_LENGTH: Final = 128
 EMAIL_MAX_LENGTH: Final = 254
 LABEL_MAX_LENGTH: Final = 63
-"""Of what stands between two dots of a domain. In ASCII it has no fewer characters. Source: RFC 1035 2.3.4, RFC 3492 6."""
+"""Of what stands between two dots of a domain. In ASCII it has no fewer characters.
+
+Source: RFC 1035 2.3.4, RFC 3492 6.
+"""
 
 
 class EmailInvalid(Invalid):
