@@ -122,8 +122,8 @@ class Part:
 
     @property
     def wanted(self) -> int:
-        """How many rows to fetch now; 0 where these are enough."""
-        return min(FEW, self._most - len(self.rows)) if self._room > 0 else 0
+        """How many rows to fetch now; 0 where these are enough. One at first: where it is large, the part is whole."""
+        return min(FEW if self.rows else 1, self._most - len(self.rows)) if self._room > 0 else 0
 
     def take(self, fetched: Rows) -> None:
         """Take rows that were fetched."""

@@ -69,9 +69,9 @@ class Caller:
 HELD = ["INSERT INTO login_attempts", "SELECT login_attempts"]
 
 
-def counted(*statements: str, keys: int = 3) -> list[str]:
+def counted(*statements: str) -> list[str]:
     """Return the statements of an attempt that gets in, around those of what it is let through for."""
-    taken = ["SELECT login_attempts", *HELD, *["UPDATE login_attempts"] * keys]
+    taken = ["SELECT login_attempts", *HELD, "UPDATE login_attempts"]
     return [*taken, *statements, *HELD, "DELETE FROM login_attempts"]
 
 
@@ -135,7 +135,7 @@ USES: dict[str, tuple[Use, list[str]]] = {
     ),
     "signup": (
         lambda by: by.accounts.signup(an_email(), DUCKS, Origin()),
-        [*counted("INSERT INTO accounts", "INSERT INTO sessions", keys=1)[:-1], "UPDATE login_attempts"],
+        [*counted("INSERT INTO accounts", "INSERT INTO sessions")[:-1], "UPDATE login_attempts"],
     ),
     "changePassword": (
         lambda by: by.accounts.change_password(by.account.id, by.session.id, DUCKS, GEESE, Origin()),
