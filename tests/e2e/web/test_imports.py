@@ -92,6 +92,13 @@ def test_what_stays_out_is_told_with_the_reason(ann: Visitor) -> None:
     assert "<bdi>&lt;b&gt;.md</bdi>" in refused.text
 
 
+def test_a_line_that_cannot_be_read_is_not_the_file(ann: Visitor) -> None:
+    """Where the others are brought in, the file is JSON Lines."""
+    said = unescape(bring(ann, lines({"text": "good"}) + b"nonsense\n").text)
+    assert "It is no line of JSON." in said
+    assert "This is neither a ZIP nor a file of JSON Lines." not in said
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
