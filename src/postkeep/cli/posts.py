@@ -25,8 +25,6 @@ app = typer.Typer(help="Take all posts of an account out, or bring posts in.", n
 
 Address = Annotated[str, typer.Option("--email", metavar="EMAIL", help="Whose.", show_default=False)]
 
-_ZIP_BEGINS = b"PK"
-
 
 class Form(StrEnum):
     """As `views.exports.Format`, which takes a moment to import."""
@@ -138,12 +136,13 @@ async def _bring_in(
 
     from postkeep.controllers.incoming import slices
     from postkeep.controllers.incoming_files import IncomingFiles
+    from postkeep.controllers.incoming_kinds import kind_of
     from postkeep.controllers.incoming_lines import IncomingLines
     from postkeep.services.entries import Kind
+    from postkeep.views.exports import ZIP
 
-    is_zip = file.read(len(_ZIP_BEGINS)) == _ZIP_BEGINS
     # An operator's own file may have as many as there are.
-    incoming = (IncomingFiles if is_zip else IncomingLines)(file, most=sys.maxsize)
+    incoming = (IncomingFiles if kind_of(file) == ZIP else IncomingLines)(file, most=sys.maxsize)
     outcomes = await services.imports.begin(account.id, slices(incoming.parts()), dry_run=dry_run)
     found: Counter[Kind] = Counter()
     async with aclosing(outcomes):

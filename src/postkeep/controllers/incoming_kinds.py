@@ -28,7 +28,7 @@ async def begun(file: BinaryIO, media_type: str | None, turns: asyncio.Semaphore
         ZipBomb: It would be too much.
         LineInvalid: None of the first lines is one of JSON.
     """
-    incoming = await in_turn(turns, lambda: _opened(file, media_type or _kind(file)))
+    incoming = await in_turn(turns, lambda: _opened(file, media_type or kind_of(file)))
     parts = slices(incoming.parts(), turns)
     first, whole = await with_first(parts)
     if first and all(isinstance(entry.post, LineInvalid) for entry in first):
@@ -42,7 +42,7 @@ def _opened(file: BinaryIO, media_type: str) -> Incoming:
     return IncomingFiles(file) if media_type == ZIP else IncomingLines(file)
 
 
-def _kind(file: BinaryIO) -> str:
-    """Say what something looks like: browsers call one kind by many names, and some by none."""
+def kind_of(file: BinaryIO) -> str:
+    """Return the media type of what something looks like: browsers call one kind by many names, and some by none."""
     file.seek(0)
     return ZIP if file.read(len(_ZIP_BEGINS)) == _ZIP_BEGINS else JSON_LINES
